@@ -1,1 +1,5 @@
+//! `kasacare`: the engine that bills Kasa Care, cloud storage for home cameras.
+//!
+//! The core decides ([`domain`]), the shell does. See `ARCHITECTURE.md` for the walk through the folders.
 
+pub mod domain;

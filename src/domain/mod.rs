@@ -1,0 +1,4 @@
+//! The pure core: rules, money, calendar, ledger. No I/O, no clock, no randomness, no floats; it can fail only by a typed refusal.
+
+pub mod calendar;
+pub mod money;
