@@ -1,0 +1,28 @@
+//! The only place that reads the wall clock. Everything else is told the time.
+
+use chrono::{DateTime, Timelike, Utc};
+
+/// Where "now" comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// The machine's clock.
+    System,
+    /// A fixed instant: `--as-of`, tests, the demo's days.
+    Fixed(DateTime<Utc>),
+}
+
+impl Clock {
+    /// The present instant, in whole microseconds as the databases keep it.
+    #[must_use]
+    pub fn now(self) -> DateTime<Utc> {
+        match self {
+            Self::System => whole_micros(Utc::now()),
+            Self::Fixed(at) => whole_micros(at),
+        }
+    }
+}
+
+fn whole_micros(at: DateTime<Utc>) -> DateTime<Utc> {
+    let nanos = at.nanosecond();
+    at.with_nanosecond(nanos.saturating_sub(nanos % 1_000)).unwrap_or(at)
+}
