@@ -3,3 +3,4 @@
 //! The core decides ([`domain`]), the shell does. See `ARCHITECTURE.md` for the walk through the folders.
 
 pub mod domain;
+pub mod mail;

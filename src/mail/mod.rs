@@ -1,0 +1,8 @@
+//! Mail to customers: from a stored notice to a delivered message.
+//!
+//! The engine records *that* a customer is to be told something, as a [`NoticeKind`] and the facts
+//! of it, a [`NoticeData`]. Names and addresses are looked up only when the mail is sent.
+
+mod notice;
+
+pub use notice::{CorrectionOutcome, NoticeData, NoticeDataError, NoticeKind, UnknownNoticeKind};
