@@ -1,4 +1,8 @@
 //! The pure core: rules, money, calendar, ledger. No I/O, no clock, no randomness, no floats; it can fail only by a typed refusal.
 
 pub mod calendar;
+pub mod correction;
 pub mod money;
+pub mod price;
+pub mod refund;
+pub mod revenue;
