@@ -1,8 +1,12 @@
 //! The pure core: rules, money, calendar, ledger. No I/O, no clock, no randomness, no floats; it can fail only by a typed refusal.
 
 pub mod calendar;
+pub mod catalog;
 pub mod correction;
 pub mod money;
 pub mod price;
+pub mod promotion;
 pub mod refund;
 pub mod revenue;
+pub mod tax;
+pub mod terms;

@@ -1,31 +1,32 @@
 //! PR: which price version a period is charged at (PR-1, PR-2, PR-4, PR-6).
 //!
-//! Versions are named by a number of the caller's choice and ordered by `effective_from` alone. The charge, the
-//! renewal reminder and the price notice all ask this one function, so that they cannot contradict each other (PR-5).
+//! Versions are named by whatever the caller names them (`V`: a text, a number) and ordered by `effective_from` alone.
+//! The charge, the renewal reminder and the price notice all ask this one function, so that they cannot contradict each
+//! other (PR-5).
 
 use chrono::NaiveDate;
 
 /// A price version and the first date on which it can be charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct DatedVersion {
-    /// The caller's number for it.
-    pub version: u32,
-    /// First date of new subscriptions and of renewals that may pay it.
+pub struct DatedVersion<V> {
+    /// The caller's name for it.
+    pub version: V,
+    /// First date of new subscriptions, and of renewals that may pay it.
     pub effective_from: NaiveDate,
 }
 
 /// Proof that a version was announced to one customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SentNotice {
+pub struct SentNotice<V> {
     /// The version that was announced.
-    pub version: u32,
+    pub version: V,
     /// Date of sending, in the account's time zone.
     pub sent_on: NaiveDate,
 }
 
 /// Why a version, newer than the present one, is not the one charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PassedOver {
+pub enum PassedOver<V> {
     /// PR-2: it starts after the period does.
     NotYetEffective {
         /// Its first date.
@@ -43,11 +44,11 @@ pub enum PassedOver {
     /// PR-4: it was due, but a newer one was, too.
     NewerDue {
         /// The newer version.
-        newer: u32,
+        newer: V,
     },
 }
 
-impl PassedOver {
+impl<V> PassedOver<V> {
     /// The stored tag of the reason.
     #[must_use]
     pub const fn tag(&self) -> &'static str {
@@ -62,85 +63,60 @@ impl PassedOver {
 
 /// A version that is not charged, with the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Passed {
+pub struct Passed<V> {
     /// The version.
-    pub version: u32,
+    pub version: V,
     /// Why not this one.
-    pub reason: PassedOver,
+    pub reason: PassedOver<V>,
 }
 
 /// The version that a renewal is charged at, and what became of every newer one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
+pub struct Choice<V> {
     /// The version charged: the present one or a newer one, never an older one (PR-6).
-    pub version: u32,
-    /// PR-4: versions between the present one and `version`; they will never take effect here.
-    pub superseded: Vec<Passed>,
+    pub version: DatedVersion<V>,
+    /// PR-4: versions between the present one and `version`; they will never take effect for this subscription.
+    pub superseded: Vec<Passed<V>>,
     /// Versions newer than `version`; they may take effect at a later renewal.
-    pub pending: Vec<Passed>,
+    pub pending: Vec<Passed<V>>,
 }
 
-/// Why no version can be chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PriceError {
-    /// The subscription's present version is not in the list.
-    #[error("price version {version} is not in the catalog")]
-    UnknownVersion {
-        /// The version.
-        version: u32,
-    },
-    /// Nothing can be bought before the first version.
-    #[error("no price version is in force on {on}")]
-    NoneInForce {
-        /// The date asked for.
-        on: NaiveDate,
-    },
-}
-
-/// PR-1: the version that a new subscription or a change at once buys at on `on`: the latest one in force.
-pub fn version_at_start(on: NaiveDate, versions: &[DatedVersion]) -> Result<u32, PriceError> {
-    versions
-        .iter()
-        .filter(|listed| listed.effective_from <= on)
-        .max_by_key(|listed| listed.effective_from)
-        .map(|listed| listed.version)
-        .ok_or(PriceError::NoneInForce { on })
+/// PR-1: the version that a new subscription or a change at once buys at on `on`: the latest one in force. `None`
+/// before the first.
+pub fn version_at_start<V: Copy>(on: NaiveDate, versions: &[DatedVersion<V>]) -> Option<DatedVersion<V>> {
+    versions.iter().filter(|listed| listed.effective_from <= on).max_by_key(|listed| listed.effective_from).copied()
 }
 
 /// PR-2, PR-4, PR-6: the version of a renewal whose period starts on `start`, for a subscription that now pays
 /// `current`: the latest newer version that is in force and whose notice was sent at least `notice_days` before.
-/// Several notices of one version count from the first. `versions` may stand in any order.
+/// Several notices of one version count from the first. `versions` may stand in any order, with `current` or without.
 ///
 /// ```
 /// use chrono::NaiveDate;
 /// use kasacare::domain::price::{DatedVersion, SentNotice, version_at_renewal};
 /// let day = |text: &str| text.parse::<NaiveDate>().unwrap();
 /// let versions = [
-///     DatedVersion { version: 1, effective_from: day("2025-01-01") },
-///     DatedVersion { version: 2, effective_from: day("2026-03-01") },
+///     DatedVersion { version: "v1", effective_from: day("2025-01-01") },
+///     DatedVersion { version: "v2", effective_from: day("2026-03-01") },
 /// ];
-/// let notices = [SentNotice { version: 2, sent_on: day("2026-02-12") }];
-/// let price_on = |start| version_at_renewal(1, day(start), &versions, &notices, 30).unwrap().version;
-/// assert_eq!(price_on("2026-03-10"), 1); // 26 days after the notice: the old price, once more
-/// assert_eq!(price_on("2026-04-10"), 2);
+/// let notices = [SentNotice { version: "v2", sent_on: day("2026-02-12") }];
+/// let charged_on = |start| version_at_renewal(versions[0], day(start), &versions, &notices, 30).version.version;
+/// assert_eq!(charged_on("2026-03-10"), "v1"); // 26 days after the notice: the old price, once more
+/// assert_eq!(charged_on("2026-04-10"), "v2");
 /// ```
-pub fn version_at_renewal(
-    current: u32,
+pub fn version_at_renewal<V: Copy + PartialEq>(
+    current: DatedVersion<V>,
     start: NaiveDate,
-    versions: &[DatedVersion],
-    notices: &[SentNotice],
+    versions: &[DatedVersion<V>],
+    notices: &[SentNotice<V>],
     notice_days: u32,
-) -> Result<Choice, PriceError> {
-    let present = versions
-        .iter()
-        .find(|listed| listed.version == current)
-        .ok_or(PriceError::UnknownVersion { version: current })?;
-    let newer = || versions.iter().filter(|listed| listed.effective_from > present.effective_from);
+) -> Choice<V> {
+    let newer = || versions.iter().copied().filter(|listed| listed.effective_from > current.effective_from);
     let chosen = newer()
-        .filter(|listed| hindrance(listed, start, notices, notice_days).is_none())
+        .filter(|listed| hindrance(*listed, start, notices, notice_days).is_none())
         .max_by_key(|listed| listed.effective_from)
-        .unwrap_or(present);
-    let mut choice = Choice { version: chosen.version, superseded: Vec::new(), pending: Vec::new() };
+        .unwrap_or(current);
+    let mut choice = Choice { version: chosen, superseded: Vec::new(), pending: Vec::new() };
     for listed in newer().filter(|listed| listed.version != chosen.version) {
         let due_but_older = PassedOver::NewerDue { newer: chosen.version };
         let reason = hindrance(listed, start, notices, notice_days).unwrap_or(due_but_older);
@@ -151,16 +127,16 @@ pub fn version_at_renewal(
             choice.pending.push(passed);
         }
     }
-    Ok(choice)
+    choice
 }
 
 /// What keeps `listed` from being charged for a period that starts on `start`, if anything does.
-fn hindrance(
-    listed: &DatedVersion,
+fn hindrance<V: Copy + PartialEq>(
+    listed: DatedVersion<V>,
     start: NaiveDate,
-    notices: &[SentNotice],
+    notices: &[SentNotice<V>],
     notice_days: u32,
-) -> Option<PassedOver> {
+) -> Option<PassedOver<V>> {
     if listed.effective_from > start {
         return Some(PassedOver::NotYetEffective { effective_from: listed.effective_from });
     }

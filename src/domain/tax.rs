@@ -1,0 +1,125 @@
+//! MO-2: dated tax rates per jurisdiction. A rate is looked up once, for the period's nominal first day, and stored on
+//! the line; notes and refunds use the stored one.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::money::{Money, MoneyError, Rate};
+
+/// One row of the tax table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatedRate {
+    /// The seller's name for the place whose law applies, such as `US-NV`.
+    pub jurisdiction: String,
+    /// First date of the rate.
+    pub valid_from: NaiveDate,
+    /// The rate, added to the fee.
+    pub rate: Rate,
+}
+
+/// Why there is no rate. Billing fails closed on these (PV-8): no default rate exists.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TaxError {
+    /// The table has no such jurisdiction.
+    #[error("no tax rates are known for jurisdiction `{jurisdiction}`")]
+    UnknownJurisdiction {
+        /// The jurisdiction.
+        jurisdiction: String,
+    },
+    /// The table begins after the date.
+    #[error("no tax rate of `{jurisdiction}` is in force on {on}; the first is valid from {first}")]
+    NotYetInForce {
+        /// The jurisdiction.
+        jurisdiction: String,
+        /// The date asked for.
+        on: NaiveDate,
+        /// First date with a rate.
+        first: NaiveDate,
+    },
+    /// Two rates of one jurisdiction begin on one date.
+    #[error("two tax rates of `{jurisdiction}` are valid from {valid_from}")]
+    Ambiguous {
+        /// The jurisdiction.
+        jurisdiction: String,
+        /// The date.
+        valid_from: NaiveDate,
+    },
+}
+
+/// The tax table: for each jurisdiction, rates by their first date.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "Vec<DatedRate>", into = "Vec<DatedRate>")]
+pub struct TaxRates {
+    by_jurisdiction: BTreeMap<String, BTreeMap<NaiveDate, Rate>>,
+}
+
+impl TaxRates {
+    /// A table of these rows, in any order; refuses two rates of one jurisdiction for one date.
+    pub fn new(rows: impl IntoIterator<Item = DatedRate>) -> Result<Self, TaxError> {
+        let mut table = Self::default();
+        for DatedRate { jurisdiction, valid_from, rate } in rows {
+            let dated = table.by_jurisdiction.entry(jurisdiction.clone()).or_default();
+            if dated.insert(valid_from, rate).is_some() {
+                return Err(TaxError::Ambiguous { jurisdiction, valid_from });
+            }
+        }
+        Ok(table)
+    }
+
+    /// The rate of a jurisdiction on a date: the latest one that began on or before it.
+    ///
+    /// ```
+    /// use kasacare::domain::money::Rate;
+    /// use kasacare::domain::tax::{DatedRate, TaxRates};
+    /// let rate = |from: &str, rate: &str| DatedRate {
+    ///     jurisdiction: "DE".to_owned(),
+    ///     valid_from: from.parse().unwrap(),
+    ///     rate: Rate::parse(rate).unwrap(),
+    /// };
+    /// let table = TaxRates::new([rate("2020-07-01", "0.16"), rate("2021-01-01", "0.19")]).unwrap();
+    /// assert_eq!(table.rate_on("DE", "2020-12-31".parse().unwrap()).unwrap(), Rate::parse("0.16").unwrap());
+    /// assert!(table.rate_on("DE", "2020-06-30".parse().unwrap()).is_err());
+    /// assert!(table.rate_on("FR", "2021-01-01".parse().unwrap()).is_err());
+    /// ```
+    pub fn rate_on(&self, jurisdiction: &str, on: NaiveDate) -> Result<Rate, TaxError> {
+        let unknown = || TaxError::UnknownJurisdiction { jurisdiction: jurisdiction.to_owned() };
+        let dated = self.by_jurisdiction.get(jurisdiction).ok_or_else(unknown)?;
+        if let Some((_, rate)) = dated.range(..=on).next_back() {
+            return Ok(*rate);
+        }
+        let (first, _) = dated.first_key_value().ok_or_else(unknown)?;
+        Err(TaxError::NotYetInForce { jurisdiction: jurisdiction.to_owned(), on, first: *first })
+    }
+
+    /// The rows, by jurisdiction and date.
+    pub fn rows(&self) -> impl Iterator<Item = DatedRate> + '_ {
+        self.by_jurisdiction.iter().flat_map(|(jurisdiction, dated)| {
+            dated.iter().map(|(valid_from, rate)| DatedRate {
+                jurisdiction: jurisdiction.clone(),
+                valid_from: *valid_from,
+                rate: *rate,
+            })
+        })
+    }
+}
+
+impl TryFrom<Vec<DatedRate>> for TaxRates {
+    type Error = TaxError;
+    fn try_from(rows: Vec<DatedRate>) -> Result<Self, TaxError> {
+        Self::new(rows)
+    }
+}
+
+impl From<TaxRates> for Vec<DatedRate> {
+    fn from(table: TaxRates) -> Self {
+        table.rows().collect()
+    }
+}
+
+/// MO-2: tax on a net amount after promotion, rounded half up once for the line.
+pub fn tax_on(net: Money, rate: Rate) -> Result<Money, MoneyError> {
+    rate.of(net)
+}
