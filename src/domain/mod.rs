@@ -3,6 +3,7 @@
 pub mod calendar;
 pub mod catalog;
 pub mod correction;
+pub mod ids;
 pub mod money;
 pub mod price;
 pub mod promotion;
