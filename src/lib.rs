@@ -2,5 +2,6 @@
 //!
 //! The core decides ([`domain`]), the shell does. See `ARCHITECTURE.md` for the walk through the folders.
 
+pub mod clock;
 pub mod domain;
 pub mod mail;

@@ -1,13 +1,18 @@
 //! The pure core: rules, money, calendar, ledger. No I/O, no clock, no randomness, no floats; it can fail only by a typed refusal.
 
+pub mod account;
 pub mod calendar;
 pub mod catalog;
 pub mod correction;
+pub mod event;
+pub mod evolve;
 pub mod ids;
+pub mod ledger;
 pub mod money;
 pub mod price;
 pub mod promotion;
 pub mod refund;
 pub mod revenue;
+pub mod subscription;
 pub mod tax;
 pub mod terms;

@@ -1,0 +1,236 @@
+//! What happened to an account: the facts that move its state ([`super::evolve`]) and its books ([`super::ledger`]).
+//!
+//! Events are stored as JSON under the hand-written tags below, in the append-only journal, one record a decision.
+//! They carry ids, dates and amounts and never personal data: names, emails and payment tokens live in rows alone, so
+//! that an erasure (PP-2) leaves the audit chain whole.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::account::{Charge, CorrectionState, InvoiceDocument, Note, NoticeOutcome, Parked, Purpose, Task};
+use super::ids::{CameraId, SubscriptionId};
+use super::money::Money;
+use super::subscription::{Channel, Life};
+
+/// Where the value of a credit note went (RF-3), or a dispute took it from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// Off the receivable (1100).
+    pub owed_off: Money,
+    /// To be paid out (2310).
+    pub payout: Money,
+    /// To the credit that came from cash (2300).
+    pub credit_cash: Money,
+    /// The part of `credit_cash` that came out of captured cash and not out of credit applied earlier.
+    pub from_captured: Money,
+    /// Back to goodwill credit (2300).
+    pub credit_goodwill: Money,
+    /// Frozen until a dispute ends (2330).
+    pub held: Money,
+    /// Frozen value that a lost dispute uses up (2330, debit).
+    pub held_used: Money,
+    /// Taken by a lost dispute (1210).
+    pub lost: Money,
+}
+
+impl Given {
+    /// Nothing to nowhere.
+    #[must_use]
+    pub const fn nothing(zero: Money) -> Self {
+        Self { owed_off: zero, payout: zero, credit_cash: zero, from_captured: zero, credit_goodwill: zero, held: zero, held_used: zero, lost: zero }
+    }
+}
+
+/// Why recognised revenue is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reversal {
+    /// A correction or goodwill (4200).
+    Correction,
+    /// A lost dispute (4300).
+    Dispute,
+}
+
+/// An intent to collect (PV-1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChargeRequest {
+    /// The charge's id.
+    pub id: String,
+    /// The invoice.
+    pub invoice: String,
+    /// Attempt number within the invoice.
+    pub attempt: u32,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// How much, carried amounts included.
+    pub amount: Money,
+    /// The payment method's number.
+    pub method: u32,
+    /// When it is to be sent.
+    pub due_at: DateTime<Utc>,
+}
+
+/// One fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// A subscription exists, in `free`.
+    #[serde(rename = "subscription_opened.v1")]
+    SubscriptionOpened { id: SubscriptionId, channel: Channel, camera: Option<CameraId>, terms: String },
+    /// A step of a subscription's life (LC).
+    #[serde(rename = "life.v1")]
+    Life { subscription: SubscriptionId, life: Life },
+    /// The subscription covers another camera from now on, or none by name.
+    #[serde(rename = "camera_covered.v1")]
+    CameraCovered { subscription: SubscriptionId, camera: Option<CameraId> },
+    /// CA-4, LC-3, PV-8: a cancellation was accepted and waits.
+    #[serde(rename = "cancel_requested.v1")]
+    CancelRequested { subscription: SubscriptionId, on: NaiveDate },
+    /// A camera belongs to the account.
+    #[serde(rename = "camera_added.v1")]
+    CameraAdded { camera: CameraId },
+    /// A camera left the account.
+    #[serde(rename = "camera_removed.v1")]
+    CameraRemoved { camera: CameraId },
+    /// LC-8: for the storage service.
+    #[serde(rename = "recordings_inaccessible.v1")]
+    RecordingsInaccessible { cameras: Vec<CameraId>, history_days: u32, since: NaiveDate },
+    /// MO-3: a code is in use.
+    #[serde(rename = "promotion_redeemed.v1")]
+    PromotionRedeemed { subscription: SubscriptionId, code: String },
+    /// MO-3: the code no longer applies.
+    #[serde(rename = "promotion_ended.v1")]
+    PromotionEnded { subscription: SubscriptionId, code: String, because: String },
+    /// LC-3: the use is given back.
+    #[serde(rename = "promotion_released.v1")]
+    PromotionReleased { code: String },
+    /// A new payment method; its token and label are in the account's row.
+    #[serde(rename = "method_replaced.v1")]
+    MethodReplaced { number: u32, expires_on: Option<NaiveDate> },
+    /// PD-2: a hard decline.
+    #[serde(rename = "method_blocked.v1")]
+    MethodBlocked { number: u32 },
+    /// PV-8.
+    #[serde(rename = "parked.v1")]
+    AccountParked { parked: Parked },
+    /// PV-8.
+    #[serde(rename = "released.v1")]
+    AccountReleased,
+    /// An invoice was issued.
+    #[serde(rename = "invoice_issued.v1")]
+    InvoiceIssued { invoice: InvoiceDocument, pending: bool },
+    /// Account credit paid an invoice (LC-4).
+    #[serde(rename = "credit_applied.v1")]
+    CreditApplied { invoice: String, cash: Money, goodwill: Money },
+    /// Goodwill credit.
+    #[serde(rename = "credit_granted.v1")]
+    CreditGranted { amount: Money },
+    /// CP-1, CP-3: account credit that came from cash is paid out.
+    #[serde(rename = "credit_paid_out.v1")]
+    CreditPaidOut { amount: Money },
+    /// PV-1: a charge is to be made.
+    #[serde(rename = "charge_requested.v1")]
+    ChargeRequested { charge: ChargeRequest },
+    /// PV-2: its outcome is unknown; it is looked up at `due_at`.
+    #[serde(rename = "charge_unknown.v1")]
+    ChargeUnknown { charge: String, due_at: DateTime<Utc> },
+    /// The money moved. `costs` are recharged collection costs, `unapplied` has no invoice (2320).
+    #[serde(rename = "charge_captured.v1")]
+    ChargeCaptured { charge: String, reference: String, on: NaiveDate, applied: Vec<(String, Money)>, costs: Vec<(String, Money)>, unapplied: Money },
+    /// A definite no (PD-2).
+    #[serde(rename = "charge_declined.v1")]
+    ChargeDeclined { charge: String, code: String, hard: bool, on: NaiveDate },
+    /// It was never sent and never will be.
+    #[serde(rename = "charge_abandoned.v1")]
+    ChargeAbandoned { charge: String },
+    /// MO-5: too small to collect alone.
+    #[serde(rename = "amount_carried.v1")]
+    AmountCarried { invoice: String, amount: Money },
+    /// A credit or debit note, and where a credit note's value went.
+    #[serde(rename = "note_issued.v1")]
+    NoteIssued { note: Note, given: Given },
+    /// The service that the invoice is for ended on this day, its last.
+    #[serde(rename = "service_ended.v1")]
+    ServiceEnded { invoice: String, on: NaiveDate },
+    /// RF-4: a payout is to be made.
+    #[serde(rename = "refund_requested.v1")]
+    RefundRequested { id: String, charge: String, invoice: String, amount: Money, reason: String, due_at: DateTime<Utc> },
+    /// PV-2.
+    #[serde(rename = "refund_unknown.v1")]
+    RefundUnknown { refund: String, due_at: DateTime<Utc> },
+    /// The provider paid it out.
+    #[serde(rename = "refund_settled.v1")]
+    RefundSettled { refund: String, reference: String, on: NaiveDate },
+    /// RF-4: the provider refused, or (`after_success`) it came back later (F62): account credit.
+    #[serde(rename = "refund_failed.v1")]
+    RefundFailed { refund: String, code: String, on: NaiveDate, after_success: bool },
+    /// RR-1: revenue through a date, cumulative less what was booked before; negative takes it back.
+    #[serde(rename = "revenue_recognised.v1")]
+    RevenueRecognised { invoice: String, through: NaiveDate, amount: Money, reversal: Option<Reversal>, forfeited: bool },
+    /// CO: a wrong payment was found.
+    #[serde(rename = "correction_opened.v1")]
+    CorrectionOpened { id: String, invoice: String, charged: Money, correct: Money, transaction_on: NaiveDate, last_attempt_on: NaiveDate },
+    /// CO-2: what is still to be collected, and when it is looked at next.
+    #[serde(rename = "correction_scheduled.v1")]
+    CorrectionScheduled { id: String, open_net: Money, open_tax: Money, due_at: DateTime<Utc> },
+    /// CO-3.
+    #[serde(rename = "correction_closed.v1")]
+    CorrectionClosed { id: String, state: CorrectionState },
+    /// PD-6: funds withdrawn.
+    #[serde(rename = "dispute_opened.v1")]
+    DisputeOpened { id: String, charge: String, applied: Vec<(String, Money)>, fee: Money, on: NaiveDate },
+    /// PD-6: funds reinstated; `released` was frozen for the customer and is paid out now.
+    #[serde(rename = "dispute_won.v1")]
+    DisputeWon { id: String, applied: Vec<(String, Money)>, released: Vec<(String, Money)> },
+    /// PD-6: the money is gone; the notes beside this event say what of.
+    #[serde(rename = "dispute_lost.v1")]
+    DisputeLost { id: String },
+    /// PD-4: lost.
+    #[serde(rename = "written_off.v1")]
+    WrittenOff { invoice: String, net: Money, tax: Money },
+    /// PD-4: recharged.
+    #[serde(rename = "collection_cost_added.v1")]
+    CollectionCostAdded { id: String, amount: Money, document: String, on: NaiveDate },
+    /// RE-1: the reminder for the renewal on this day was written.
+    #[serde(rename = "reminder_queued.v1")]
+    ReminderQueued { subscription: SubscriptionId, renewal_on: NaiveDate, on: NaiveDate },
+    /// RE-2: the renewal came first.
+    #[serde(rename = "reminder_missed.v1")]
+    ReminderMissed { subscription: SubscriptionId, renewal_on: NaiveDate },
+    /// PR-2: the notice was written.
+    #[serde(rename = "price_notice_queued.v1")]
+    PriceNoticeQueued { subscription: SubscriptionId, version: String },
+    /// PR-2: the notice was sent on this date.
+    #[serde(rename = "price_notice_sent.v1")]
+    PriceNoticeSent { subscription: SubscriptionId, version: String, on: NaiveDate },
+    /// PR-3, PR-4, PR-6: what became of it, and why.
+    #[serde(rename = "price_notice_ended.v1")]
+    PriceNoticeEnded { subscription: SubscriptionId, version: String, outcome: NoticeOutcome, because: String },
+    /// A person must do something.
+    #[serde(rename = "task_opened.v1")]
+    TaskOpened { task: Task },
+    /// It is done.
+    #[serde(rename = "task_closed.v1")]
+    TaskClosed { id: String, on: NaiveDate },
+}
+
+impl ChargeRequest {
+    /// The charge row that the intent makes.
+    #[must_use]
+    pub fn row(&self, requested_at: DateTime<Utc>) -> Charge {
+        Charge {
+            id: self.id.clone(),
+            invoice: self.invoice.clone(),
+            attempt: self.attempt,
+            purpose: self.purpose,
+            amount: self.amount,
+            method: self.method,
+            state: super::account::AttemptState::Requested,
+            due_at: Some(self.due_at),
+            requested_at,
+            reference: None,
+            code: None,
+            settled_on: None,
+            lookups: 0,
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! LE: the chart of accounts and the one function that turns a fact into a balanced entry.
+//!
+//! Documents move the prepayment liability; only recognition moves liability to revenue. An entry is a function of the
+//! event and of the invoice that it names, so the books can be rebuilt from the events at any time.
+
+use serde::Serialize;
+
+use super::account::{Account, Invoice};
+use super::event::{Event, Given, Reversal};
+use super::money::{Money, MoneyError};
+
+/// What kind of account it is: where its normal balance lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountType {
+    /// Debit.
+    Asset,
+    /// Credit.
+    Liability,
+    /// Credit.
+    Equity,
+    /// Credit.
+    Income,
+    /// Debit.
+    Expense,
+}
+
+/// One account of the chart: a stable number and a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LedgerAccount {
+    /// The number that postings store.
+    pub number: u16,
+    /// A name that people read.
+    pub name: &'static str,
+    /// Its type; contra accounts have the type that they reduce.
+    pub kind: AccountType,
+}
+
+macro_rules! chart {
+    ($($constant:ident = $number:literal $kind:ident $name:literal;)*) => {
+        $(#[doc = concat!("`", stringify!($number), "` ", $name, ".")] pub const $constant: LedgerAccount =
+            LedgerAccount { number: $number, name: $name, kind: AccountType::$kind };)*
+        /// The whole chart, by number.
+        pub const CHART: &[LedgerAccount] = &[$($constant),*];
+    };
+}
+
+chart! {
+    BANK = 1010 Asset "Bank";
+    CASH_IN_TRANSIT = 1020 Asset "Cash in transit";
+    RECEIVABLE = 1100 Asset "Accounts receivable";
+    RECHARGED_COSTS = 1150 Asset "Receivable: recharged collection costs";
+    ALLOWANCE = 1190 Asset "Allowance for credit losses";
+    PROVIDER_CLEARING = 1200 Asset "Provider clearing";
+    DISPUTES_PENDING = 1210 Asset "Disputes pending";
+    UNMATCHED = 1290 Asset "Unmatched provider movements";
+    PREPAYMENTS = 2100 Liability "Customer prepayments, refundable";
+    DEFERRED_REVENUE = 2110 Liability "Deferred revenue, not refundable";
+    SALES_TAX = 2200 Liability "Sales tax payable";
+    CUSTOMER_CREDITS = 2300 Liability "Customer credits";
+    REFUNDS_PAYABLE = 2310 Liability "Refunds payable";
+    UNAPPLIED = 2320 Liability "Unapplied payments";
+    REFUNDS_HELD = 2330 Liability "Refunds held for disputes";
+    DEFERRED_RECOVERIES = 2400 Liability "Deferred collection recoveries";
+    AGENCY_PAYABLE = 2500 Liability "Payables: collection agency";
+    CURRENCY_CONVERSION = 3900 Equity "Currency conversion";
+    REVENUE = 4000 Income "Subscription revenue";
+    REVENUE_CORRECTIONS = 4200 Income "Revenue reversed: corrections and goodwill";
+    REVENUE_DISPUTES = 4300 Income "Revenue reversed: disputes";
+    COST_RECOVERIES = 4500 Income "Collection cost recoveries";
+    PROVIDER_FEES = 5000 Expense "Provider fees";
+    DISPUTE_FEES = 5100 Expense "Dispute fees";
+    CREDIT_LOSSES = 5200 Expense "Credit losses";
+    COLLECTION_COSTS = 5300 Expense "Collection costs";
+    RECONCILIATION_DIFFERENCES = 5900 Expense "Reconciliation differences";
+}
+
+/// The account with this number.
+#[must_use]
+pub fn by_number(number: u16) -> Option<LedgerAccount> {
+    CHART.iter().copied().find(|account| account.number == number)
+}
+
+/// One leg of an entry: positive is a debit, negative a credit; never zero.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leg {
+    /// The account.
+    pub account: LedgerAccount,
+    /// Signed.
+    pub amount: Money,
+    /// The invoice that it belongs to: the sub-ledger key of 1100, 2100 and 2110.
+    pub invoice: Option<String>,
+}
+
+/// Why an event cannot be booked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// Amounts.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    /// The event names an object that the account does not have.
+    #[error("the event names `{0}`, which the account does not have")]
+    Missing(String),
+    /// The legs do not sum to zero.
+    #[error("the entry does not balance: it is off by {off}")]
+    Unbalanced {
+        /// Debits less credits.
+        off: Money,
+    },
+}
+
+#[derive(Default)]
+struct Entry {
+    legs: Vec<Leg>,
+}
+
+impl Entry {
+    fn debit(&mut self, account: LedgerAccount, amount: Money, invoice: Option<&str>) {
+        if !amount.is_zero() {
+            self.legs.push(Leg { account, amount, invoice: invoice.map(ToOwned::to_owned) });
+        }
+    }
+
+    fn credit(&mut self, account: LedgerAccount, amount: Money, invoice: Option<&str>) -> Result<(), MoneyError> {
+        self.debit(account, amount.negated()?, invoice);
+        Ok(())
+    }
+
+    fn balanced(self, zero: Money) -> Result<Vec<Leg>, LedgerError> {
+        let off = super::money::total(zero.currency(), self.legs.iter().map(|leg| leg.amount))?;
+        if off.is_zero() { Ok(self.legs) } else { Err(LedgerError::Unbalanced { off }) }
+    }
+}
+
+/// Where an invoice's unearned part stands: 2100 for annual, 2110 for monthly periods.
+#[must_use]
+pub fn prepayment(invoice: &Invoice) -> LedgerAccount {
+    if invoice.refundable() { PREPAYMENTS } else { DEFERRED_REVENUE }
+}
+
+fn invoice<'a>(account: &'a Account, id: &str) -> Result<&'a Invoice, LedgerError> {
+    account.invoices.get(id).ok_or_else(|| LedgerError::Missing(id.to_owned()))
+}
+
+/// The entry of an event, on the account as it stands right after the event; empty where no money moved.
+///
+/// # Errors
+/// [`LedgerError`] where the event names an unknown object, overflows, or would not balance: then nothing is posted.
+pub fn entry(account: &Account, event: &Event) -> Result<Vec<Leg>, LedgerError> {
+    let mut entry = Entry::default();
+    match event {
+        Event::InvoiceIssued { invoice: document, .. } => {
+            let id = Some(document.id.as_str());
+            let prepaid = if document.plan.cycle == super::calendar::Cycle::Annual { PREPAYMENTS } else { DEFERRED_REVENUE };
+            entry.debit(RECEIVABLE, document.net.plus(document.tax)?, id);
+            entry.credit(prepaid, document.net, id)?;
+            entry.credit(SALES_TAX, document.tax, id)?;
+        }
+        Event::CreditApplied { invoice, cash, goodwill } => {
+            let both = cash.plus(*goodwill)?;
+            entry.debit(CUSTOMER_CREDITS, both, Some(invoice));
+            entry.credit(RECEIVABLE, both, Some(invoice))?;
+        }
+        Event::CreditGranted { amount } => {
+            entry.debit(REVENUE_CORRECTIONS, *amount, None);
+            entry.credit(CUSTOMER_CREDITS, *amount, None)?;
+        }
+        Event::CreditPaidOut { amount } => {
+            entry.debit(CUSTOMER_CREDITS, *amount, None);
+            entry.credit(REFUNDS_PAYABLE, *amount, None)?;
+        }
+        Event::ChargeCaptured { applied, costs, unapplied, .. } => captured(account, &mut entry, applied, costs, *unapplied)?,
+        Event::NoteIssued { note, given } => {
+            let line = prepayment(invoice(account, &note.invoice)?);
+            noted(&mut entry, line, note, given)?;
+        }
+        Event::RefundSettled { refund, .. } => {
+            let refund = account.refunds.get(refund).ok_or_else(|| LedgerError::Missing(refund.clone()))?;
+            entry.debit(REFUNDS_PAYABLE, refund.amount, Some(&refund.invoice));
+            entry.credit(PROVIDER_CLEARING, refund.amount, Some(&refund.invoice))?;
+        }
+        Event::RefundFailed { refund, after_success, .. } => {
+            let refund = account.refunds.get(refund).ok_or_else(|| LedgerError::Missing(refund.clone()))?;
+            let from = if *after_success { PROVIDER_CLEARING } else { REFUNDS_PAYABLE };
+            entry.debit(from, refund.amount, Some(&refund.invoice));
+            entry.credit(CUSTOMER_CREDITS, refund.amount, Some(&refund.invoice))?;
+        }
+        Event::RevenueRecognised { invoice: id, amount, reversal, .. } => {
+            let line = prepayment(invoice(account, id)?);
+            let income = match reversal {
+                None => REVENUE,
+                Some(Reversal::Correction) => REVENUE_CORRECTIONS,
+                Some(Reversal::Dispute) => REVENUE_DISPUTES,
+            };
+            entry.debit(line, *amount, Some(id));
+            entry.credit(income, *amount, Some(id))?;
+        }
+        Event::DisputeOpened { applied, fee, .. } => {
+            for (id, amount) in applied {
+                entry.debit(DISPUTES_PENDING, *amount, Some(id));
+                entry.credit(PROVIDER_CLEARING, *amount, Some(id))?;
+            }
+            entry.debit(DISPUTE_FEES, *fee, None);
+            entry.credit(PROVIDER_CLEARING, *fee, None)?;
+        }
+        Event::DisputeWon { applied, released, .. } => {
+            for (id, amount) in applied {
+                entry.debit(PROVIDER_CLEARING, *amount, Some(id));
+                entry.credit(DISPUTES_PENDING, *amount, Some(id))?;
+            }
+            for (id, amount) in released {
+                entry.debit(REFUNDS_HELD, *amount, Some(id));
+                entry.credit(REFUNDS_PAYABLE, *amount, Some(id))?;
+            }
+        }
+        Event::WrittenOff { invoice, net, tax } => {
+            entry.debit(CREDIT_LOSSES, *net, Some(invoice));
+            entry.debit(SALES_TAX, *tax, Some(invoice));
+            entry.credit(RECEIVABLE, net.plus(*tax)?, Some(invoice))?;
+        }
+        Event::CollectionCostAdded { amount, .. } => {
+            entry.debit(COLLECTION_COSTS, *amount, None);
+            entry.credit(AGENCY_PAYABLE, *amount, None)?;
+            entry.debit(RECHARGED_COSTS, *amount, None);
+            entry.credit(DEFERRED_RECOVERIES, *amount, None)?;
+        }
+        Event::SubscriptionOpened { .. }
+        | Event::Life { .. }
+        | Event::CameraCovered { .. }
+        | Event::CancelRequested { .. }
+        | Event::CameraAdded { .. }
+        | Event::CameraRemoved { .. }
+        | Event::RecordingsInaccessible { .. }
+        | Event::PromotionRedeemed { .. }
+        | Event::PromotionEnded { .. }
+        | Event::PromotionReleased { .. }
+        | Event::MethodReplaced { .. }
+        | Event::MethodBlocked { .. }
+        | Event::AccountParked { .. }
+        | Event::AccountReleased
+        | Event::ChargeRequested { .. }
+        | Event::ChargeUnknown { .. }
+        | Event::ChargeDeclined { .. }
+        | Event::ChargeAbandoned { .. }
+        | Event::AmountCarried { .. }
+        | Event::ServiceEnded { .. }
+        | Event::RefundRequested { .. }
+        | Event::RefundUnknown { .. }
+        | Event::CorrectionOpened { .. }
+        | Event::CorrectionScheduled { .. }
+        | Event::CorrectionClosed { .. }
+        | Event::DisputeLost { .. }
+        | Event::ReminderQueued { .. }
+        | Event::ReminderMissed { .. }
+        | Event::PriceNoticeQueued { .. }
+        | Event::PriceNoticeSent { .. }
+        | Event::PriceNoticeEnded { .. }
+        | Event::TaskOpened { .. }
+        | Event::TaskClosed { .. } => {}
+    }
+    entry.balanced(account.zero())
+}
+
+fn captured(
+    account: &Account,
+    entry: &mut Entry,
+    applied: &[(String, Money)],
+    costs: &[(String, Money)],
+    unapplied: Money,
+) -> Result<(), MoneyError> {
+    let paid = super::money::total(account.profile.currency, applied.iter().chain(costs).map(|(_, amount)| *amount))?;
+    let first = applied.first().map(|(id, _)| id.as_str());
+    entry.debit(PROVIDER_CLEARING, paid.plus(unapplied)?, first);
+    for (id, amount) in applied {
+        entry.credit(RECEIVABLE, *amount, Some(id))?;
+    }
+    for (_, amount) in costs {
+        entry.debit(DEFERRED_RECOVERIES, *amount, None);
+        entry.credit(RECHARGED_COSTS, *amount, None)?;
+        entry.credit(COST_RECOVERIES, *amount, None)?;
+    }
+    entry.credit(UNAPPLIED, unapplied, None)
+}
+
+fn noted(entry: &mut Entry, line: LedgerAccount, note: &super::account::Note, given: &Given) -> Result<(), MoneyError> {
+    let id = Some(note.invoice.as_str());
+    if note.reason.is_debit() {
+        entry.debit(RECEIVABLE, note.net.plus(note.tax)?, id);
+        entry.credit(line, note.net, id)?;
+        return entry.credit(SALES_TAX, note.tax, id);
+    }
+    entry.debit(line, note.net, id);
+    entry.debit(SALES_TAX, note.tax, id);
+    entry.debit(REFUNDS_HELD, given.held_used, id);
+    entry.credit(RECEIVABLE, given.owed_off, id)?;
+    entry.credit(REFUNDS_PAYABLE, given.payout, id)?;
+    entry.credit(CUSTOMER_CREDITS, given.credit_cash.plus(given.credit_goodwill)?, id)?;
+    entry.credit(REFUNDS_HELD, given.held, id)?;
+    entry.credit(DISPUTES_PENDING, given.lost, id)
+}
