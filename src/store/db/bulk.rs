@@ -1,0 +1,278 @@
+//! Many rows in one statement: where the speed of the program comes from.
+//!
+//! PostgreSQL gets one statement for a batch of any size, with one array a column (`unnest`). SQLite gets one statement for up to
+//! [`SQLITE_ROWS_MAX`] rows, with one parameter a cell (`values`). An empty batch sends nothing.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use sqlx::Arguments;
+use sqlx::postgres::{PgArguments, PgBindIterExt};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+
+use super::error::DbError;
+use super::table::{CellColumn, Columns, Table};
+use super::tx::{Inner, Tx};
+use super::value::{Type, iso_date, unfit};
+
+/// How many rows a statement has at most on SQLite.
+const SQLITE_ROWS_MAX: usize = 500;
+
+/// How many parameters a statement can have on SQLite.
+const SQLITE_PARAMETERS_MAX: usize = 32_766;
+
+/// Texts for up to this many rows are kept prepared on SQLite, as is the text of a full batch. Other sizes rarely come twice.
+const SQLITE_ROWS_KEPT: usize = 8;
+
+/// What is done with the rows of a batch.
+#[derive(Debug, Clone, Copy)]
+enum Action<'a> {
+    Insert,
+    InsertIgnoringConflicts,
+    Upsert,
+    Update { matching: &'a [&'a str] },
+    Delete,
+}
+
+impl Tx {
+    /// Inserts all rows and gives their number.
+    ///
+    /// # Errors
+    /// [`DbError::UniqueViolation`] and the other constraints, [`DbError::RowShape`]; see [`DbError`].
+    pub async fn insert_rows(&mut self, rows: &Columns) -> Result<u64, DbError> {
+        self.write_rows(Action::Insert, rows).await
+    }
+
+    /// Inserts the rows that clash with no unique constraint, and gives their number. The others are left as they are.
+    ///
+    /// # Errors
+    /// Constraints other than unique ones, [`DbError::RowShape`]; see [`DbError`].
+    pub async fn insert_rows_ignoring_conflicts(&mut self, rows: &Columns) -> Result<u64, DbError> {
+        self.write_rows(Action::InsertIgnoringConflicts, rows).await
+    }
+
+    /// Inserts the rows whose key is new, overwrites the columns of the batch in the others, and gives the number of both.
+    ///
+    /// A key may come only once in a batch.
+    ///
+    /// # Errors
+    /// Constraints, unique ones other than the key included, [`DbError::RowShape`]; see [`DbError`].
+    pub async fn upsert_rows(&mut self, rows: &Columns) -> Result<u64, DbError> {
+        self.write_rows(Action::Upsert, rows).await
+    }
+
+    /// Sets the columns of the batch in the rows with the same key, and gives the number of rows that were there.
+    ///
+    /// A key may come only once in a batch.
+    ///
+    /// # Errors
+    /// Constraints, [`DbError::RowShape`]; see [`DbError`].
+    pub async fn update_rows(&mut self, rows: &Columns) -> Result<u64, DbError> {
+        self.write_rows(Action::Update { matching: rows.table().key }, rows).await
+    }
+
+    /// The same, but finds the rows by these columns of the batch: the key, and others that must still have the value given.
+    ///
+    /// # Errors
+    /// Constraints, [`DbError::RowShape`]; see [`DbError`].
+    pub async fn update_rows_matching(&mut self, matching: &[&str], rows: &Columns) -> Result<u64, DbError> {
+        self.write_rows(Action::Update { matching }, rows).await
+    }
+
+    /// Deletes the rows that agree with the batch in all its columns, and gives their number.
+    ///
+    /// # Errors
+    /// Constraints, [`DbError::RowShape`]; see [`DbError`].
+    pub async fn delete_rows(&mut self, rows: &Columns) -> Result<u64, DbError> {
+        self.write_rows(Action::Delete, rows).await
+    }
+
+    /// Has the database parse and plan each kind of batch for a table: the test of all table descriptions.
+    ///
+    /// # Errors
+    /// What the database says about it; see [`DbError`].
+    pub async fn prepare_table(&mut self, table: &'static Table) -> Result<(), DbError> {
+        let all = Columns::of(table);
+        let key = Columns::only(table, table.key);
+        key.complete()?;
+        let update = Action::Update { matching: table.key };
+        let mut texts = Vec::new();
+        for (action, rows) in [(Action::Upsert, &all), (update, &all), (Action::Delete, &key)] {
+            if is_possible(action, rows) {
+                texts.push(match &self.inner {
+                    Inner::Sqlite(_) => sqlite_text(action, rows, 1),
+                    Inner::Postgres(_) => postgres_text(action, rows),
+                });
+            }
+        }
+        for text in texts {
+            self.prepare_text(table.name, AssertSqlSafe(text).into_sql_str()).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_rows(&mut self, action: Action<'_>, rows: &Columns) -> Result<u64, DbError> {
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let outcome = match rows.complete() {
+            Ok(()) if is_possible(action, rows) => self.send_rows(action, rows).await,
+            Ok(()) => {
+                Err(DbError::RowShape { table: rows.table().name, problem: "it has no column to set".to_owned() })
+            }
+            Err(error) => Err(error),
+        };
+        self.noted(outcome)
+    }
+
+    async fn send_rows(&mut self, action: Action<'_>, rows: &Columns) -> Result<u64, DbError> {
+        let failed = |error| DbError::from_driver(rows.table().name, &error);
+        let shared = Arc::clone(&self.shared);
+        match &mut self.inner {
+            Inner::Postgres(tx) => {
+                let text = AssertSqlSafe(postgres_text(action, rows));
+                shared.count_statement();
+                let done = sqlx::query_with(text, postgres_arrays(rows)?).execute(&mut **tx).await;
+                Ok(done.map_err(failed)?.rows_affected())
+            }
+            Inner::Sqlite(tx) => {
+                let per_statement = SQLITE_ROWS_MAX.min(SQLITE_PARAMETERS_MAX / rows.columns().len().max(1)).max(1);
+                let mut written = 0;
+                for from in (0..rows.len()).step_by(per_statement) {
+                    let count = per_statement.min(rows.len() - from);
+                    let text = AssertSqlSafe(sqlite_text(action, rows, count));
+                    let kept = count == per_statement || count <= SQLITE_ROWS_KEPT;
+                    shared.count_statement();
+                    let query = sqlx::query_with(text, sqlite_cells(rows, from, count)?).persistent(kept);
+                    written += query.execute(&mut **tx).await.map_err(failed)?.rows_affected();
+                }
+                Ok(written)
+            }
+        }
+    }
+}
+
+/// Whether there is anything to set. An upsert of keys alone inserts what is missing; an update of keys alone means nothing.
+fn is_possible(action: Action<'_>, rows: &Columns) -> bool {
+    match action {
+        Action::Update { matching } => rows.columns().iter().any(|(column, _)| !matching.contains(&column.name)),
+        _ => true,
+    }
+}
+
+fn names(rows: &Columns) -> impl Iterator<Item = &'static str> {
+    rows.columns().iter().map(|(column, _)| column.name)
+}
+
+fn joined<T: std::fmt::Display>(parts: impl IntoIterator<Item = T>, separator: &str) -> String {
+    let mut text = String::new();
+    for part in parts {
+        if !text.is_empty() {
+            text.push_str(separator);
+        }
+        let _ = write!(text, "{part}");
+    }
+    text
+}
+
+fn postgres_text(action: Action<'_>, rows: &Columns) -> String {
+    let table = rows.table().name;
+    let columns = joined(names(rows), ", ");
+    let arrays = rows.columns().iter().enumerate().map(|(at, (column, _))| {
+        let kind = match column.kind {
+            Type::Text => "text",
+            Type::Int => "bigint",
+            Type::Date => "date",
+        };
+        format!("${}::{kind}[]", at + 1)
+    });
+    let source = format!("unnest({})", joined(arrays, ", "));
+    match action {
+        Action::Insert | Action::InsertIgnoringConflicts | Action::Upsert => {
+            format!("insert into {table} ({columns}) select * from {source}{}", on_conflict(action, rows))
+        }
+        Action::Update { matching } => {
+            let (set, found) = (assignments(matching, rows), matches(matching));
+            format!("update {table} as t set {set} from {source} as v ({columns}) where {found}")
+        }
+        Action::Delete => {
+            let found = matches(&names(rows).collect::<Vec<_>>());
+            format!("delete from {table} as t using {source} as v ({columns}) where {found}")
+        }
+    }
+}
+
+fn sqlite_text(action: Action<'_>, rows: &Columns, count: usize) -> String {
+    let table = rows.table().name;
+    let columns = joined(names(rows), ", ");
+    let row = format!("({})", joined(names(rows).map(|_| "?"), ","));
+    let mut values = format!("{row},").repeat(count);
+    values.pop();
+    match action {
+        Action::Insert | Action::InsertIgnoringConflicts | Action::Upsert => {
+            format!("insert into {table} ({columns}) values {values}{}", on_conflict(action, rows))
+        }
+        Action::Update { matching } => {
+            let (set, found) = (assignments(matching, rows), matches(matching));
+            format!("with v ({columns}) as (values {values}) update {table} as t set {set} from v where {found}")
+        }
+        Action::Delete => format!("delete from {table} where ({columns}) in (values {values})"),
+    }
+}
+
+/// What an insert does about rows that are there.
+fn on_conflict(action: Action<'_>, rows: &Columns) -> String {
+    let key = rows.table().key;
+    match action {
+        Action::InsertIgnoringConflicts => " on conflict do nothing".to_owned(),
+        Action::Upsert if names(rows).all(|name| key.contains(&name)) => {
+            format!(" on conflict ({}) do nothing", key.join(", "))
+        }
+        Action::Upsert => {
+            let set = names(rows).filter(|name| !key.contains(name)).map(|name| format!("{name} = excluded.{name}"));
+            format!(" on conflict ({}) do update set {}", key.join(", "), joined(set, ", "))
+        }
+        Action::Insert | Action::Update { .. } | Action::Delete => String::new(),
+    }
+}
+
+fn assignments(matching: &[&str], rows: &Columns) -> String {
+    let set = names(rows).filter(|name| !matching.contains(name));
+    joined(set.map(|name| format!("{name} = v.{name}")), ", ")
+}
+
+fn matches(columns: &[&str]) -> String {
+    joined(columns.iter().map(|name| format!("t.{name} = v.{name}")), " and ")
+}
+
+/// One array for each column.
+fn postgres_arrays(rows: &Columns) -> Result<PgArguments, DbError> {
+    let mut arguments = PgArguments::default();
+    for (_, cells) in rows.columns() {
+        match cells {
+            CellColumn::Text(cells) => arguments.add(cells.iter().bind_iter()),
+            CellColumn::Int(cells) => arguments.add(cells.as_slice()),
+            CellColumn::Date(cells) => arguments.add(cells.as_slice()),
+        }
+        .map_err(|fault| unfit(&fault.to_string()))?;
+    }
+    Ok(arguments)
+}
+
+/// One parameter for each cell of `count` rows, row by row.
+fn sqlite_cells(rows: &Columns, from: usize, count: usize) -> Result<SqliteArguments, DbError> {
+    let mut arguments = SqliteArguments::default();
+    arguments.reserve(count * rows.columns().len(), 0);
+    for row in from..from + count {
+        for (_, cells) in rows.columns() {
+            match cells {
+                CellColumn::Text(cells) => arguments.add(cells.get(row).map(Arc::<str>::from)),
+                CellColumn::Int(cells) => arguments.add(cells.get(row).copied().flatten()),
+                CellColumn::Date(cells) => arguments.add(cells.get(row).copied().flatten().map(iso_date).transpose()?),
+            }
+            .map_err(|fault| unfit(&fault.to_string()))?;
+        }
+    }
+    Ok(arguments)
+}

@@ -1,0 +1,6 @@
+//! SQL text and rows: what is stored, and how it is read and written.
+//!
+//! [`db`] is the seam to the two databases and the only place that names a driver; the other modules hold one table family
+//! each: its statements, its table descriptors and the functions that turn rows into domain values and back.
+
+pub mod db;
