@@ -9,6 +9,7 @@ pub mod evolve;
 pub mod ids;
 pub mod ledger;
 pub mod money;
+pub mod notice;
 pub mod price;
 pub mod promotion;
 pub mod refund;

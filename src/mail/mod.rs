@@ -3,6 +3,5 @@
 //! The engine records *that* a customer is to be told something, as a [`NoticeKind`] and the facts
 //! of it, a [`NoticeData`]. Names and addresses are looked up only when the mail is sent.
 
-mod notice;
 
-pub use notice::{CorrectionOutcome, NoticeData, NoticeDataError, NoticeKind, UnknownNoticeKind};
+pub use crate::domain::notice::{CorrectionOutcome, NoticeData, NoticeDataError, NoticeKind, UnknownNoticeKind};

@@ -6,7 +6,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::money::{Currency, Rate};
+use super::money::{Currency, Rate};
 
 /// What the customer is told. The tags are stored, so they are written by hand and never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
