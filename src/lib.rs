@@ -2,6 +2,7 @@
 //!
 //! The core decides ([`domain`]), the shell does. See `ARCHITECTURE.md` for the walk through the folders.
 
+pub mod cli;
 pub mod clock;
 pub mod domain;
 pub mod mail;

@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod correction;
 pub mod event;
 pub mod evolve;
+pub mod explain;
 pub mod ids;
 pub mod ledger;
 pub mod money;

@@ -59,6 +59,16 @@ impl<V> PassedOver<V> {
             Self::NewerDue { .. } => "newer_due",
         }
     }
+
+    /// The same reason with another name for the newer version.
+    pub fn named<W>(self, name: impl FnOnce(V) -> W) -> PassedOver<W> {
+        match self {
+            Self::NotYetEffective { effective_from } => PassedOver::NotYetEffective { effective_from },
+            Self::NoNotice => PassedOver::NoNotice,
+            Self::NoticeTooYoung { sent_on, age_days } => PassedOver::NoticeTooYoung { sent_on, age_days },
+            Self::NewerDue { newer } => PassedOver::NewerDue { newer: name(newer) },
+        }
+    }
 }
 
 /// A version that is not charged, with the reason.
