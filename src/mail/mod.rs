@@ -7,11 +7,13 @@ mod body;
 mod error;
 mod facts;
 mod format;
+mod message;
 mod render;
 mod templates;
 
 pub use crate::domain::notice::{CorrectionOutcome, NoticeData, NoticeDataError, NoticeKind, UnknownNoticeKind};
 pub use error::{MailError, NOTICE_ID_BYTES_MAX};
+pub use message::{Mailroom, OutgoingMail, OutgoingNotice, Sender};
 pub use render::{Letterhead, Recipient, RenderedMail, Renderer};
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What each kind of mail says. Amounts and dates are asserted as exact strings.
 
 mod kinds;
+mod message;
 mod robustness;
 pub(super) mod samples;
 
