@@ -6,15 +6,25 @@
 mod body;
 mod error;
 mod facts;
+mod faulty;
 mod format;
 mod message;
+mod outbox;
+mod outcome;
 mod render;
+mod smtp;
+mod smtp_url;
 mod templates;
 
 pub use crate::domain::notice::{CorrectionOutcome, NoticeData, NoticeDataError, NoticeKind, UnknownNoticeKind};
 pub use error::{MailError, NOTICE_ID_BYTES_MAX};
+pub use faulty::{FaultyMailer, MailFault};
 pub use message::{Mailroom, OutgoingMail, OutgoingNotice, Sender};
+pub use outbox::{FolderMailer, Mailer, MemoryMailer};
+pub use outcome::{DeliveryFailure, DeliveryFault, DeliveryOutcome, DeliveryStep};
 pub use render::{Letterhead, Recipient, RenderedMail, Renderer};
+pub use smtp::{SMTP_CONTENT_TIMEOUT, SMTP_DELIVERY_TIMEOUT_MAX, SMTP_STEP_TIMEOUT, SmtpMailer, SmtpSetupError};
+pub use smtp_url::{SmtpServer, SmtpUrlError};
 
 #[cfg(test)]
 mod tests;

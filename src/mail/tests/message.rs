@@ -11,7 +11,7 @@ fn mailroom() -> Mailroom {
     Mailroom::new(renderer, Sender::parse("Kasa Care <billing@kasacare.example>").expect("a mailbox"))
 }
 
-fn prepare(id: &str, to: &Recipient) -> Result<OutgoingMail, MailError> {
+pub(super) fn prepare(id: &str, to: &Recipient) -> Result<OutgoingMail, MailError> {
     let kind = NoticeKind::ReceiptPayment;
     let notice = OutgoingNotice { id, kind, data: &sample(kind), dated_at: at("2026-01-31T12:34:56Z") };
     mailroom().prepare(&notice, to)

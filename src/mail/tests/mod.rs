@@ -1,5 +1,6 @@
 //! What each kind of mail says. Amounts and dates are asserted as exact strings.
 
+mod delivery;
 mod kinds;
 mod message;
 mod robustness;
