@@ -173,6 +173,8 @@ pub struct Invoice {
     pub tax: Money,
     /// Revenue recognised so far (RR-1).
     pub recognised: Money,
+    /// The last day through which revenue was recognised.
+    pub recognised_through: Option<NaiveDate>,
     /// Receivable: what is still owed (1100).
     pub open: Money,
     /// Cash captured.

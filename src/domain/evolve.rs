@@ -100,9 +100,14 @@ impl Account {
     }
 
     fn live(&mut self, id: &SubscriptionId, life: &Life) -> Result<(), LedgerError> {
-        let subscription = self.subscription_mut(id)?;
+        let subscription = self.subscriptions.get_mut(id).ok_or_else(|| missing(id.as_str()))?;
         subscription.state = evolve(std::mem::replace(&mut subscription.state, State::Free), life);
         match life {
+            Life::Activated => {
+                for invoice in self.invoices.values_mut().filter(|invoice| invoice.document.subscription == *id) {
+                    invoice.pending = false;
+                }
+            }
             Life::Closed { .. } => {
                 subscription.cancel_requested_on = None;
                 subscription.promotion = None;
@@ -141,8 +146,9 @@ impl Account {
                 self.notes.insert(note.id.clone(), note.clone());
             }
             Event::ServiceEnded { invoice, on } => self.invoice_mut(invoice)?.ended_on = Some(*on),
-            Event::RevenueRecognised { invoice, amount, .. } => {
+            Event::RevenueRecognised { invoice, through, amount, .. } => {
                 let invoice = self.invoice_mut(invoice)?;
+                invoice.recognised_through = invoice.recognised_through.max(Some(*through));
                 invoice.recognised = invoice.recognised.plus(*amount)?;
             }
             Event::WrittenOff { invoice, net, tax } => {
@@ -177,6 +183,7 @@ impl Account {
             net: document.net,
             tax: document.tax,
             recognised: zero,
+            recognised_through: None,
             open: document.net.plus(document.tax)?,
             captured: zero,
             returned: zero,

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod calendar;
 pub mod catalog;
+pub mod change;
 pub mod correction;
 pub mod event;
 pub mod evolve;
@@ -15,6 +16,7 @@ pub mod price;
 pub mod promotion;
 pub mod refund;
 pub mod revenue;
+pub mod schedule;
 pub mod subscription;
 pub mod tax;
 pub mod terms;

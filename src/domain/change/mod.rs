@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::account::{Account, Subscription};
 use super::calendar::CalendarError;
 use super::catalog::Catalog;
-use super::event::Event;
+use super::event::{Event, Given};
 use super::ids::SubscriptionId;
 use super::ledger::{self, Leg, LedgerError};
 use super::money::{Money, MoneyError};
@@ -20,8 +20,9 @@ use super::tax::{TaxError, TaxRates};
 use super::terms::Terms;
 
 pub mod billing;
-pub mod calendar_jobs;
+
 pub mod cancel;
+pub mod calendar_jobs;
 pub mod correct;
 pub mod dispute;
 pub mod operator;
@@ -235,6 +236,14 @@ pub enum Refusal {
         change: String,
         /// The cycle.
         cycle: &'static str,
+    },
+    /// The paid period is over and its renewal has not run yet.
+    #[error("the period of {subscription} ended on {ended_on} and its renewal is due; run the jobs first")]
+    RenewalDue {
+        /// The subscription.
+        subscription: String,
+        /// The period's end.
+        ended_on: NaiveDate,
     },
     /// No payment method on file.
     #[error("the account has no usable payment method: set one with `kasacare payment-method`")]
@@ -456,7 +465,8 @@ impl<'a> Draft<'a> {
     /// The finished change.
     #[must_use]
     pub fn finish(mut self, kind: &'static str, cause: String) -> Change {
-        self.account.reschedule();
+        let reference = self.context.reference;
+        self.account.reschedule(|version| reference.terms_named(version).map_or(0, |terms| terms.reminder_days));
         Change {
             before: self.before,
             after: self.account,
