@@ -88,26 +88,30 @@ impl Tx {
         self.write_rows(Action::Delete, rows).await
     }
 
-    /// Has the database parse and plan each kind of batch for a table: the test of all table descriptions.
+    /// Has the database plan each kind of batch for a table, without a row: the test of all table descriptions. It needs a
+    /// transaction that may write.
     ///
     /// # Errors
     /// What the database says about it; see [`DbError`].
     pub async fn prepare_table(&mut self, table: &'static Table) -> Result<(), DbError> {
-        let all = Columns::of(table);
-        let key = Columns::only(table, table.key);
+        let (all, key) = (Columns::of(table), Columns::only(table, table.key));
         key.complete()?;
         let update = Action::Update { matching: table.key };
-        let mut texts = Vec::new();
         for (action, rows) in [(Action::Upsert, &all), (update, &all), (Action::Delete, &key)] {
-            if is_possible(action, rows) {
-                texts.push(match &self.inner {
-                    Inner::Sqlite(_) => sqlite_text(action, rows, 1),
-                    Inner::Postgres(_) => postgres_text(action, rows),
-                });
+            if !is_possible(action, rows) {
+                continue;
             }
-        }
-        for text in texts {
-            self.prepare_text(table.name, AssertSqlSafe(text).into_sql_str()).await?;
+            match &self.inner {
+                Inner::Sqlite(_) => {
+                    let text = AssertSqlSafe(sqlite_text(action, rows, 1)).into_sql_str();
+                    self.prepare_text(table.name, text).await?;
+                }
+                // PostgreSQL looks for the key of an upsert only when it runs.
+                Inner::Postgres(_) => {
+                    let outcome = self.send_rows(action, rows).await;
+                    self.noted(outcome)?;
+                }
+            }
         }
         Ok(())
     }

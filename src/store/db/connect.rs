@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions as _, Connection, Row as _};
 
 use super::error::DbError;
 
-/// How long somebody waits for a free connection, or on PostgreSQL for a lock, before the database counts as busy.
+/// How long somebody waits for a free connection, or on PostgreSQL for a lock, if nothing else is said.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// How long a write waits on SQLite for another process that is writing.
@@ -58,11 +58,13 @@ pub struct ConnectOptions {
     pub unsafe_fast: bool,
     /// How many connections there may be: readers on SQLite, all on PostgreSQL.
     pub max_connections: u32,
+    /// How long one waits for a free connection, or for a server that is away, or on PostgreSQL for a lock.
+    pub wait_max: Duration,
 }
 
 impl Default for ConnectOptions {
     fn default() -> Self {
-        Self { create: false, unsafe_fast: false, max_connections: CONNECTIONS }
+        Self { create: false, unsafe_fast: false, max_connections: CONNECTIONS, wait_max: WAIT_MAX }
     }
 }
 
@@ -167,7 +169,7 @@ async fn open_sqlite(path: PathBuf, options: ConnectOptions) -> Result<Pools, Db
         .disable_statement_logging();
     let pool = || {
         SqlitePoolOptions::new()
-            .acquire_timeout(WAIT_MAX)
+            .acquire_timeout(options.wait_max)
             // A connection is a thread of this process: it neither ages nor goes away.
             .idle_timeout(None)
             .max_lifetime(None)
@@ -231,7 +233,7 @@ fn require(setting: &'static str, found: &str, required: &'static str, holds: bo
 async fn open_postgres(url: &str, options: ConnectOptions) -> Result<Pools, DbError> {
     // The driver's text about a bad address says what is wrong without repeating the address.
     let address = PgConnectOptions::from_str(url).map_err(|error| DbError::Address { problem: error.to_string() })?;
-    let wait = WAIT_MAX.as_millis().to_string();
+    let wait = options.wait_max.as_millis().to_string();
     let mut settings = vec![("lock_timeout", wait.as_str()), ("jit", "off")];
     if options.unsafe_fast {
         settings.push(("synchronous_commit", "off"));
@@ -250,7 +252,7 @@ async fn open_postgres(url: &str, options: ConnectOptions) -> Result<Pools, DbEr
     let _ = first.close().await;
     let pool = PgPoolOptions::new()
         .max_connections(options.max_connections.max(1))
-        .acquire_timeout(WAIT_MAX)
+        .acquire_timeout(options.wait_max)
         // A transaction whose beginning was cancelled is open although the driver does not know (F22): whatever is open ends
         // here. The `begin` is there because a `rollback` with nothing to roll back puts a warning into the server's log.
         .after_release(|connection, _| {

@@ -29,7 +29,8 @@ pub(super) enum Inner {
 }
 
 impl Db {
-    /// Opens a transaction that may write. On SQLite it waits for the one writer, and holds it until it ends (F24).
+    /// Opens a transaction that may write. On SQLite it waits for the one writer, and holds it until it ends (F24): whoever opens
+    /// a second one before the first has ended waits for himself.
     ///
     /// # Errors
     /// [`DbError::NoConnection`], [`DbError::Busy`] if another process writes to the SQLite file, [`DbError::ConnectionLost`].

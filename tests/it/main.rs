@@ -1,0 +1,4 @@
+//! The integration tests: one binary, one file a story. [`world`] is the harness.
+
+mod store_seam;
+mod world;
