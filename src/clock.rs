@@ -22,6 +22,13 @@ impl Clock {
     }
 }
 
+/// The machine's own time, in microseconds since 1970: for leases on work in progress, which are no business facts and
+/// must run out in real time also where `--as-of` holds the business clock still.
+#[must_use]
+pub fn wall_micros() -> i64 {
+    Utc::now().timestamp_micros()
+}
+
 fn whole_micros(at: DateTime<Utc>) -> DateTime<Utc> {
     let nanos = at.nanosecond();
     at.with_nanosecond(nanos.saturating_sub(nanos % 1_000)).unwrap_or(at)

@@ -334,7 +334,9 @@ impl Draft<'_> {
         }
         let old = self.list_price(&plan, &current)?;
         let new = self.list_price(&plan, version)?;
-        let applies_on = self.first_start_after(id, next_start, plan.cycle, announced.effective_from)?;
+        let waits = self.notice_must_wait(id);
+        let send_on = if waits { super::super::calendar::plus_days(self.today, 1)? } else { self.today };
+        let applies_on = self.first_start_after(id, send_on, next_start, plan.cycle, announced.effective_from)?;
         let data = NoticeData {
             price_old_minor: Some(old.minor()),
             price_new_minor: Some(new.minor()),
@@ -344,13 +346,21 @@ impl Draft<'_> {
         };
         self.because(format!("PR-2: {version} ({old} to {new}) is announced; it can apply from the renewal on {applies_on}"));
         self.emit(Event::PriceNoticeQueued { subscription: id.clone(), version: version.to_owned() })?;
-        self.notify(NoticeKind::PriceNotice, &format!("{id}_{version}"), Some(id), data);
+        let not_before = Some(super::super::calendar::start_of_day(send_on, self.account.profile.zone)).filter(|_| waits);
+        self.notify_from(not_before, NoticeKind::PriceNotice, &format!("{id}_{version}"), Some(id), data);
         Ok(())
     }
 
-    /// PR-2: the first renewal on which a notice that is sent today can take effect.
-    fn first_start_after(&self, id: &SubscriptionId, next_start: NaiveDate, cycle: Cycle, effective_from: NaiveDate) -> Planned<NaiveDate> {
-        let earliest = super::super::calendar::plus_days(self.today, self.terms(id)?.notice_days)?.max(effective_from);
+    /// PR-2: the first renewal on which a notice that is sent on `send_on` can take effect.
+    fn first_start_after(
+        &self,
+        id: &SubscriptionId,
+        send_on: NaiveDate,
+        next_start: NaiveDate,
+        cycle: Cycle,
+        effective_from: NaiveDate,
+    ) -> Planned<NaiveDate> {
+        let earliest = super::super::calendar::plus_days(send_on, self.terms(id)?.notice_days)?.max(effective_from);
         let (anchor, from) = match self.subscription(id)?.state.term() {
             Some(term) => (term.anchor, term.period_no.saturating_add(1)),
             None => (next_start, 0),

@@ -68,6 +68,8 @@ pub struct QueuedNotice {
     pub subscription: Option<SubscriptionId>,
     /// Its facts.
     pub data: NoticeData,
+    /// Not to be sent before this instant (RE-2); at once where absent.
+    pub not_before: Option<DateTime<Utc>>,
 }
 
 /// A planned decision: everything that will be stored, or shown by `--quote`.
@@ -403,9 +405,21 @@ impl<'a> Draft<'a> {
 
     /// Queues a mail; `cause` makes it unique for its kind.
     pub fn notify(&mut self, kind: NoticeKind, cause: &str, subscription: Option<&SubscriptionId>, data: NoticeData) {
+        self.notify_from(None, kind, cause, subscription, data);
+    }
+
+    /// Queues a mail that must not go out before an instant.
+    pub fn notify_from(
+        &mut self,
+        not_before: Option<DateTime<Utc>>,
+        kind: NoticeKind,
+        cause: &str,
+        subscription: Option<&SubscriptionId>,
+        data: NoticeData,
+    ) {
         let id = format!("{}_{cause}", kind.tag());
         if !self.notices.iter().any(|queued| queued.id == id) {
-            self.notices.push(QueuedNotice { id, kind, subscription: subscription.cloned(), data });
+            self.notices.push(QueuedNotice { id, kind, subscription: subscription.cloned(), data, not_before });
         }
     }
 
