@@ -1,4 +1,5 @@
 //! The integration tests: one binary, one file a story. [`world`] is the harness.
 
+mod import_files;
 mod store_seam;
 mod world;
