@@ -1,0 +1,176 @@
+//! Many accounts in one transaction, with a fixed number of statements.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use super::summary::Summary;
+use super::{Engine, EngineError, Who, next_cause};
+use crate::domain::account::Account;
+use crate::domain::change::{Change, Draft, Planned, Refusal};
+use crate::domain::ids::AccountId;
+use crate::store::account::{self as accounts, Scope};
+use crate::store::db::{Retryable, Tx};
+
+/// What is done to each account of a batch.
+pub trait Work: Sync {
+    /// The kind of decision: `renew`, `recognise`, …
+    fn kind(&self) -> &'static str;
+
+    /// What must be loaded of each account.
+    fn scope(&self) -> Scope;
+
+    /// The invoices that must be loaded besides what the scope says.
+    fn invoices(&self, _account: &AccountId) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether this account needs to be loaded whole before it can be planned.
+    fn needs_everything(&self, _account: &Account) -> bool {
+        false
+    }
+
+    /// Plans the change.
+    ///
+    /// # Errors
+    /// A refusal parks the account with its reason (PV-8).
+    fn plan(&self, draft: &mut Draft<'_>) -> Planned;
+}
+
+impl Engine {
+    /// Does a batch whose accounts are locked by `tx`, and commits it; on trouble with the rows, does it again in halves.
+    ///
+    /// # Errors
+    /// What the database says where it is not one account's fault.
+    pub async fn run_batch(&self, tx: Tx, ids: Vec<AccountId>, work: &dyn Work) -> Result<Summary, EngineError> {
+        match self.try_batch(tx, &ids, work).await {
+            Ok(summary) => Ok(summary),
+            Err(error) if is_environment(&error) => Err(error),
+            Err(error) => self.halve(ids, work, error).await,
+        }
+    }
+
+    async fn try_batch(&self, mut tx: Tx, ids: &[AccountId], work: &dyn Work) -> Result<Summary, EngineError> {
+        let accounts = self.load_for(&mut tx, ids, work).await?;
+        let who = Who::system();
+        let mut changes = Vec::with_capacity(accounts.len());
+        for account in accounts {
+            let change = self.plan_or_park(account, work, &who)?;
+            if !change.is_empty() || change.before != change.after {
+                changes.push(change);
+            }
+        }
+        accounts::save(&mut tx, &mut changes).await?;
+        tx.commit().await?;
+        let mut summary = Summary::default();
+        changes.iter().for_each(|change| summary.tally(change));
+        Ok(summary)
+    }
+
+    async fn load_for(&self, tx: &mut Tx, ids: &[AccountId], work: &dyn Work) -> Result<Vec<Account>, EngineError> {
+        let named: Vec<String> = ids.iter().flat_map(|id| work.invoices(id)).collect();
+        let mut loaded = accounts::load_with_invoices(tx, ids, work.scope(), &named).await?;
+        let whole: Vec<AccountId> =
+            loaded.iter().filter(|account| work.needs_everything(account)).map(|account| account.profile.id.clone()).collect();
+        if !whole.is_empty() {
+            for account in accounts::load(tx, &whole, Scope::ALL).await? {
+                if let Some(place) = loaded.iter_mut().find(|other| other.profile.id == account.profile.id) {
+                    *place = account;
+                }
+            }
+        }
+        Ok(loaded)
+    }
+
+    fn plan_or_park(&self, account: Account, work: &dyn Work, who: &Who) -> Result<Change, EngineError> {
+        let context = self.context(who);
+        let cause = next_cause(work.kind(), &account);
+        let mut draft = Draft::new(&context, account);
+        let refusal = match work.plan(&mut draft) {
+            Ok(()) => return Ok(draft.finish(work.kind(), cause)),
+            Err(refusal) => refusal,
+        };
+        let change = draft.finish(work.kind(), cause);
+        tracing::warn!(account = %change.before.profile.id, job = work.kind(), reason = %refusal, "account parked");
+        self.park(change.before, code(&refusal), &refusal.to_string(), who)
+    }
+
+    fn park(&self, account: Account, code: &str, reason: &str, who: &Who) -> Result<Change, EngineError> {
+        let context = self.context(who);
+        let id = account.profile.id.to_string();
+        let cause = next_cause("park", &account);
+        let mut draft = Draft::new(&context, account);
+        draft.park(code, reason).map_err(|refusal| EngineError::Refused { account: id, refusal })?;
+        Ok(draft.finish("park", cause))
+    }
+
+    /// A poisoned account must not sink the others: halves, down to the one, which is parked.
+    fn halve<'a>(
+        &'a self,
+        ids: Vec<AccountId>,
+        work: &'a dyn Work,
+        error: EngineError,
+    ) -> Pin<Box<dyn Future<Output = Result<Summary, EngineError>> + Send + 'a>> {
+        Box::pin(async move {
+            if let [only] = ids.as_slice() {
+                return if error.is_retryable() { self.once_more(only, work).await } else { self.park_poisoned(only, &error).await };
+            }
+            let mut summary = Summary::default();
+            let middle = ids.len() / 2;
+            for half in [ids[..middle].to_vec(), ids[middle..].to_vec()] {
+                let mut tx = self.db.begin().await?;
+                accounts::lock(&mut tx, &half).await?;
+                match self.try_batch(tx, &half, work).await {
+                    Ok(done) => summary.absorb(done),
+                    Err(error) if is_environment(&error) => return Err(error),
+                    Err(error) => summary.absorb(self.halve(half, work, error).await?),
+                }
+            }
+            Ok(summary)
+        })
+    }
+
+    async fn once_more(&self, id: &AccountId, work: &dyn Work) -> Result<Summary, EngineError> {
+        self.db
+            .retrying(|| async {
+                let mut tx = self.db.begin().await?;
+                accounts::lock(&mut tx, std::slice::from_ref(id)).await?;
+                self.try_batch(tx, std::slice::from_ref(id), work).await
+            })
+            .await
+    }
+
+    async fn park_poisoned(&self, id: &AccountId, error: &EngineError) -> Result<Summary, EngineError> {
+        tracing::error!(account = %id, error = %error, "account parked: its rows were refused");
+        let mut tx = self.db.begin().await?;
+        accounts::lock(&mut tx, std::slice::from_ref(id)).await?;
+        let mut loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::PROFILE).await?;
+        let Some(account) = loaded.pop() else { return Ok(Summary::default()) };
+        let mut changes = [self.park(account, "rows_refused", &error.to_string(), &Who::system())?];
+        accounts::save(&mut tx, &mut changes).await?;
+        tx.commit().await?;
+        let mut summary = Summary::default();
+        changes.iter().for_each(|change| summary.tally(change));
+        Ok(summary)
+    }
+}
+
+/// Whether an error is the environment's and not one account's: then halving finds nothing.
+fn is_environment(error: &EngineError) -> bool {
+    match error {
+        EngineError::Store(crate::store::error::StoreError::Db(error)) => error.is_environment(),
+        _ => false,
+    }
+}
+
+/// A stable code for the operator's list.
+const fn code(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::TooManyMissed { .. } => "too_many_missed_periods",
+        Refusal::NoPrice { .. } | Refusal::NoPlan { .. } => "no_price",
+        Refusal::NoTerms { .. } => "no_terms",
+        Refusal::Tax(_) => "no_tax_rate",
+        Refusal::Inconsistent(_) | Refusal::Ledger(_) => "inconsistent",
+        Refusal::Money(_) | Refusal::Calendar(_) | Refusal::Refund(_) => "arithmetic",
+        _ => "refused",
+    }
+}

@@ -1,0 +1,39 @@
+//! What the engine can answer instead of doing what it was asked.
+
+use crate::domain::change::Refusal;
+use crate::store::db::{DbError, Retryable};
+use crate::store::error::StoreError;
+
+/// An error of the engine.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EngineError {
+    /// The rules say no; nothing has changed.
+    #[error("{refusal}")]
+    Refused {
+        /// The account.
+        account: String,
+        /// What the rules say.
+        refusal: Refusal,
+    },
+    /// There is no such account.
+    #[error("there is no account `{0}`")]
+    NoAccount(String),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<DbError> for EngineError {
+    fn from(error: DbError) -> Self {
+        Self::Store(StoreError::Db(error))
+    }
+}
+
+impl Retryable for EngineError {
+    fn is_retryable(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_retryable(),
+            Self::Refused { .. } | Self::NoAccount(_) => false,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The only place that opens transactions: lock the account → load it → plan purely → store the change → commit.
+//!
+//! One command is a batch of one. A batch of N accounts takes a fixed number of statements; an account whose plan is
+//! refused is parked with the reason (PV-8), and one whose rows the database refuses is found by halving the batch, so
+//! that one poisoned account never stops the others.
+
+pub mod batch;
+pub mod error;
+pub mod summary;
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::domain::account::Account;
+use crate::domain::change::{Change, Context, Draft, Planned, Reference};
+use crate::domain::ids::AccountId;
+use crate::provider::Provider;
+use crate::store::account::{self as accounts, Scope};
+use crate::store::db::Db;
+use crate::store::reference;
+
+pub use error::EngineError;
+
+/// On whose behalf a decision is made, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Who {
+    /// `system`, `customer`, or an operator's name.
+    pub actor: String,
+    /// The recorded reason, where the rules want one.
+    pub reason: Option<String>,
+    /// The caller's own id of the request: the same id again does nothing again (F13).
+    pub request_id: Option<String>,
+}
+
+impl Who {
+    /// The calendar and the jobs.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { actor: "system".to_owned(), ..Self::default() }
+    }
+
+    /// A customer, or somebody on the customer's behalf.
+    #[must_use]
+    pub fn customer() -> Self {
+        Self { actor: "customer".to_owned(), ..Self::default() }
+    }
+}
+
+/// The engine on one database.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// The database.
+    pub db: Db,
+    /// Catalog, terms and tax, as of opening.
+    pub reference: Arc<Reference>,
+    /// Who moves the money.
+    pub provider: Provider,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl Engine {
+    /// Opens the engine on a migrated database, with the simulated provider.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the schema is not current or the reference data cannot be read.
+    pub async fn open(db: Db, clock: Clock) -> Result<Self, EngineError> {
+        db.check_schema().await?;
+        let provider = Provider::simulated(db.clone());
+        let minimums = provider.capabilities().minimums();
+        let mut tx = db.begin_read().await?;
+        let reference = reference::load(&mut tx, minimums).await?;
+        tx.rollback().await?;
+        Ok(Self { db, reference: Arc::new(reference), provider, clock })
+    }
+
+    /// The same engine at another time.
+    #[must_use]
+    pub fn at(&self, clock: Clock) -> Self {
+        Self { clock, ..self.clone() }
+    }
+
+    /// Reads the reference data again, after an import or an announcement.
+    ///
+    /// # Errors
+    /// [`EngineError`] where it cannot be read.
+    pub async fn reload(&mut self) -> Result<(), EngineError> {
+        *self = Self::open(self.db.clone(), self.clock).await?;
+        Ok(())
+    }
+
+    /// The surroundings of a decision made now.
+    fn context<'a>(&'a self, who: &'a Who) -> Context<'a> {
+        Context { reference: &self.reference, now: self.clock.now(), actor: &who.actor, reason: who.reason.as_deref() }
+    }
+
+    /// Loads one account whole.
+    ///
+    /// # Errors
+    /// [`EngineError::NoAccount`]; store errors.
+    pub async fn account(&self, id: &AccountId) -> Result<Account, EngineError> {
+        let mut tx = self.db.begin_read().await?;
+        let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
+        tx.rollback().await?;
+        loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))
+    }
+
+    /// Plans a command and shows it; changes nothing (CP-2).
+    ///
+    /// # Errors
+    /// [`EngineError::Refused`] with what the rules say; store errors.
+    pub async fn quote<T>(
+        &self,
+        id: &AccountId,
+        kind: &'static str,
+        who: &Who,
+        plan: impl Fn(&mut Draft<'_>) -> Planned<T>,
+    ) -> Result<(Change, T), EngineError> {
+        let account = self.account(id).await?;
+        self.plan(account, kind, who, &plan)
+    }
+
+    fn plan<T>(
+        &self,
+        account: Account,
+        kind: &'static str,
+        who: &Who,
+        plan: &impl Fn(&mut Draft<'_>) -> Planned<T>,
+    ) -> Result<(Change, T), EngineError> {
+        let context = self.context(who);
+        let id = account.profile.id.to_string();
+        let cause = match &who.request_id {
+            Some(request) => format!("request:{request}"),
+            None => next_cause(kind, &account),
+        };
+        let mut draft = Draft::new(&context, account);
+        let value = plan(&mut draft).map_err(|refusal| EngineError::Refused { account: id, refusal })?;
+        Ok((draft.finish(kind, cause), value))
+    }
+
+    /// Plans a command and stores it: the same pure function as [`Engine::quote`], under the account's lock.
+    ///
+    /// # Errors
+    /// [`EngineError::Refused`] with nothing changed; [`EngineError::AlreadyDone`] for a request id that was seen before;
+    /// store errors, after which the whole command may be given again.
+    pub async fn execute<T>(
+        &self,
+        id: &AccountId,
+        kind: &'static str,
+        who: &Who,
+        plan: impl Fn(&mut Draft<'_>) -> Planned<T>,
+    ) -> Result<(Change, T), EngineError> {
+        self.db
+            .retrying(|| async {
+                let mut tx = self.db.begin().await?;
+                accounts::lock(&mut tx, std::slice::from_ref(id)).await?;
+                let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
+                let account = loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))?;
+                let (change, value) = match self.plan(account, kind, who, &plan) {
+                    Ok(planned) => planned,
+                    Err(refused) => {
+                        tx.rollback().await?;
+                        return Err(refused);
+                    }
+                };
+                let mut changes = [change];
+                accounts::save(&mut tx, &mut changes).await?;
+                tx.commit().await?;
+                let [change] = changes;
+                Ok((change, value))
+            })
+            .await
+    }
+}
+
+/// The cause of a decision that its place in the journal makes unique.
+fn next_cause(kind: &str, account: &Account) -> String {
+    format!("{kind}:{}", account.profile.journal_seq.saturating_add(1))
+}
