@@ -95,7 +95,7 @@ fn read_header(fields: &csv::ByteRecord, line: u64, columns: &'static [Column]) 
     for (index, name) in names.iter().enumerate() {
         match position(name) {
             Some(column) if header.contains(&column) => {
-                problems.push(RowProblem::in_field(line, name, Problem::RepeatedColumn))
+                problems.push(RowProblem::in_field(line, name, Problem::RepeatedColumn));
             }
             Some(column) => header.push(column),
             None => problems.push(unknown_column(line, name, &format!("field {}", index + 1), columns)),

@@ -137,9 +137,13 @@ proptest! {
         let file = format!("first,second\n{text}");
         let ours: Vec<_> = super::rows::<Pair>(Format::Csv, file.as_bytes()).collect();
         let ends_in_quote = ours.iter().any(|row| row.as_ref().is_err_and(|error| error.problems[0].problem == Problem::UnclosedQuote));
-        prop_assume!(!ends_in_quote);
         let ours: Vec<_> = ours.into_iter().filter_map(|row| row.ok().map(|placed| vec![placed.row.0, placed.row.1])).collect();
-        prop_assert_eq!(ours, theirs.collect::<Vec<_>>());
+        let mut theirs: Vec<_> = theirs.collect();
+        if ends_in_quote {
+            // The crate takes a quote that never closes as the rest of the file.
+            theirs.truncate(ours.len());
+        }
+        prop_assert_eq!(ours, theirs);
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl ImportRow for SubscriptionRow {
         note(UniqueKey { field: "subscription_id", parts: &[id], shown: Some(id) });
         match &self.camera {
             Some(camera) => {
-                note(UniqueKey { field: "camera", parts: &[camera.as_str()], shown: Some(camera.as_str()) })
+                note(UniqueKey { field: "camera", parts: &[camera.as_str()], shown: Some(camera.as_str()) });
             }
             None => note(UniqueKey {
                 field: "account_id",
