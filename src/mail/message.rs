@@ -61,7 +61,7 @@ pub struct OutgoingMail {
     message_id: String,
     rendered: RenderedMail,
     envelope: Envelope,
-    message: Vec<u8>,
+    message: String,
 }
 
 impl OutgoingMail {
@@ -98,6 +98,10 @@ impl OutgoingMail {
     /// The message in its transfer form (RFC 5322), lines ending in CRLF. Personal data.
     #[must_use]
     pub fn message(&self) -> &[u8] {
+        self.message.as_bytes()
+    }
+
+    pub(super) fn message_text(&self) -> &str {
         &self.message
     }
 
@@ -159,7 +163,7 @@ fn compose(sender: &Sender, notice: &OutgoingNotice<'_>, recipient: &Recipient, 
         kind: notice.kind,
         message_id,
         envelope: message.envelope().clone(),
-        message: message.formatted(),
+        message: String::from_utf8(message.formatted()).map_err(|_| MailError::Build { problem: "not UTF-8".to_owned() })?,
         rendered,
     })
 }

@@ -112,8 +112,8 @@ async fn the_faulty_twin_fails_before_and_after_the_effect_and_counts() {
         MailFault::TakeTwice,
         MailFault::Delay(Duration::from_millis(20)),
     ];
-    let faulty = FaultyMailer::new(memory, faults);
-    let mailer = Mailer::Faulty(faulty);
+    let twin = FaultyMailer::new(memory, faults);
+    let mailer = Mailer::Faulty(twin);
     let injected = |step| DeliveryFailure { step, cause: DeliveryFault::Injected };
     let delivered = |id: &str| DeliveryOutcome::Delivered { reference: format!("<{id}.notice@kasacare.example>") };
 
@@ -129,7 +129,7 @@ async fn the_faulty_twin_fails_before_and_after_the_effect_and_counts() {
     assert_eq!(mailer.deliver(&mail("n-7")).await, delivered("n-7"));
     assert_eq!(mailer.deliver(&mail("n-8")).await, delivered("n-8"));
     assert_eq!(taken(&mailer), ["n-4", "n-5", "n-6", "n-6", "n-7", "n-8"]);
-    let Mailer::Faulty(faulty) = &mailer else { panic!("the faulty one") };
-    assert_eq!(faulty.calls(), 8);
+    let Mailer::Faulty(twin) = &mailer else { panic!("the faulty one") };
+    assert_eq!(twin.calls(), 8);
     mailer.close().await;
 }
