@@ -1,7 +1,7 @@
 //! The blocks of a rendered body, and how each of the two forms shows them.
 //!
-//! A body is lines. An indented line `  Label: value` is a fact; consecutive ones make a table. Other lines up to a blank
-//! one make a paragraph. Facts are single lines without leading blanks, so no value can open or close a block.
+//! A body is lines. An indented line `  Label: value` is a fact; consecutive ones make a table. Other lines up to a
+//! blank one make a paragraph. Facts are single lines without leading blanks, so no value can open or close a block.
 
 /// A part of a body.
 enum Block<'a> {
@@ -38,7 +38,9 @@ pub(super) fn as_text(body: &str) -> String {
         .into_iter()
         .map(|block| match block {
             Block::Paragraph(lines) => lines.join(" "),
-            Block::Table(facts) => facts.iter().map(|fact| format!("{FACT_INDENT}{fact}")).collect::<Vec<_>>().join("\n"),
+            Block::Table(facts) => {
+                facts.iter().map(|fact| format!("{FACT_INDENT}{fact}")).collect::<Vec<_>>().join("\n")
+            }
         })
         .collect();
     written.join("\n\n")
@@ -79,7 +81,10 @@ mod tests {
 
     #[test]
     fn text_has_one_line_a_paragraph() {
-        assert_eq!(as_text(BODY), "First line of a paragraph.\n\n  Plan: Plus: annual\n  Total: 1\n\n  Other: 2\n\nSecond.");
+        assert_eq!(
+            as_text(BODY),
+            "First line of a paragraph.\n\n  Plan: Plus: annual\n  Total: 1\n\n  Other: 2\n\nSecond."
+        );
     }
 
     #[test]

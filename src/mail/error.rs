@@ -2,7 +2,8 @@
 
 use crate::domain::notice::NoticeKind;
 
-/// A notice that cannot be turned into a message. All of these are for an operator to look at: sending again does not help.
+/// A notice that cannot be turned into a message. All of these are for an operator to look at: sending again does not
+/// help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MailError {
     /// The notice lacks a fact that its mail has to state.

@@ -12,8 +12,8 @@ use crate::domain::money::Money;
 
 use super::error::MailError;
 use super::format;
-use crate::domain::notice::{CorrectionOutcome, NoticeData};
 use super::render::Recipient;
+use crate::domain::notice::{CorrectionOutcome, NoticeData};
 
 /// Template name → value.
 pub(super) type Facts = BTreeMap<&'static str, Value>;
@@ -124,7 +124,8 @@ fn amounts(facts: &mut Facts, data: &NoticeData) -> Result<(), MailError> {
     Ok(())
 }
 
-/// `text` without line breaks, control characters and characters that change the reading direction; runs of blanks become one.
+/// `text` without line breaks, control characters and characters that change the reading direction; runs of blanks
+/// become one.
 pub(super) fn single_line(text: &str) -> String {
     let shown: String = text
         .chars()
@@ -149,7 +150,10 @@ mod tests {
 
     #[test]
     fn a_word_is_one_line() {
-        assert_eq!(single_line("  Ada\r\nBcc: x@example.com\u{2028}Love\tlace\u{0} "), "Ada Bcc: x@example.com Love lace");
+        assert_eq!(
+            single_line("  Ada\r\nBcc: x@example.com\u{2028}Love\tlace\u{0} "),
+            "Ada Bcc: x@example.com Love lace"
+        );
         assert_eq!(single_line("Ada \u{202E}00.99$\u{202C}"), "Ada 00.99$");
         assert_eq!(single_line("\r\n\u{0}"), "");
         assert_eq!(single_line("Zoë 山田 O’Brien"), "Zoë 山田 O’Brien");

@@ -1,8 +1,9 @@
 //! How amounts, rates, dates and instants are written in a mail.
 //!
-//! The text is English. An amount follows the habit of its currency, in one table ([`STYLES`]); a currency that is not in it
-//! is written with its code behind, `1,234.567 KWD`, which no reader can mistake. Dates are written out, `31 January 2026`,
-//! since `01/02/2026` is two dates. Instants carry their offset, since an hour is lived twice when daylight saving ends.
+//! The text is English. An amount follows the habit of its currency, in one table ([`STYLES`]); a currency that is
+//! not in it is written with its code behind, `1,234.567 KWD`, which no reader can mistake. Dates are written out,
+//! `31 January 2026`, since `01/02/2026` is two dates. Instants carry their offset, since an hour is lived twice when
+//! daylight saving ends.
 
 use chrono::{DateTime, NaiveDate, Offset, Utc};
 use chrono_tz::Tz;

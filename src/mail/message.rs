@@ -1,8 +1,8 @@
 //! From the words of a mail to the message that is delivered.
 //!
 //! A message is a function of the notice, the recipient and the instant given: composing it again, after a crash for
-//! instance, gives the same bytes. So the `Message-ID` is derived from the notice's id, by which a receiver recognises a
-//! second copy (I10), and the MIME boundary from the content.
+//! instance, gives the same bytes. So the `Message-ID` is derived from the notice's id, by which a receiver
+//! recognises a second copy (I10), and the MIME boundary from the content.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -35,7 +35,8 @@ impl Sender {
     pub fn parse(text: &str) -> Result<Self, MailError> {
         let mailbox: Mailbox = text.parse().map_err(|_| MailError::SenderAddress)?;
         let address: &str = mailbox.email.as_ref();
-        let plain = address.is_ascii() && !address.contains(|c: char| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"'));
+        let plain = address.is_ascii()
+            && !address.contains(|c: char| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"'));
         if plain { Ok(Self { mailbox }) } else { Err(MailError::SenderAddress) }
     }
 }
@@ -144,7 +145,12 @@ impl Mailroom {
     }
 }
 
-fn compose(sender: &Sender, notice: &OutgoingNotice<'_>, recipient: &Recipient, rendered: RenderedMail) -> Result<OutgoingMail, MailError> {
+fn compose(
+    sender: &Sender,
+    notice: &OutgoingNotice<'_>,
+    recipient: &Recipient,
+    rendered: RenderedMail,
+) -> Result<OutgoingMail, MailError> {
     let id = checked_id(notice.id)?;
     let message_id = format!("<{id}.notice@{}>", sender.mailbox.email.domain());
     let build = |error: lettre::error::Error| MailError::Build { problem: error.to_string() };
@@ -163,7 +169,8 @@ fn compose(sender: &Sender, notice: &OutgoingNotice<'_>, recipient: &Recipient, 
         kind: notice.kind,
         message_id,
         envelope: message.envelope().clone(),
-        message: String::from_utf8(message.formatted()).map_err(|_| MailError::Build { problem: "not UTF-8".to_owned() })?,
+        message: String::from_utf8(message.formatted())
+            .map_err(|_| MailError::Build { problem: "not UTF-8".to_owned() })?,
         rendered,
     })
 }
@@ -185,7 +192,8 @@ fn recipient_mailbox(recipient: &Recipient) -> Result<Mailbox, MailError> {
     if recipient.email.contains(|character: char| character.is_control() || character.is_whitespace()) {
         return Err(MailError::RecipientAddress);
     }
-    let name: String = single_line(recipient.name.as_deref().unwrap_or_default()).chars().take(NAME_CHARS_MAX).collect();
+    let name: String =
+        single_line(recipient.name.as_deref().unwrap_or_default()).chars().take(NAME_CHARS_MAX).collect();
     Ok(Mailbox::new(Some(name).filter(|name| !name.is_empty()), address))
 }
 

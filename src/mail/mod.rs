@@ -13,6 +13,7 @@ mod outbox;
 mod outcome;
 mod render;
 mod smtp;
+mod smtp_reply;
 mod smtp_url;
 mod templates;
 

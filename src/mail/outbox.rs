@@ -48,8 +48,8 @@ impl Mailer {
 
 /// Writes each message to `<notice id>.eml` in a folder.
 ///
-/// A file appears whole or not at all. A notice whose file is there counts as delivered and its file is left as it is, so
-/// delivering twice is delivering once (I10).
+/// A file appears whole or not at all. A notice whose file is there counts as delivered and its file is left as it
+/// is, so delivering twice is delivering once (I10).
 #[derive(Debug)]
 pub struct FolderMailer {
     folder: PathBuf,

@@ -13,8 +13,8 @@ pub enum DeliveryOutcome {
     },
     /// The server said no, so the message was certainly not taken.
     Refused {
-        /// True if it says no to this recipient or message for good. False if the same message may be taken later, also if
-        /// the server refuses *us* (login, relaying), which says nothing about the recipient.
+        /// True if it says no to this recipient or message for good. False if the same message may be taken later,
+        /// also if the server refuses *us* (login, relaying), which says nothing about the recipient.
         permanent: bool,
         /// Where and how.
         reason: DeliveryFailure,
@@ -152,7 +152,9 @@ impl fmt::Display for DeliveryFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reply { code, enhanced: None } => write!(f, "answered {code}"),
-            Self::Reply { code, enhanced: Some((class, subject, detail)) } => write!(f, "answered {code} {class}.{subject}.{detail}"),
+            Self::Reply { code, enhanced: Some((class, subject, detail)) } => {
+                write!(f, "answered {code} {class}.{subject}.{detail}")
+            }
             Self::TimedOut => f.write_str("no answer in time"),
             Self::Io(kind) => write!(f, "{kind}"),
             Self::BrokenOff => f.write_str("the server broke off"),

@@ -1,8 +1,9 @@
 //! From a notice to the words of a mail: subject, text and HTML.
 //!
-//! Each kind has one template, which is written like a mail: a subject line, then paragraphs, then indented `Label: value`
-//! lines for facts. It is rendered twice, once as text and once with HTML escaping, so that the two bodies cannot say
-//! different things. The undefined behaviour is strict: a fact that is missing is a [`MailError::MissingFact`].
+//! Each kind has one template, which is written like a mail: a subject line, then paragraphs, and indented lines
+//! `Label: value` for facts. It is rendered twice, once as text and once with HTML escaping, so that the two bodies
+//! cannot say different things. The undefined behaviour is strict: a fact that is missing is a
+//! [`MailError::MissingFact`].
 
 use std::error::Error as _;
 use std::fmt;
@@ -14,8 +15,8 @@ use minijinja::{AutoEscape, Environment, ErrorKind, HtmlEscape, UndefinedBehavio
 use super::body;
 use super::error::MailError;
 use super::facts::{Facts, facts};
-use crate::domain::notice::{NoticeData, NoticeKind};
 use super::templates;
+use crate::domain::notice::{NoticeData, NoticeKind};
 
 /// To whom a notice goes: looked up when it is sent, never stored with it (PP-2). Its `Debug` shows no personal data.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,7 +55,9 @@ impl Default for Letterhead {
     fn default() -> Self {
         Self {
             product: "Kasa Care".to_owned(),
-            how_to_cancel: "To cancel, open Kasa Care in the Kasa app, choose Manage Subscription, then Cancel Subscription.".to_owned(),
+            how_to_cancel:
+                "To cancel, open Kasa Care in the Kasa app, choose Manage Subscription, then Cancel Subscription."
+                    .to_owned(),
             account_url: "https://kasacare.example/subscription".to_owned(),
             payment_url: "https://kasacare.example/payment-method".to_owned(),
             support: "support@kasacare.example".to_owned(),
@@ -158,7 +161,12 @@ impl Renderer {
     /// # Errors
     /// [`MailError::MissingFact`] if the kind's mail has to state a fact that is absent or blank;
     /// [`MailError::MissingCurrency`] and [`MailError::EmptyPeriod`] for facts that don't fit together.
-    pub fn render(&self, kind: NoticeKind, data: &NoticeData, recipient: &Recipient) -> Result<RenderedMail, MailError> {
+    pub fn render(
+        &self,
+        kind: NoticeKind,
+        data: &NoticeData,
+        recipient: &Recipient,
+    ) -> Result<RenderedMail, MailError> {
         let facts = facts(data, recipient)?;
         let (subject, text_body) = self.body(kind, Form::Text, &facts)?;
         let (html_subject, html_body) = self.body(kind, Form::Html, &facts)?;
@@ -180,27 +188,34 @@ impl Renderer {
         let name = form.name_of(kind.tag());
         let template = self.environment.get_template(&name).map_err(|error| broken(&error))?;
         let rendered = template.render(&known).map_err(|error| missing_or_broken(kind, &error, &known))?;
-        let malformed = || MailError::Template { template: name.clone(), line: 1, problem: "no subject line".to_owned() };
+        let malformed =
+            || MailError::Template { template: name.clone(), line: 1, problem: "no subject line".to_owned() };
         let (subject, body) = rendered.split_once('\n').ok_or_else(malformed)?;
         let subject = subject.strip_prefix("Subject: ").ok_or_else(malformed)?;
         Ok((subject.trim().to_owned(), body.to_owned()))
     }
 
     fn text_document(&self, body: &str, facts: &Facts) -> Result<String, MailError> {
-        self.document("layout.txt", context! {
-            name => facts.get("name"),
-            body => body::as_text(body),
-            letterhead => self.letterhead_values(Form::Text),
-        })
+        self.document(
+            "layout.txt",
+            context! {
+                name => facts.get("name"),
+                body => body::as_text(body),
+                letterhead => self.letterhead_values(Form::Text),
+            },
+        )
     }
 
     fn html_document(&self, subject: &str, body: &str, facts: &Facts) -> Result<String, MailError> {
-        self.document("layout.html", context! {
-            name => facts.get("name"),
-            subject => Value::from_safe_string(subject.to_owned()),
-            body => Value::from_safe_string(body::as_html(body)),
-            letterhead => self.letterhead_values(Form::Html),
-        })
+        self.document(
+            "layout.html",
+            context! {
+                name => facts.get("name"),
+                subject => Value::from_safe_string(subject.to_owned()),
+                body => Value::from_safe_string(body::as_html(body)),
+                letterhead => self.letterhead_values(Form::Html),
+            },
+        )
     }
 
     fn document(&self, layout: &str, values: Value) -> Result<String, MailError> {

@@ -1,13 +1,14 @@
 //! Delivery to an SMTP server.
 //!
-//! The conversation is led step by step, over the mail library's connection, rather than by its ready transport, for two
-//! reasons. What an error means depends on the step: before the content is handed over the message was certainly not
-//! taken, afterwards nobody knows. And each step has its own time limit, where the transport limits the connecting only.
+//! The conversation is led step by step, over the mail library's connection, rather than by its ready transport, for
+//! two reasons. What an error means depends on the step: before the content is handed over the message was certainly
+//! not taken, afterwards nobody knows. And each step has its own time limit, where the transport limits the
+//! connecting only.
 //!
-//! Connections are kept and used again. One is taken out of the pool for a delivery and put back only when the server has
-//! answered the last thing it was asked, so that a delivery which is cut off never leaves half a message behind for the next.
+//! Connections are kept and used again. One is taken out of the pool for a delivery and put back only when the server
+//! has answered the last thing it was asked, so that a delivery which is cut off never leaves half a message behind
+//! for the next.
 
-use std::error::Error as _;
 use std::fmt;
 use std::fs;
 use std::future::Future;
@@ -15,26 +16,28 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
-use lettre::transport::smtp::Error as SmtpError;
 use tokio::time::timeout;
 
 use super::message::OutgoingMail;
 use super::outcome::{DeliveryFailure, DeliveryFault, DeliveryOutcome, DeliveryStep};
+use super::smtp_reply::{CLOSING, fault, not_handed_over, refused};
 use super::smtp_url::{Encryption, SmtpServer};
 
 /// Longest wait for the answer to one command, connecting included.
 pub const SMTP_STEP_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest wait for the answer to the content: the server may be looking at the message.
 pub const SMTP_CONTENT_TIMEOUT: Duration = Duration::from_mins(1);
-/// Steps of the longest delivery: a lost kept connection, connecting and two greetings, encrypting and a third greeting, login,
-/// sender, recipient, announcement, reset.
+/// Steps of the longest delivery: a lost kept connection, connecting and two greetings, encrypting and a third
+/// greeting, login, sender, recipient, announcement, reset.
 const STEPS_MAX: u64 = 11;
 /// No delivery takes longer, so that a lease can be longer than this (F10).
-pub const SMTP_DELIVERY_TIMEOUT_MAX: Duration = Duration::from_secs(STEPS_MAX * SMTP_STEP_TIMEOUT.as_secs() + SMTP_CONTENT_TIMEOUT.as_secs());
+pub const SMTP_DELIVERY_TIMEOUT_MAX: Duration =
+    Duration::from_secs(STEPS_MAX * SMTP_STEP_TIMEOUT.as_secs() + SMTP_CONTENT_TIMEOUT.as_secs());
 /// Connections that are kept while nothing is being delivered.
 const IDLE_CONNECTIONS_MAX: usize = 8;
 
@@ -76,10 +79,19 @@ impl SmtpMailer {
     pub fn new(server: SmtpServer) -> Result<Self, SmtpSetupError> {
         let tls = match server.encryption {
             Encryption::None => None,
-            Encryption::FromTheStart | Encryption::Required | Encryption::Opportunistic => Some(tls_parameters(&server)?),
+            Encryption::FromTheStart | Encryption::Required | Encryption::Opportunistic => {
+                Some(tls_parameters(&server)?)
+            }
         };
         let hello = server.hello.clone().map_or_else(ClientId::default, ClientId::Domain);
-        Ok(Self { server, hello, tls, idle: Mutex::default(), step_timeout: SMTP_STEP_TIMEOUT, content_timeout: SMTP_CONTENT_TIMEOUT })
+        Ok(Self {
+            server,
+            hello,
+            tls,
+            idle: Mutex::default(),
+            step_timeout: SMTP_STEP_TIMEOUT,
+            content_timeout: SMTP_CONTENT_TIMEOUT,
+        })
     }
 
     /// The same with other time limits, for servers that are known to be near, and for tests.
@@ -123,7 +135,9 @@ impl SmtpMailer {
         if let Some(connection) = self.take_idle() {
             match self.announce(connection, mail).await {
                 // The server closed the kept connection meanwhile, as it may. The others are as old: they go as well.
-                Err(lost) if lost.step == DeliveryStep::Sender && matches!(lost.code(), None | Some(CLOSING)) => self.forget_idle(),
+                Err(lost) if lost.step == DeliveryStep::Sender && matches!(lost.code(), None | Some(CLOSING)) => {
+                    self.forget_idle();
+                }
                 other => return other,
             }
         }
@@ -132,7 +146,11 @@ impl SmtpMailer {
     }
 
     /// Names sender and recipient and announces the content.
-    async fn announce(&self, mut connection: AsyncSmtpConnection, mail: &OutgoingMail) -> Result<AsyncSmtpConnection, DeliveryFailure> {
+    async fn announce(
+        &self,
+        mut connection: AsyncSmtpConnection,
+        mail: &OutgoingMail,
+    ) -> Result<AsyncSmtpConnection, DeliveryFailure> {
         let parameters = match mail_parameters(&connection, mail) {
             Ok(parameters) => parameters,
             Err(cause) => {
@@ -164,7 +182,8 @@ impl SmtpMailer {
     async fn connect(&self) -> Result<AsyncSmtpConnection, DeliveryFailure> {
         let place = (self.server.host.as_str(), self.server.port);
         let from_the_start = if self.server.encryption == Encryption::FromTheStart { self.tls.clone() } else { None };
-        let opening = AsyncSmtpConnection::connect_tokio1(place, Some(self.step_timeout), &self.hello, from_the_start, None);
+        let opening =
+            AsyncSmtpConnection::connect_tokio1(place, Some(self.step_timeout), &self.hello, from_the_start, None);
         // Connecting, the greeting and the answer to ours.
         let mut connection = within(DeliveryStep::Connect, self.step_timeout * 3, opening).await?;
         self.encrypt(&mut connection).await?;
@@ -236,9 +255,6 @@ impl fmt::Display for Content<'_> {
     }
 }
 
-/// "Service not available, closing transmission channel" (RFC 5321).
-const CLOSING: u16 = 421;
-
 fn tls_parameters(server: &SmtpServer) -> Result<TlsParameters, SmtpSetupError> {
     let mut builder = TlsParameters::builder(server.host.clone());
     if let Some(file) = &server.authority {
@@ -266,62 +282,16 @@ fn mail_parameters(connection: &AsyncSmtpConnection, mail: &OutgoingMail) -> Res
     }
 }
 
-async fn within<T>(step: DeliveryStep, limit: Duration, answer: impl Future<Output = Result<T, SmtpError>>) -> Result<T, DeliveryFailure> {
+async fn within<T>(
+    step: DeliveryStep,
+    limit: Duration,
+    answer: impl Future<Output = Result<T, SmtpError>>,
+) -> Result<T, DeliveryFailure> {
     match timeout(limit, answer).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(DeliveryFailure { step, cause: fault(&error) }),
         Err(_elapsed) => Err(DeliveryFailure { step, cause: DeliveryFault::TimedOut }),
     }
-}
-
-fn fault(error: &SmtpError) -> DeliveryFault {
-    if let Some(code) = error.status() {
-        let words = error.source().map(ToString::to_string).unwrap_or_default();
-        return DeliveryFault::Reply { code: u16::from(code), enhanced: enhanced_code(&words) };
-    }
-    if error.is_timeout() {
-        return DeliveryFault::TimedOut;
-    }
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        match inner.downcast_ref::<io::Error>().map(io::Error::kind) {
-            // This is how a failed handshake comes out.
-            Some(io::ErrorKind::InvalidData) => return DeliveryFault::Encryption,
-            Some(io::ErrorKind::UnexpectedEof) => return DeliveryFault::BrokenOff,
-            Some(kind) => return DeliveryFault::Io(kind),
-            None => cause = inner.source(),
-        }
-    }
-    if error.is_tls() { DeliveryFault::Encryption } else { DeliveryFault::BrokenOff }
-}
-
-/// The code that a reply's text begins with, if it does: `5.1.1` (RFC 3463). The rest of the text may repeat an address.
-fn enhanced_code(words: &str) -> Option<(u8, u16, u16)> {
-    let mut parts = words.split_whitespace().next()?.split('.');
-    let code = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    parts.next().is_none().then_some(code)
-}
-
-/// The outcome of a delivery that ended before the content.
-fn not_handed_over(failure: DeliveryFailure) -> DeliveryOutcome {
-    match failure.cause {
-        DeliveryFault::Reply { .. } => refused(failure),
-        DeliveryFault::AddressNotSupported => DeliveryOutcome::Refused { permanent: true, reason: failure },
-        _ => DeliveryOutcome::Temporary { reason: failure },
-    }
-}
-
-/// The outcome where the server said no. It is for good only if it is about the recipient or the message: refusing us
-/// (no login, no relaying, unknown sender, policy) would otherwise give up the mail of every customer at once (F72).
-fn refused(reason: DeliveryFailure) -> DeliveryOutcome {
-    let permanent = match reason.cause {
-        DeliveryFault::Reply { code, enhanced } => {
-            let about_policy = enhanced.is_some_and(|(_, subject, _)| subject == 7);
-            reason.step >= DeliveryStep::Recipient && (550..=556).contains(&code) && !about_policy
-        }
-        _ => false,
-    };
-    DeliveryOutcome::Refused { permanent, reason }
 }
 
 #[cfg(test)]
@@ -332,46 +302,5 @@ mod tests {
     fn dots_at_line_starts_are_doubled_and_a_lone_one_ends_the_content() {
         assert_eq!(Content("a\r\n.b\r\n..\r\n\r\n.\r\n").to_string(), "a\r\n..b\r\n...\r\n\r\n..\r\n.\r\n");
         assert_eq!(Content(".").to_string(), "..\r\n.\r\n");
-    }
-
-    #[test]
-    fn only_the_code_of_a_reply_is_kept() {
-        assert_eq!(enhanced_code("5.1.1 <ada@example.com>: no such user"), Some((5, 1, 1)));
-        assert_eq!(enhanced_code("4.7.12"), Some((4, 7, 12)));
-        for words in ["", "ada@example.com unknown", "5.1", "5.1.1.1 x", "5.1.x", "5..1", "-5.1.1", "999.1.1"] {
-            assert_eq!(enhanced_code(words), None, "{words:?}");
-        }
-    }
-
-    #[track_caller]
-    fn check_refusal(step: DeliveryStep, code: u16, enhanced: Option<(u8, u16, u16)>, for_good: bool) {
-        let reason = DeliveryFailure { step, cause: DeliveryFault::Reply { code, enhanced } };
-        assert_eq!(refused(reason), DeliveryOutcome::Refused { permanent: for_good, reason });
-        assert_eq!(refused(reason).may_be_retried(), !for_good);
-    }
-
-    #[test]
-    fn f72_only_a_no_to_the_recipient_or_the_message_is_for_good() {
-        check_refusal(DeliveryStep::Recipient, 550, Some((5, 1, 1)), true);
-        check_refusal(DeliveryStep::Recipient, 553, None, true);
-        check_refusal(DeliveryStep::Content, 552, Some((5, 3, 4)), true);
-        check_refusal(DeliveryStep::Content, 554, None, true);
-        check_refusal(DeliveryStep::Recipient, 451, None, false);
-        check_refusal(DeliveryStep::Content, 452, Some((4, 3, 1)), false);
-        // Refusing us: relaying denied, not logged in, wrong password, sender not allowed, no service.
-        check_refusal(DeliveryStep::Recipient, 554, Some((5, 7, 1)), false);
-        check_refusal(DeliveryStep::Recipient, 530, None, false);
-        check_refusal(DeliveryStep::Login, 535, Some((5, 7, 8)), false);
-        check_refusal(DeliveryStep::Sender, 550, Some((5, 1, 8)), false);
-        check_refusal(DeliveryStep::Connect, 554, None, false);
-    }
-
-    #[test]
-    fn a_failure_reads_well() {
-        let reply = DeliveryFault::Reply { code: 550, enhanced: Some((5, 1, 1)) };
-        let failure = DeliveryFailure { step: DeliveryStep::Recipient, cause: reply };
-        assert_eq!((failure.to_string().as_str(), failure.code()), ("RCPT TO: answered 550 5.1.1", Some(550)));
-        let refused = DeliveryFailure { step: DeliveryStep::Connect, cause: DeliveryFault::Io(io::ErrorKind::ConnectionRefused) };
-        assert_eq!((refused.to_string().as_str(), refused.code()), ("connect: connection refused", None));
     }
 }

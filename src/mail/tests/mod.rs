@@ -1,5 +1,6 @@
 //! What each kind of mail says. Amounts and dates are asserted as exact strings.
 
+mod changes;
 mod delivery;
 mod kinds;
 mod message;
@@ -7,8 +8,8 @@ mod robustness;
 pub(super) mod samples;
 
 use super::error::MailError;
-use crate::domain::notice::{NoticeData, NoticeKind};
 use super::render::{Letterhead, RenderedMail, Renderer};
+use crate::domain::notice::{NoticeData, NoticeKind};
 use samples::recipient;
 
 pub(super) fn render(kind: NoticeKind, data: &NoticeData) -> Result<RenderedMail, MailError> {

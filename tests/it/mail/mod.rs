@@ -1,4 +1,5 @@
-//! Mail to a real SMTP server: what arrives, and what becomes of a delivery when the server says no, dies or keeps silent.
+//! Mail to a real SMTP server: what arrives, and what becomes of a delivery when the server says no, dies or keeps
+//! silent.
 
 mod server;
 
@@ -10,8 +11,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use kasacare::domain::money::Currency;
 use kasacare::mail::{
-    DeliveryFault, DeliveryOutcome, DeliveryStep, Letterhead, Mailer, Mailroom, NoticeData, NoticeKind, OutgoingMail, OutgoingNotice,
-    Recipient, Renderer, Sender, SmtpMailer, SmtpServer,
+    DeliveryFault, DeliveryOutcome, DeliveryStep, Letterhead, Mailer, Mailroom, NoticeData, NoticeKind, OutgoingMail,
+    OutgoingNotice, Recipient, Renderer, Sender, SmtpMailer, SmtpServer,
 };
 use server::{Server, Taken};
 
@@ -25,8 +26,11 @@ fn mail(id: &str, email: &str) -> OutgoingMail {
     };
     let dated_at: DateTime<Utc> = "2026-01-31T12:34:56Z".parse().expect("an instant");
     let notice = OutgoingNotice { id, kind: NoticeKind::CreditGranted, data: &data, dated_at };
-    let recipient =
-        Recipient { name: Some("Zoë \"Z\" Müller, <x>".to_owned()), email: email.to_owned(), time_zone: chrono_tz::Europe::Berlin };
+    let recipient = Recipient {
+        name: Some("Zoë \"Z\" Müller, <x>".to_owned()),
+        email: email.to_owned(),
+        time_zone: chrono_tz::Europe::Berlin,
+    };
     let renderer = Renderer::new(Letterhead::default()).expect("templates");
     let sender = Sender::parse("Kasa Care <billing@kasacare.example>").expect("a mailbox");
     Mailroom::new(renderer, sender).prepare(&notice, &recipient).expect("a message")
@@ -97,7 +101,10 @@ async fn a_notice_arrives_as_it_was_rendered() {
     assert_eq!(taken.header("To"), "\"Zoë \\\"Z\\\" Müller, <x>\" <zoe@example.com>");
     assert_eq!(taken.header("Date"), "Sat, 31 Jan 2026 12:34:56 +0000");
     assert_eq!(taken.header("Auto-Submitted"), "auto-generated");
-    assert_eq!((taken.sender.as_str(), taken.recipients.as_slice()), ("billing@kasacare.example", ["zoe@example.com".to_owned()].as_slice()));
+    assert_eq!(
+        (taken.sender.as_str(), taken.recipients.as_slice()),
+        ("billing@kasacare.example", ["zoe@example.com".to_owned()].as_slice())
+    );
     assert!(taken.text.contains("\n  Added: €1.234,56\n"), "{}", taken.text);
     assert!(!taken.encrypted && taken.login.is_none());
     server.expect_no_more();
@@ -136,12 +143,20 @@ async fn a_refused_recipient_is_refused_for_good_and_a_busy_one_is_not() {
 async fn refusals_leave_the_connection_usable() {
     let server = Server::start(&[]);
     let mailer = mailer(&server);
-    for (id, email) in [("n-1", "a@example.com"), ("n-2", "refused@example.com"), ("n-3", "full@example.com"), ("n-4", "b@example.com")] {
+    for (id, email) in [
+        ("n-1", "a@example.com"),
+        ("n-2", "refused@example.com"),
+        ("n-3", "full@example.com"),
+        ("n-4", "b@example.com"),
+    ] {
         mailer.deliver(&mail(id, email)).await;
     }
     let (first, second) = (server.next(), server.next());
     assert_eq!(first.connection, second.connection);
-    assert_eq!((first.recipients, second.recipients), (vec!["a@example.com".to_owned()], vec!["b@example.com".to_owned()]));
+    assert_eq!(
+        (first.recipients, second.recipients),
+        (vec!["a@example.com".to_owned()], vec!["b@example.com".to_owned()])
+    );
     mailer.close().await;
     assert!(mailer.deliver(&mail("n-5", "c@example.com")).await.is_delivered());
     assert_ne!(server.next().connection, first.connection);
@@ -196,7 +211,8 @@ async fn no_server_and_a_silent_one() {
 
     // Accepts connections, by the kernel, and never says a word.
     let mute = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let server = SmtpServer::parse(&format!("smtp://{}", mute.local_addr().expect("an address")), None).expect("an address");
+    let server =
+        SmtpServer::parse(&format!("smtp://{}", mute.local_addr().expect("an address")), None).expect("an address");
     let short = Duration::from_millis(100);
     let mailer = Mailer::Smtp(SmtpMailer::new(server).expect("settings").with_timeouts(short, short));
     let outcome = mailer.deliver(&mail("n-1", "zoe@example.com")).await;
@@ -207,7 +223,8 @@ async fn no_server_and_a_silent_one() {
 async fn no_answer_to_the_content_in_time_leaves_it_unknown_and_spoils_no_later_delivery() {
     let server = Server::start(&[]);
     let address = SmtpServer::parse(&format!("smtp://127.0.0.1:{}", server.port()), None).expect("an address");
-    let smtp = SmtpMailer::new(address).expect("settings").with_timeouts(Duration::from_secs(5), Duration::from_millis(300));
+    let smtp =
+        SmtpMailer::new(address).expect("settings").with_timeouts(Duration::from_secs(5), Duration::from_millis(300));
     let mailer = Mailer::Smtp(smtp);
     let outcome = mailer.deliver(&mail("n-1", "silent@example.com")).await;
     check_unknown(&outcome);
@@ -220,7 +237,8 @@ async fn no_answer_to_the_content_in_time_leaves_it_unknown_and_spoils_no_later_
 async fn a_delivery_that_is_cut_off_leaves_nothing_behind_for_the_next() {
     let server = Server::start(&[]);
     let mailer = mailer(&server);
-    let cut_off = tokio::time::timeout(Duration::from_millis(300), mailer.deliver(&mail("n-1", "silent@example.com"))).await;
+    let cut_off =
+        tokio::time::timeout(Duration::from_millis(300), mailer.deliver(&mail("n-1", "silent@example.com"))).await;
     assert!(cut_off.is_err());
     let next = mail("n-2", "zoe@example.com");
     assert_eq!(mailer.deliver(&next).await, delivered(&next));
@@ -233,7 +251,9 @@ async fn many_at_once_arrive_once_each() {
     let mailer = Arc::new(mailer(&server));
     let deliveries = (0..60).map(|number| {
         let mailer = Arc::clone(&mailer);
-        tokio::spawn(async move { mailer.deliver(&mail(&format!("n-{number}"), &format!("zoe+{number}@example.com"))).await })
+        tokio::spawn(async move {
+            mailer.deliver(&mail(&format!("n-{number}"), &format!("zoe+{number}@example.com"))).await
+        })
     });
     for delivery in deliveries.collect::<Vec<_>>() {
         assert!(delivery.await.expect("no panic").is_delivered());
@@ -298,7 +318,11 @@ async fn encrypted_connections() {
 async fn encryption_that_is_required_and_not_offered() {
     let server = Server::start(&[]);
     let mailer = mailer_at(&format!("smtp://127.0.0.1:{}?tls=required", server.port()));
-    check_temporary(&mailer.deliver(&mail("n-1", "zoe@example.com")).await, DeliveryStep::Encrypt, DeliveryFault::Encryption);
+    check_temporary(
+        &mailer.deliver(&mail("n-1", "zoe@example.com")).await,
+        DeliveryStep::Encrypt,
+        DeliveryFault::Encryption,
+    );
     server.expect_no_more();
 }
 
