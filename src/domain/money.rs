@@ -56,8 +56,8 @@ const THREE_DECIMALS: &str = "BHD IQD JOD KWD LYD OMR TND";
 /// An active ISO 4217 currency with its number of decimals.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Currency {
-    code: [u8; 3],
-    exponent: u8,
+    /// Three letters and the number of decimals, in one word: every sum compares two of these (P15).
+    word: [u8; 4],
 }
 
 impl Currency {
@@ -70,7 +70,7 @@ impl Currency {
     /// ```
     pub fn parse(code: &str) -> Result<Self, MoneyError> {
         let unknown = || MoneyError::UnknownCurrency(code.chars().take(16).collect());
-        let bytes: [u8; 3] = code.as_bytes().try_into().map_err(|_| unknown())?;
+        let [first, second, third] = code.as_bytes().try_into().map_err(|_| unknown())?;
         let listed = |list: &str| list.split(' ').any(|listed| listed == code);
         let exponent = match code {
             "USD" | "EUR" | "GBP" => 2,
@@ -79,25 +79,26 @@ impl Currency {
             _ if listed(THREE_DECIMALS) => 3,
             _ => return Err(unknown()),
         };
-        Ok(Self { code: bytes, exponent })
+        Ok(Self { word: [first, second, third, exponent] })
     }
 
     /// The three-letter code.
     #[must_use]
     pub fn code(&self) -> &str {
-        std::str::from_utf8(&self.code).unwrap_or("???")
+        self.word.first_chunk::<3>().and_then(|letters| std::str::from_utf8(letters).ok()).unwrap_or("???")
     }
 
     /// Number of decimals of the major unit: 2 for USD, 0 for JPY, 3 for KWD.
     #[must_use]
     pub const fn exponent(self) -> u8 {
-        self.exponent
+        let [_, _, _, exponent] = self.word;
+        exponent
     }
 
     /// Minor units in one major unit.
     #[must_use]
     pub fn scale(self) -> i64 {
-        10_i64.pow(u32::from(self.exponent))
+        10_i64.pow(u32::from(self.exponent()))
     }
 }
 
@@ -231,8 +232,7 @@ impl Money {
         if whole == 0 {
             return Err(MoneyError::DivisionByZero);
         }
-        let product = i128::from(self.minor).checked_mul(i128::from(part)).ok_or(MoneyError::Overflow)?;
-        let minor = half_up(product, i128::from(whole)).ok_or(MoneyError::Overflow)?;
+        let minor = scaled(self.minor, u64::from(part), u64::from(whole)).ok_or(MoneyError::Overflow)?;
         Ok(Self { minor, ..self })
     }
 
@@ -256,8 +256,8 @@ impl Money {
             return Err(not_a_number());
         }
         let fraction = fraction.unwrap_or("");
-        if fraction.len() != usize::from(currency.exponent) {
-            return Err(MoneyError::Decimals { text: text.chars().take(40).collect(), expected: currency.exponent, currency });
+        if fraction.len() != usize::from(currency.exponent()) {
+            return Err(MoneyError::Decimals { text: text.chars().take(40).collect(), expected: currency.exponent(), currency });
         }
         let sign = if negative { "-" } else { "" };
         let minor = format!("{sign}{whole}{fraction}").parse::<i64>().map_err(|_| MoneyError::Overflow)?;
@@ -267,7 +267,7 @@ impl Money {
     /// Major units with exactly the currency's decimals and no currency: `9.99`, `-0.05`, `1.250`.
     #[must_use]
     pub fn major(self) -> String {
-        let exponent = usize::from(self.currency.exponent);
+        let exponent = usize::from(self.currency.exponent());
         let sign = if self.minor < 0 { "-" } else { "" };
         let digits = format!("{:0width$}", self.minor.unsigned_abs(), width = exponent.saturating_add(1));
         if exponent == 0 {
@@ -283,13 +283,29 @@ pub fn total(currency: Currency, amounts: impl IntoIterator<Item = Money>) -> Re
     amounts.into_iter().try_fold(Money::zero(currency), Money::plus)
 }
 
-/// `numerator / denominator` rounded half up on the magnitude; `None` where it does not fit 64 bits. `denominator > 0`.
-fn half_up(numerator: i128, denominator: i128) -> Option<i64> {
-    let magnitude = numerator.checked_abs()?;
-    let doubled = magnitude.checked_mul(2)?.checked_add(denominator)?;
-    let rounded = doubled.checked_div(denominator.checked_mul(2)?)?;
-    let signed = if numerator < 0 { rounded.checked_neg()? } else { rounded };
-    i64::try_from(signed).ok()
+/// `minor × part / whole`, exact, rounded half up on the magnitude; `None` where it does not fit 64 bits. `whole > 0`.
+#[inline]
+fn scaled(minor: i64, part: u64, whole: u64) -> Option<i64> {
+    let magnitude = minor.unsigned_abs();
+    // Everyday amounts fit 64 bits all the way, where a division costs a fraction of one in 128 bits (P15).
+    let rounded = match scaled_in_64_bits(magnitude, part, whole) {
+        Some(rounded) => rounded,
+        None => scaled_in_128_bits(magnitude, part, whole)?,
+    };
+    if minor < 0 { 0_i64.checked_sub_unsigned(rounded) } else { i64::try_from(rounded).ok() }
+}
+
+#[inline]
+fn scaled_in_64_bits(magnitude: u64, part: u64, whole: u64) -> Option<u64> {
+    let doubled = magnitude.checked_mul(part)?.checked_mul(2)?.checked_add(whole)?;
+    doubled.checked_div(whole.checked_mul(2)?)
+}
+
+#[cold]
+fn scaled_in_128_bits(magnitude: u64, part: u64, whole: u64) -> Option<u64> {
+    let (magnitude, part, whole) = (u128::from(magnitude), u128::from(part), u128::from(whole));
+    let doubled = magnitude.checked_mul(part)?.checked_mul(2)?.checked_add(whole)?;
+    u64::try_from(doubled.checked_div(whole.checked_mul(2)?)?).ok()
 }
 
 impl fmt::Display for Money {
@@ -335,7 +351,7 @@ pub struct Rate {
 impl Rate {
     /// A rate of nothing.
     pub const ZERO: Self = Self { billionths: 0 };
-    const ONE: i128 = 1_000_000_000;
+    const ONE: u64 = 1_000_000_000;
 
     /// Parses a decimal such as `"0.0825"`; at most nine decimals, from 0 to 10.
     ///
@@ -366,8 +382,7 @@ impl Rate {
 
     /// `rate × amount`, rounded half up once (MO-2).
     pub fn of(self, amount: Money) -> Result<Money, MoneyError> {
-        let product = i128::from(amount.minor).checked_mul(i128::from(self.billionths)).ok_or(MoneyError::Overflow)?;
-        half_up(product, Self::ONE).map(|minor| Money { minor, ..amount }).ok_or(MoneyError::Overflow)
+        scaled(amount.minor, self.billionths, Self::ONE).map(|minor| Money { minor, ..amount }).ok_or(MoneyError::Overflow)
     }
 }
 

@@ -203,10 +203,10 @@ pub fn unused(line: &Line, cancel_on: NaiveDate, day: CancellationDay) -> Result
     if !line.period.contains(cancel_on) {
         return Err(RefundError::OutsidePeriod { on: cancel_on, period: line.period });
     }
-    let through = line.period.days_through(cancel_on);
+    let before = line.period.days_before(cancel_on);
     let used = match day {
-        CancellationDay::Used => through,
-        CancellationDay::Refunded => through.saturating_sub(1),
+        CancellationDay::Used => before.saturating_add(1),
+        CancellationDay::Refunded => before,
     };
     unused_after(line, used)
 }
