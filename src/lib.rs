@@ -8,3 +8,5 @@ pub mod domain;
 pub mod import;
 pub mod mail;
 pub mod store;
+#[cfg(feature = "proptest")]
+pub mod strategies;
