@@ -20,13 +20,15 @@ use self::stream::Answer;
 use super::{CliError, Context, Exit};
 
 const EXAMPLES: &str = r#"Examples:
-  echo '{"id":1,"anchor":"2026-01-31","cycle":"monthly","from":0,"count":3}' | kasacare quote periods
   kasacare quote refund --explain questions.jsonl > answers.jsonl
+  echo '{"id":1,"anchor":"2026-01-31","cycle":"monthly","from":0,"count":3}' \
+    | kasacare quote periods
 
-A line that cannot be answered is answered in place with {"id", "error": {"code", "field", "message"}}; then the exit
-code is 1. Codes: invalid_json, line_too_long, unknown_field, duplicate_field, missing_field, wrong_type, invalid_value,
-out_of_range, inconsistent. Empty lines are skipped. Amounts are texts in major units with exactly the currency's
-decimals, dates are YYYY-MM-DD."#;
+Amounts are texts in major units with exactly the currency's decimals, dates are YYYY-MM-DD.
+Empty lines are skipped. A line that cannot be answered is answered in place with
+{"id", "error": {"code", "field", "message"}}, and the exit code is 1. Codes: invalid_json,
+line_too_long, unknown_field, duplicate_field, missing_field, wrong_type, invalid_value,
+out_of_range, inconsistent."#;
 
 /// Answer questions about money and dates: JSON Lines in, JSON Lines out
 #[derive(Debug, clap::Args)]

@@ -34,7 +34,7 @@ pub fn unused(line: &Line, part: &Unused) -> [String; 2] {
     let Unused { days_total, days_unused, unused_net, earned_net, tax_kept, tax_back, value, .. } = part;
     [
         format!("RF-2: net {} × {days_unused} / {days_total} = {unused_net}, rounded half up; {earned_net} is earned.", line.net),
-        format!("RF-2: tax at rate {} on the earned {earned_net} is {tax_kept}; of the {} paid, {tax_back} comes back. Unused value: {value}.", line.rate, line.tax),
+        format!("RF-2: tax at rate {} on the earned {earned_net} is {tax_kept}; of the tax of {}, {tax_back} comes back. Unused value: {value}.", line.rate, line.tax),
     ]
 }
 

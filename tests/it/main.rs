@@ -1,6 +1,8 @@
 //! The integration tests: one binary, one file a story. [`world`] is the harness.
 
 mod import_files;
+mod laws;
 mod mail;
+mod quote;
 mod store_seam;
 mod world;
