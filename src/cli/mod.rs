@@ -2,8 +2,8 @@
 //! returns an [`Exit`]; [`CliError`] maps what went wrong to a message and an exit code, at this one place.
 //!
 //! To add a command: a file with an `Args` struct (doc comments are the help, `after_help` has examples) and
-//! `pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError>`, one variant in [`Command`] and one line in
-//! [`dispatch`]; an asynchronous command is run there with [`block_on`].
+//! `pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError>`, one variant in `Command` and one line in
+//! `dispatch`; an asynchronous command is run there with [`block_on`].
 
 mod error;
 mod exit;

@@ -12,8 +12,14 @@ use super::refund::{CancellationDay, Disposition, Line, Unused};
 /// CA-1: how the periods of a term are counted.
 #[must_use]
 pub fn periods(anchor: NaiveDate, cycle: Cycle) -> String {
-    let months = cycle.months();
-    format!("CA-1: period k runs from {anchor} + k × {months} months to {anchor} + (k + 1) × {months} months, each counted from the anchor and clamped to the last day of its month.")
+    let step = match cycle {
+        Cycle::Monthly => "one month",
+        Cycle::Annual => "twelve months",
+    };
+    format!(
+        "CA-1: each period is {step} long; both its ends are counted from the anchor {anchor} and clamped to the last \
+         day of their month, so that a short month never makes later periods drift."
+    )
 }
 
 /// RF-1: how the days of a cancelled period part.
@@ -25,16 +31,25 @@ pub fn days(line: &Line, cancel_on: NaiveDate, day: CancellationDay, part: &Unus
     };
     let Period { start, end } = line.period;
     let Unused { days_total, days_used, days_unused, .. } = part;
-    format!("RF-1: cancelled on {cancel_on} in the period from {start} to {end} (end exclusive, {days_total} days); the day of cancellation {counts}: {days_used} days used, {days_unused} unused.")
+    format!(
+        "RF-1: cancelled on {cancel_on} in the period from {start} to {end} (end exclusive, {days_total} days); the \
+         day of cancellation {counts}: {days_used} days used, {days_unused} unused."
+    )
 }
 
 /// RF-2: how net amount and tax of a cancelled line part.
 #[must_use]
 pub fn unused(line: &Line, part: &Unused) -> [String; 2] {
     let Unused { days_total, days_unused, unused_net, earned_net, tax_kept, tax_back, value, .. } = part;
+    let Line { net, tax, rate, .. } = line;
     [
-        format!("RF-2: net {} × {days_unused} / {days_total} = {unused_net}, rounded half up; {earned_net} is earned.", line.net),
-        format!("RF-2: tax at rate {} on the earned {earned_net} is {tax_kept}; of the tax of {}, {tax_back} comes back. Unused value: {value}.", line.rate, line.tax),
+        format!(
+            "RF-2: net {net} × {days_unused} / {days_total} = {unused_net}, rounded half up; {earned_net} is earned."
+        ),
+        format!(
+            "RF-2: tax at rate {rate} on the earned {earned_net} is {tax_kept}; of the tax of {tax}, {tax_back} comes \
+             back. Unused value: {value}."
+        ),
     ]
 }
 
@@ -71,20 +86,27 @@ pub fn revenue(net: Money, period: Period, through: NaiveDate, earned: Money) ->
     let days = period.days();
     let past = period.days_through(through);
     let left = days.saturating_sub(past);
-    format!("RR-1: through {through}, {past} of {days} days are past: {net} − {net} × {left} / {days} (rounded half up) = {earned}.")
+    format!(
+        "RR-1: through {through}, {past} of {days} days are past: {net} − {net} × {left} / {days} (rounded half up) = \
+         {earned}."
+    )
 }
 
 /// CO-1 to CO-3: what is done about a wrong payment.
 #[must_use]
 pub fn assessment(charged: Money, correct: Money, as_of: NaiveDate, assessment: &Assessment) -> String {
     let Assessment { action, amount, last_attempt_on } = assessment;
-    match action {
-        CorrectionAction::None => format!("CO-1: {charged} was charged and is correct."),
-        CorrectionAction::Charge => format!("CO-2: {charged} was charged, {correct} is correct; on {as_of} the window is open (last attempt on {last_attempt_on}): charge {amount}."),
-        CorrectionAction::Refund => format!("CO-2: {charged} was charged, {correct} is correct; on {as_of} the window is open (last attempt on {last_attempt_on}): refund {amount}."),
-        CorrectionAction::Waive => format!("CO-3: {charged} was charged, {correct} is correct; on {as_of} the window is over (last attempt on {last_attempt_on}): {amount} is waived."),
-        CorrectionAction::Owe => format!("CO-3: {charged} was charged, {correct} is correct; on {as_of} the window is over (last attempt on {last_attempt_on}): {amount} stays owed to the customer."),
-    }
+    let (rule, window, what) = match action {
+        CorrectionAction::None => return format!("CO-1: {charged} was charged and is correct."),
+        CorrectionAction::Charge => ("CO-2", "open", format!("charge {amount}")),
+        CorrectionAction::Refund => ("CO-2", "open", format!("refund {amount}")),
+        CorrectionAction::Waive => ("CO-3", "over", format!("{amount} is waived")),
+        CorrectionAction::Owe => ("CO-3", "over", format!("{amount} stays owed to the customer")),
+    };
+    format!(
+        "{rule}: {charged} was charged, {correct} is correct; on {as_of} the window is {window} (last attempt on \
+         {last_attempt_on}): {what}."
+    )
 }
 
 /// PR-1: the version that a new subscription buys at.
@@ -96,7 +118,9 @@ pub fn price_at_start(on: NaiveDate, version: &str) -> String {
 /// PR-2: a renewal moves to a newer version.
 #[must_use]
 pub fn price_moves(start: NaiveDate, version: &str, notice_days: u32) -> String {
-    format!("PR-2: the period from {start} is charged at {version}, in force and noticed at least {notice_days} days before.")
+    format!(
+        "PR-2: the period from {start} is charged at {version}, in force and noticed at least {notice_days} days before."
+    )
 }
 
 /// PR-2, PR-4: a renewal does not pay a newer version.
@@ -105,6 +129,9 @@ pub fn price_passed_over(start: NaiveDate, version: &str, reason: &PassedOver<&s
     let why = match reason {
         PassedOver::NotYetEffective { effective_from } => format!("PR-2: it is in force only from {effective_from}"),
         PassedOver::NoNotice => "PR-2: no notice of it was sent".to_owned(),
+        PassedOver::NoticeTooYoung { sent_on, age_days } if *age_days < 0 => {
+            format!("PR-2: its notice was sent only on {sent_on}")
+        }
         PassedOver::NoticeTooYoung { sent_on, age_days } => {
             format!("PR-2: its notice of {sent_on} is {age_days} days old, {notice_days} are needed")
         }

@@ -405,3 +405,36 @@ impl<'de> Deserialize<'de> for Rate {
         Self::parse(&text).map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(minor: i64, part: u32, whole: u32) -> Option<i64> {
+        let usd = Currency::parse("USD").unwrap();
+        Money::new(minor, usd).share(part, whole).ok().map(Money::minor)
+    }
+
+    #[test]
+    fn shares_are_rounded_half_up_on_the_magnitude() {
+        assert_eq!([share(5, 1, 2), share(-5, 1, 2)], [Some(3), Some(-3)]);
+        assert_eq!([share(7, 1, 3), share(8, 1, 3), share(-7, 1, 3)], [Some(2), Some(3), Some(-2)]);
+        assert_eq!(share(1, 1, 0), None);
+    }
+
+    #[test]
+    fn shares_are_exact_beyond_64_bits_and_never_wrap() {
+        for edge in [i64::MAX, i64::MIN, i64::MAX / 365, i64::MIN / 365 + 1] {
+            assert_eq!(share(edge, 365, 365), Some(edge));
+            assert_eq!(share(edge, 0, 365), Some(0));
+            let exact = i128::from(edge) * 242;
+            let expected = (2 * exact.abs() + 365) / 730 * exact.signum();
+            assert_eq!(share(edge, 242, 365).map(i128::from), Some(expected));
+        }
+        assert_eq!([share(i64::MAX, 2, 1), share(i64::MIN, 2, 1)], [None, None]);
+        let ten = Rate::from_billionths(10_000_000_000).unwrap();
+        let usd = |minor| Money::new(minor, Currency::parse("USD").unwrap());
+        assert_eq!(ten.of(usd(i64::MAX / 10)), Ok(usd(i64::MAX / 10 * 10)));
+        assert_eq!(ten.of(usd(i64::MAX / 10 + 1)), Err(MoneyError::Overflow));
+    }
+}

@@ -150,8 +150,68 @@ fn hindrance<V: Copy + PartialEq>(
     if listed.effective_from > start {
         return Some(PassedOver::NotYetEffective { effective_from: listed.effective_from });
     }
-    let first_sent = notices.iter().filter(|notice| notice.version == listed.version).map(|notice| notice.sent_on).min();
+    let first_sent =
+        notices.iter().filter(|notice| notice.version == listed.version).map(|notice| notice.sent_on).min();
     let Some(sent_on) = first_sent else { return Some(PassedOver::NoNotice) };
     let age_days = start.signed_duration_since(sent_on).num_days();
     (age_days < i64::from(notice_days)).then_some(PassedOver::NoticeTooYoung { sent_on, age_days })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn version(version: &'static str, effective_from: &str) -> DatedVersion<&'static str> {
+        DatedVersion { version, effective_from: day(effective_from) }
+    }
+
+    #[test]
+    fn pr_1_a_new_subscription_buys_at_the_latest_in_force() {
+        let versions = [version("v2", "2026-03-01"), version("v1", "2025-01-01")];
+        assert_eq!(version_at_start(day("2026-02-28"), &versions), Some(version("v1", "2025-01-01")));
+        assert_eq!(version_at_start(day("2026-03-01"), &versions), Some(version("v2", "2026-03-01")));
+        assert_eq!(version_at_start(day("2024-12-31"), &versions), None);
+    }
+
+    #[test]
+    fn pr_2_a_second_notice_does_not_start_the_days_again() {
+        let versions = [version("v1", "2025-01-01"), version("v2", "2026-03-01")];
+        let sent = |sent_on| SentNotice { version: "v2", sent_on: day(sent_on) };
+        let notices = [sent("2026-03-20"), sent("2026-02-12")];
+        let choice = version_at_renewal(versions[0], day("2026-04-10"), &versions, &notices, 30);
+        assert_eq!(choice.version.version, "v2");
+    }
+
+    #[test]
+    fn pr_4_every_version_passed_over_is_named_with_its_reason() {
+        let versions = ["2025-01-01", "2026-01-01", "2026-02-01", "2026-02-02", "2026-03-01", "2026-09-01"];
+        let names = ["v1", "v2", "v3", "v4", "v5", "v6"];
+        let versions: Vec<_> = names.iter().zip(versions).map(|(name, from)| version(name, from)).collect();
+        let notice = |version, sent_on| SentNotice { version, sent_on: day(sent_on) };
+        let notices = [notice("v2", "2026-01-01"), notice("v4", "2026-01-01"), notice("v5", "2026-04-01")];
+        let choice = version_at_renewal(versions[0], day("2026-04-10"), &versions, &notices, 30);
+        assert_eq!(choice.version.version, "v4");
+        let superseded = [
+            Passed { version: "v2", reason: PassedOver::NewerDue { newer: "v4" } },
+            Passed { version: "v3", reason: PassedOver::NoNotice },
+        ];
+        assert_eq!(choice.superseded, superseded);
+        let too_young = PassedOver::NoticeTooYoung { sent_on: day("2026-04-01"), age_days: 9 };
+        let later = PassedOver::NotYetEffective { effective_from: day("2026-09-01") };
+        let pending = [Passed { version: "v5", reason: too_young }, Passed { version: "v6", reason: later }];
+        assert_eq!(choice.pending, pending);
+    }
+
+    #[test]
+    fn pr_6_the_present_version_need_not_be_listed_and_older_ones_never_come_back() {
+        let versions = [version("v1", "2025-01-01")];
+        let notices = [SentNotice { version: "v1", sent_on: day("2024-01-01") }];
+        let present = version("special", "2025-06-01");
+        let choice = version_at_renewal(present, day("2026-04-10"), &versions, &notices, 30);
+        assert_eq!(choice, Choice { version: present, superseded: vec![], pending: vec![] });
+    }
 }

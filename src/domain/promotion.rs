@@ -207,3 +207,82 @@ impl Redemption {
         Self { periods_billed: self.periods_billed.saturating_add(1), ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::calendar::Cycle;
+
+    fn usd() -> Currency {
+        Currency::parse("USD").unwrap()
+    }
+
+    fn code() -> Promotion {
+        Promotion {
+            code: "SPRING".to_owned(),
+            off: Discount::AmountOff(vec![Money::new(200, usd())]),
+            duration: Duration::Periods(2),
+            plans: Some(BTreeSet::from([Plan::new("plus", Cycle::Monthly)])),
+            expires_on: Some("2026-03-31".parse().unwrap()),
+            max_uses: Some(3),
+        }
+    }
+
+    fn redeem(on: &str, plan: &Plan, currency: Currency, uses: u32, used: bool) -> Result<(), PromotionError> {
+        code().redeemable(on.parse().unwrap(), plan, currency, uses, used)
+    }
+
+    #[test]
+    fn mo_3_a_code_is_redeemed_in_time_for_its_plan_and_once() {
+        let plus = Plan::new("plus", Cycle::Monthly);
+        let premium = Plan::new("premium", Cycle::Monthly);
+        let jpy = Currency::parse("JPY").unwrap();
+        let code = || "SPRING".to_owned();
+        assert_eq!(redeem("2026-03-31", &plus, usd(), 2, false), Ok(()));
+        let expired_on = "2026-03-31".parse().unwrap();
+        let expired = PromotionError::Expired { code: code(), expired_on };
+        assert_eq!(redeem("2026-04-01", &plus, usd(), 2, false), Err(expired));
+        let used_up = PromotionError::UsedUp { code: code(), max_uses: 3 };
+        assert_eq!(redeem("2026-03-31", &plus, usd(), 3, false), Err(used_up));
+        let used = PromotionError::UsedByAccount { code: code() };
+        assert_eq!(redeem("2026-03-31", &plus, usd(), 0, true), Err(used));
+        let other_plan = PromotionError::NotForPlan { code: code(), plan: premium.clone() };
+        assert_eq!(redeem("2026-03-31", &premium, usd(), 0, false), Err(other_plan));
+        let no_amount = PromotionError::NotInCurrency { code: code(), currency: jpy };
+        assert_eq!(redeem("2026-03-31", &plus, jpy, 0, false), Err(no_amount));
+    }
+
+    #[test]
+    fn mo_3_it_survives_a_change_to_a_plan_that_it_is_for() {
+        assert!(code().is_for(&Plan::new("plus", Cycle::Monthly)));
+        assert!(!code().is_for(&Plan::new("plus", Cycle::Annual)));
+        assert!(Promotion { plans: None, ..code() }.is_for(&Plan::new("premium", Cycle::Annual)));
+    }
+
+    #[test]
+    fn mo_3_billed_periods_count() {
+        let mut redemption = Redemption::new("SPRING");
+        for covered in [true, true, false] {
+            assert_eq!(code().covers_next(redemption.periods_billed), covered);
+            redemption = redemption.after_billing();
+        }
+    }
+
+    #[test]
+    fn mo_3_a_negative_discount_is_refused() {
+        let amount = Money::new(-1, usd());
+        let negative = Promotion { off: Discount::AmountOff(vec![amount]), ..code() };
+        let refused = negative.discount(Money::new(100, usd()));
+        assert_eq!(refused, Err(PromotionError::Negative { code: "SPRING".to_owned(), amount }));
+    }
+
+    #[test]
+    fn mo_3_codes_are_read_as_they_are_written() {
+        let forever =
+            Promotion { duration: Duration::Forever, plans: None, expires_on: None, max_uses: None, ..code() };
+        for promotion in [code(), forever] {
+            let text = serde_json::to_string(&promotion).unwrap();
+            assert_eq!(serde_json::from_str::<Promotion>(&text).unwrap(), promotion);
+        }
+    }
+}

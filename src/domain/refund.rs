@@ -339,3 +339,101 @@ fn take(rest: &mut Money, available: Money) -> Result<Money, MoneyError> {
 const fn not_negative(field: Amount, amount: Money) -> Result<(), RefundError> {
     if amount.is_negative() { Err(RefundError::Negative { field, amount }) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::money::Currency;
+
+    fn usd(minor: i64) -> Money {
+        Money::new(minor, Currency::parse("USD").unwrap())
+    }
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn year(net: i64, tax: i64) -> Line {
+        let period = Period::new(day("2026-01-31"), day("2027-01-31")).unwrap();
+        Line { net: usd(net), tax: usd(tax), rate: Rate::parse("0.0825").unwrap(), period }
+    }
+
+    #[test]
+    fn rf_1_the_day_of_cancellation_is_data() {
+        let used = unused(&year(9_999, 825), day("2026-01-31"), CancellationDay::Used).unwrap();
+        assert_eq!((used.days_used, used.days_unused), (1, 364));
+        let given_back = unused(&year(9_999, 825), day("2026-01-31"), CancellationDay::Refunded).unwrap();
+        assert_eq!((given_back.days_used, given_back.value), (0, usd(10_824)));
+        assert_eq!(unused_at_change(&year(9_999, 825), day("2026-01-31")), Ok(given_back));
+    }
+
+    #[test]
+    fn rf_1_a_period_is_cancelled_on_one_of_its_days() {
+        for on in ["2026-01-30", "2027-01-31"] {
+            let line = year(9_999, 825);
+            let refused = unused(&line, day(on), CancellationDay::Used);
+            assert_eq!(refused, Err(RefundError::OutsidePeriod { on: day(on), period: line.period }));
+        }
+        assert_eq!(unused_after(&year(1, 0), 366), Err(RefundError::TooManyDays { used: 366, total: 365 }));
+    }
+
+    #[test]
+    fn rf_2_notes_that_were_rounded_one_by_one_return_no_more_tax_than_was_paid() {
+        // 9999 at 8.25 % is 825 of tax; a debit note and its invoice can sum to one more or one less.
+        for tax in [824, 826] {
+            let line = year(9_999, tax);
+            let values = (0..=365).map(|used| unused_after(&line, used).unwrap());
+            let mut before = usd(9_999 + tax);
+            for part in values {
+                assert!(!part.tax_back.is_negative() && part.tax_back.minor() <= tax);
+                assert!(part.value.minor() <= before.minor(), "{part:?} after {before}");
+                before = part.value;
+            }
+            assert_eq!(before, usd(0), "the last day gives nothing");
+            assert_eq!(unused_after(&line, 0).unwrap().value, usd(9_999 + tax));
+        }
+    }
+
+    #[test]
+    fn rf_5_nothing_back_keeps_net_and_tax() {
+        let part = unused_after(&year(9_999, 825), 100).unwrap().with_nothing_back().unwrap();
+        assert_eq!((part.value, part.earned_net, part.tax_kept), (usd(0), usd(9_999), usd(825)));
+        assert_eq!((part.earned_gross(), part.days_unused), (Ok(usd(10_824)), 265));
+    }
+
+    #[test]
+    fn rf_3_fills_each_part_before_the_next() {
+        let settlement = Settlement {
+            captured: usd(50),
+            refunded: usd(10),
+            disputed: usd(15),
+            unpaid: usd(20),
+            paid_from_credit: usd(30),
+        };
+        let of = |value, to| {
+            let parts = dispose(usd(value), &settlement, to).unwrap();
+            [parts.owed_off, parts.payout, parts.credit, parts.held, parts.already_returned].map(Money::minor)
+        };
+        assert_eq!(of(0, Destination::Refund), [0, 0, 0, 0, 0]);
+        assert_eq!(of(21, Destination::Refund), [20, 1, 0, 0, 0]);
+        assert_eq!(of(46, Destination::Refund), [20, 25, 1, 0, 0]);
+        assert_eq!(of(100, Destination::Refund), [20, 25, 30, 15, 10]);
+        assert_eq!(of(76, Destination::Credit), [20, 0, 55, 1, 0]);
+        assert_eq!(of(100, Destination::Credit), [20, 0, 55, 15, 10]);
+    }
+
+    #[test]
+    fn rf_3_refuses_settlements_that_cannot_be() {
+        let paid = Settlement::paid_in_cash(usd(100));
+        let overdrawn = Settlement { refunded: usd(60), disputed: usd(41), ..paid };
+        assert!(matches!(overdrawn.refundable(), Err(RefundError::Overdrawn { .. })));
+        let negative = Settlement { unpaid: usd(-1), ..paid };
+        let refused = dispose(usd(1), &negative, Destination::Refund);
+        assert_eq!(refused, Err(RefundError::Negative { field: Amount::Unpaid, amount: usd(-1) }));
+        let yen = Money::new(1, Currency::parse("JPY").unwrap());
+        let mixed = dispose(yen, &paid, Destination::Refund);
+        assert!(matches!(mixed, Err(RefundError::Money(MoneyError::CurrencyMismatch { .. }))));
+        let refused = unused_after(&year(-1, 0), 1);
+        assert_eq!(refused, Err(RefundError::Negative { field: Amount::Net, amount: usd(-1) }));
+    }
+}

@@ -123,3 +123,37 @@ impl From<TaxRates> for Vec<DatedRate> {
 pub fn tax_on(net: Money, rate: Rate) -> Result<Money, MoneyError> {
     rate.of(net)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(jurisdiction: &str, valid_from: &str, rate: &str) -> DatedRate {
+        let rate = Rate::parse(rate).unwrap();
+        DatedRate { jurisdiction: jurisdiction.to_owned(), valid_from: valid_from.parse().unwrap(), rate }
+    }
+
+    #[test]
+    fn mo_2_without_a_rate_billing_fails_closed() {
+        let table = TaxRates::new([row("DE", "2020-07-01", "0.16")]).unwrap();
+        let on = "2020-06-30".parse().unwrap();
+        let first = "2020-07-01".parse().unwrap();
+        let early = TaxError::NotYetInForce { jurisdiction: "DE".to_owned(), on, first };
+        assert_eq!(table.rate_on("DE", on), Err(early));
+        assert_eq!(table.rate_on("FR", on), Err(TaxError::UnknownJurisdiction { jurisdiction: "FR".to_owned() }));
+    }
+
+    #[test]
+    fn mo_2_two_rates_of_one_day_are_refused() {
+        let twice = TaxRates::new([row("DE", "2020-07-01", "0.16"), row("DE", "2020-07-01", "0.19")]);
+        let valid_from = "2020-07-01".parse().unwrap();
+        assert_eq!(twice, Err(TaxError::Ambiguous { jurisdiction: "DE".to_owned(), valid_from }));
+    }
+
+    #[test]
+    fn mo_2_a_table_is_read_as_it_is_written() {
+        let table = TaxRates::new([row("JP", "2019-10-01", "0.1"), row("DE", "2021-01-01", "0.19")]).unwrap();
+        let text = serde_json::to_string(&table).unwrap();
+        assert_eq!(serde_json::from_str::<TaxRates>(&text).unwrap(), table);
+    }
+}

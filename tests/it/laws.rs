@@ -157,9 +157,12 @@ fn wrong_tax_is_refused() {
         Unused { tax_back, tax_kept, value: part.unused_net.plus(tax_back).unwrap(), ..part }
     });
     refuses("tax_kept", laws::refund::tax_kept_is_what_the_authority_computes(&mut runner(), by_itself));
-    refuses("rounded half up", laws::money::tax_is_rounded_half_up(&mut runner(), |net, rate| {
-        minor(net, |net| i64::try_from(i128::from(net) * i128::from(rate.billionths()) / 1_000_000_000).unwrap())
-    }));
+    refuses(
+        "rounded half up",
+        laws::money::tax_is_rounded_half_up(&mut runner(), |net, rate| {
+            minor(net, |net| i64::try_from(i128::from(net) * i128::from(rate.billionths()) / 1_000_000_000).unwrap())
+        }),
+    );
 }
 
 #[test]
@@ -187,7 +190,9 @@ fn refunds_that_disagree_with_the_rest_are_refused() {
 }
 
 /// A disposition changed by `change`.
-fn moved(change: impl Fn(&Settlement, Disposition) -> Disposition) -> impl Fn(Money, &Settlement, Destination) -> Disposition {
+fn moved(
+    change: impl Fn(&Settlement, Disposition) -> Disposition,
+) -> impl Fn(Money, &Settlement, Destination) -> Disposition {
     move |value, settlement, to| change(settlement, our_disposition(value, settlement, to))
 }
 
@@ -202,10 +207,13 @@ fn money_that_goes_astray_is_refused() {
         })
     };
     refuses("payout ≤", laws::settlement::payout_is_at_most_the_cash_left(&mut runner(), held_is_paid()));
-    refuses("payout + credit", laws::settlement::credit_is_at_most_what_is_not_returned(&mut runner(), |value, settlement, to| {
-        let parts = our_disposition(value, settlement, to);
-        Disposition { credit: parts.credit.plus(parts.held).unwrap(), held: minor(parts.held, |_| 0), ..parts }
-    }));
+    refuses(
+        "payout + credit",
+        laws::settlement::credit_is_at_most_what_is_not_returned(&mut runner(), |value, settlement, to| {
+            let parts = our_disposition(value, settlement, to);
+            Disposition { credit: parts.credit.plus(parts.held).unwrap(), held: minor(parts.held, |_| 0), ..parts }
+        }),
+    );
     let all_held = moved(|_, parts| {
         let held = parts.held.plus(parts.already_returned).unwrap();
         Disposition { held, already_returned: minor(held, |_| 0), ..parts }
@@ -222,7 +230,8 @@ fn money_that_goes_astray_is_refused() {
         Disposition { payout: parts.payout.minus(shift).unwrap(), credit: parts.credit.plus(shift).unwrap(), ..parts }
     };
     refuses("filled before", laws::settlement::nothing_is_kept_back(&mut runner(), credit_first));
-    let always_cash = |value: Money, settlement: &Settlement, _| our_disposition(value, settlement, Destination::Refund);
+    let always_cash =
+        |value: Money, settlement: &Settlement, _| our_disposition(value, settlement, Destination::Refund);
     refuses("nothing is paid out", laws::settlement::credit_pays_nothing_out(&mut runner(), always_cash));
 }
 
@@ -292,12 +301,16 @@ fn prices_without_notice_or_backwards_are_refused() {
         choice
     };
     refuses("reasons", laws::price::reasons_are_true(&mut runner(), no_reasons));
-    refuses("only get newer", laws::price::a_term_only_moves_forward(&mut runner(), |_, start, versions, notices, days| {
-        // Forgets what was paid before: a version whose notice lapses from view brings the old price back.
-        let current = *versions.iter().min_by_key(|listed| listed.effective_from).unwrap();
-        let recent: Vec<_> = notices.iter().copied().filter(|notice| (start - notice.sent_on).num_days() < 200).collect();
-        version_at_renewal(current, start, versions, &recent, days)
-    }));
+    refuses(
+        "only get newer",
+        laws::price::a_term_only_moves_forward(&mut runner(), |_, start, versions, notices, days| {
+            // Forgets what was paid before: a version whose notice lapses from view brings the old price back.
+            let current = *versions.iter().min_by_key(|listed| listed.effective_from).unwrap();
+            let recent: Vec<_> =
+                notices.iter().copied().filter(|notice| (start - notice.sent_on).num_days() < 200).collect();
+            version_at_renewal(current, start, versions, &recent, days)
+        }),
+    );
 }
 
 #[test]
@@ -307,7 +320,8 @@ fn wrong_corrections_are_refused() {
             change(our_assessment(on, charged, correct, as_of, days))
         }
     };
-    let one_more = change(|found| Assessment { amount: Money::new(found.amount.minor() + 1, found.amount.currency()), ..found });
+    let one_more =
+        change(|found| Assessment { amount: Money::new(found.amount.minor() + 1, found.amount.currency()), ..found });
     refuses("exactly the difference", laws::correction::the_difference_is_corrected(&mut runner(), one_more));
     let longer = |on, charged, correct, as_of, days: u32| our_assessment(on, charged, correct, as_of, days + 1);
     refuses("outside the window", laws::correction::no_attempt_outside_the_window(&mut runner(), longer));

@@ -77,7 +77,11 @@ fn valid(topic: &str) -> Map<String, Value> {
 #[track_caller]
 fn refused(topic: &str, question: &Value, code: &str, field: &str) {
     let (answer, exit) = ask(topic, &question.to_string());
-    assert_eq!((&answer["error"]["code"], &answer["error"]["field"]), (&json!(code), &json!(field)), "{topic} {question}");
+    assert_eq!(
+        (&answer["error"]["code"], &answer["error"]["field"]),
+        (&json!(code), &json!(field)),
+        "{topic} {question}"
+    );
     assert!(answer["error"]["message"].as_str().is_some_and(|message| !message.is_empty()));
     assert_eq!((&answer["id"], exit), (&question["id"], Some(1)), "{topic} {question}");
 }
@@ -125,7 +129,9 @@ fn the_explanation_tells_the_arithmetic() {
     let output = run(&["quote", "--explain", "refund"], Value::Object(valid("refund")).to_string().into_bytes());
     let answer = lines(&output).remove(0);
     let told = answer["explanation"].to_string();
-    for part in ["123 days used, 242 unused", "99.99 USD × 242 / 365 = 66.29 USD", "5.47 USD comes back", "71.76 USD paid out"] {
+    for part in
+        ["123 days used, 242 unused", "99.99 USD × 242 / 365 = 66.29 USD", "5.47 USD comes back", "71.76 USD paid out"]
+    {
         assert!(told.contains(part), "{part} in {told}");
     }
 }
@@ -155,7 +161,23 @@ fn every_field_must_be_there_and_of_its_type() {
 
 #[test]
 fn amounts_are_exact_decimals() {
-    for text in ["99.9", "99.990", "99", "99.", ".99", "9,99", "1e2", "+99.99", " 99.99", "99.99 ", "", "-", "NaN", "٩٩.٩٩", "0x1"] {
+    for text in [
+        "99.9",
+        "99.990",
+        "99",
+        "99.",
+        ".99",
+        "9,99",
+        "1e2",
+        "+99.99",
+        " 99.99",
+        "99.99 ",
+        "",
+        "-",
+        "NaN",
+        "٩٩.٩٩",
+        "0x1",
+    ] {
         refused("refund", &with("refund", &json!({"net": text})), "invalid_value", "net");
         refused("revenue", &with("revenue", &json!({"net": text})), "invalid_value", "net");
         refused("correction", &with("correction", &json!({"charged": text})), "invalid_value", "charged");
@@ -175,7 +197,17 @@ fn amounts_are_exact_decimals() {
 
 #[test]
 fn dates_are_iso_and_within_the_calendar() {
-    for text in ["2026-02-29", "2026-13-01", "2026-1-31", "31.01.2026", "2026-01-31T00:00:00Z", "+2026-01-3", "10000-01-01", "", "tomorrow"] {
+    for text in [
+        "2026-02-29",
+        "2026-13-01",
+        "2026-1-31",
+        "31.01.2026",
+        "2026-01-31T00:00:00Z",
+        "+2026-01-3",
+        "10000-01-01",
+        "",
+        "tomorrow",
+    ] {
         refused("periods", &with("periods", &json!({"anchor": text})), "invalid_value", "anchor");
         refused("refund", &with("refund", &json!({"cancel_on": text})), "invalid_value", "cancel_on");
     }
@@ -184,7 +216,12 @@ fn dates_are_iso_and_within_the_calendar() {
     refused("periods", &with("periods", &json!({"from": u32::MAX})), "out_of_range", "from");
     refused("periods", &with("periods", &json!({"from": 200_000})), "out_of_range", "from");
     refused("price", &with("price", &json!({"anchor": "9999-11-30"})), "out_of_range", "count");
-    refused("correction", &with("correction", &json!({"transaction_on": "9999-12-02", "as_of": "9999-12-31"})), "out_of_range", "transaction_on");
+    refused(
+        "correction",
+        &with("correction", &json!({"transaction_on": "9999-12-02", "as_of": "9999-12-31"})),
+        "out_of_range",
+        "transaction_on",
+    );
     refused("correction", &with("correction", &json!({"window_days": u32::MAX})), "out_of_range", "transaction_on");
     for (from, count) in [(json!(-1), json!(10_001)), (json!(1_u64 << 40), json!(-3))] {
         refused("periods", &with("periods", &json!({"from": from})), "out_of_range", "from");
@@ -214,9 +251,13 @@ fn refund_questions_must_be_consistent() {
 
 #[test]
 fn price_questions_must_be_consistent() {
-    let (v1, v2) = (json!({"version": "v1", "effective_from": "2025-01-01"}), json!({"version": "v2", "effective_from": "2026-03-01"}));
+    let (v1, v2) = (
+        json!({"version": "v1", "effective_from": "2025-01-01"}),
+        json!({"version": "v2", "effective_from": "2026-03-01"}),
+    );
     let notice = json!({"version": "v2", "sent_on": "2026-02-12"});
-    let asked = |versions: &[&Value], notices: &[&Value]| with("price", &json!({"versions": versions, "notices": notices}));
+    let asked =
+        |versions: &[&Value], notices: &[&Value]| with("price", &json!({"versions": versions, "notices": notices}));
     let same_day = json!({"version": "v3", "effective_from": "2026-03-01"});
     refused("price", &asked(&[&v1, &v2, &same_day], &[]), "inconsistent", "versions[2].effective_from");
     let same_name = json!({"version": "v1", "effective_from": "2027-03-01"});
@@ -253,7 +294,10 @@ fn absurd_but_valid_values_are_answered() {
     refused("refund", &with("refund", &tenfold), "out_of_range", "tax_rate");
     let too_much = json!({"captured": "92233720368547758.07", "unpaid": "92233720368547758.07"});
     refused("refund", &with("refund", &too_much), "out_of_range", "captured");
-    let (answer, _) = ask("periods", &with("periods", &json!({"anchor": "0001-01-31", "cycle": "annual", "count": 9_998})).to_string());
+    let (answer, _) = ask(
+        "periods",
+        &with("periods", &json!({"anchor": "0001-01-31", "cycle": "annual", "count": 9_998})).to_string(),
+    );
     assert_eq!(answer["periods"][9_997]["end"], json!("9999-01-31"));
     assert_eq!(ask("periods", &with("periods", &json!({"count": 0})).to_string()).0["periods"], json!([]));
     let (answer, _) = ask("price", &with("price", &json!({"notice_days": u32::MAX})).to_string());

@@ -129,8 +129,7 @@ impl<'a> Fields<'a> {
     /// The period `period_start` to `period_end`, end exclusive.
     pub(super) fn period(&self) -> Result<Period, Problem> {
         let (start, end) = (self.date("period_start")?, self.date("period_end")?);
-        Period::new(start, end)
-            .map_err(|error| Problem::of_field(Code::Inconsistent, "period_end", error.to_string()))
+        Period::new(start, end).map_err(|error| Problem::of_field(Code::Inconsistent, "period_end", error.to_string()))
     }
 
     /// The ISO 4217 currency.

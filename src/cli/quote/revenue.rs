@@ -32,9 +32,6 @@ pub(super) fn answer(fields: &Fields<'_>, explain: bool, out: &mut Vec<u8>) -> R
     let recognised = earned_through(net, period, through).map_err(bad_net)?;
     let remaining = net.minus(recognised).map_err(bad_net)?;
     let explanation = if explain { vec![explain::revenue(net, period, through, recognised)] } else { Vec::new() };
-    write_answer(
-        &RevenueAnswer { id, recognised: Major(recognised), remaining: Major(remaining), explanation },
-        out,
-    );
+    write_answer(&RevenueAnswer { id, recognised: Major(recognised), remaining: Major(remaining), explanation }, out);
     Ok(())
 }

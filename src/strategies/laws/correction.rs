@@ -10,10 +10,7 @@ use crate::strategies::{ChargedPayment, charged_payments};
 use super::{Verdict, ensure, equal, hold, wide};
 
 /// Runs every law of this module.
-pub fn all(
-    runner: &mut TestRunner,
-    assess: impl Fn(NaiveDate, Money, Money, NaiveDate, u32) -> Assessment,
-) -> Verdict {
+pub fn all(runner: &mut TestRunner, assess: impl Fn(NaiveDate, Money, Money, NaiveDate, u32) -> Assessment) -> Verdict {
     the_difference_is_corrected(runner, &assess)?;
     no_attempt_outside_the_window(runner, &assess)?;
     the_window_is_used_to_its_last_day(runner, &assess)?;
@@ -21,10 +18,7 @@ pub fn all(
     an_undercharge_is_waived_only_after_the_window(runner, &assess)
 }
 
-fn ask(
-    assess: impl Fn(NaiveDate, Money, Money, NaiveDate, u32) -> Assessment,
-    payment: &ChargedPayment,
-) -> Assessment {
+fn ask(assess: impl Fn(NaiveDate, Money, Money, NaiveDate, u32) -> Assessment, payment: &ChargedPayment) -> Assessment {
     let ChargedPayment { transaction_on, charged, correct, as_of, window_days } = *payment;
     assess(transaction_on, charged, correct, as_of, window_days)
 }

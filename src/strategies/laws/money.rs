@@ -95,10 +95,7 @@ pub fn a_promotion_counts_billed_periods(
 }
 
 /// MO-1: two currencies never mix in one sum; of one currency, sums are exact.
-pub fn currencies_never_mix(
-    runner: &mut TestRunner,
-    plus: impl Fn(Money, Money) -> Option<Money>,
-) -> Verdict {
+pub fn currencies_never_mix(runner: &mut TestRunner, plus: impl Fn(Money, Money) -> Option<Money>) -> Verdict {
     hold(runner, "MO-1: two currencies never mix in one sum", (amounts(), amounts()), |(left, right)| {
         let sum = plus(left, right);
         if left.currency() != right.currency() {

@@ -34,7 +34,8 @@ pub fn days_are_counted(
 ) -> Verdict {
     hold(runner, "RF-1: used and unused days are counted on a calendar", cancellations(), |(line, on, day)| {
         let part = unused(&line, on, day);
-        let count = |from: NaiveDate, until: NaiveDate| u32::try_from(from.iter_days().take_while(|at| *at < until).count());
+        let count =
+            |from: NaiveDate, until: NaiveDate| u32::try_from(from.iter_days().take_while(|at| *at < until).count());
         let before = count(line.period.start, on).expect("days fit");
         let used = if day == CancellationDay::Used { before + 1 } else { before };
         let total = count(line.period.start, line.period.end).expect("days fit");
@@ -50,7 +51,8 @@ pub fn leap_years_have_366_days(
     let inputs = (dates(), 0..8_u32, amounts());
     hold(runner, "RF: a leap year has 366 days", inputs, |(anchor, number, net)| {
         let period = Period::nth(anchor, Cycle::Annual, number).expect("within the calendar");
-        let leap_day = period.start.iter_days().take_while(|at| *at < period.end).any(|at| (at.month(), at.day()) == (2, 29));
+        let leap_day =
+            period.start.iter_days().take_while(|at| *at < period.end).any(|at| (at.month(), at.day()) == (2, 29));
         let line = Line { net, tax: Money::zero(net.currency()), rate: Rate::ZERO, period };
         let part = unused(&line, period.start, CancellationDay::Used);
         equal("days of a year", &part.days_total, &if leap_day { 366 } else { 365 })
@@ -75,7 +77,9 @@ pub fn unused_net_is_rounded_half_up(
     hold(runner, "RF-2: unused_net is T × unused / n, rounded half up", cancellations(), |(line, on, day)| {
         let part = unused(&line, on, day);
         let (numerator, days) = (wide(line.net) * i128::from(part.days_unused), i128::from(part.days_total));
-        ensure(is_half_up(part.unused_net, numerator, days), || format!("{} is not {numerator} / {days}", part.unused_net))
+        ensure(is_half_up(part.unused_net, numerator, days), || {
+            format!("{} is not {numerator} / {days}", part.unused_net)
+        })
     })
 }
 
@@ -187,7 +191,8 @@ pub fn lines_add_up(
 ) -> Verdict {
     let inputs = (invoices(), cancellation_days()).prop_flat_map(|(lines, day)| {
         let gross: i64 = lines.iter().map(|line| line.net.minor() + line.tax.minor()).sum();
-        let (period, currency) = lines.first().map(|line| (line.period, line.net.currency())).expect("one line at least");
+        let (period, currency) =
+            lines.first().map(|line| (line.period, line.net.currency())).expect("one line at least");
         (Just(lines), settlements_of(Money::new(gross, currency)), dates_in(period), Just(day))
     });
     hold(runner, "RF: the sum over lines is the refund", inputs, |(lines, settlement, on, day)| {
@@ -205,14 +210,19 @@ pub fn revenue_agrees(
     unused: impl Fn(&Line, NaiveDate, CancellationDay) -> Unused,
     earned_through: impl Fn(Money, Period, NaiveDate) -> Money,
 ) -> Verdict {
-    hold(runner, "RF, RR-1: what is booked through the day of cancellation is earned_net", cancellations(), |(line, on, day)| {
-        let through = match day {
-            CancellationDay::Used => on,
-            CancellationDay::Refunded => on.pred_opt().expect("not the first date of all"),
-        };
-        let booked = earned_through(line.net, line.period, through);
-        equal("booked", &booked, &unused(&line, on, day).earned_net)
-    })
+    hold(
+        runner,
+        "RF, RR-1: what is booked through the day of cancellation is earned_net",
+        cancellations(),
+        |(line, on, day)| {
+            let through = match day {
+                CancellationDay::Used => on,
+                CancellationDay::Refunded => on.pred_opt().expect("not the first date of all"),
+            };
+            let booked = earned_through(line.net, line.period, through);
+            equal("booked", &booked, &unused(&line, on, day).earned_net)
+        },
+    )
 }
 
 /// RF, CP-2: a quote equals what is then done. `quote` and `act` answer the same question, one by showing, one by doing.

@@ -72,6 +72,8 @@ pub fn what_is_left_is_rounded_half_up(
         let earned = earned_through(net, period, on);
         let left = Money::new(net.minor() - earned.minor(), net.currency());
         let days = i128::from((period.end - period.start).num_days());
-        ensure(is_half_up(left, wide(net) * left_days, days), || format!("{left} left of {net} for {left_days} of {days} days"))
+        ensure(is_half_up(left, wide(net) * left_days, days), || {
+            format!("{left} left of {net} for {left_days} of {days} days")
+        })
     })
 }

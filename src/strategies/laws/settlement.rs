@@ -76,11 +76,16 @@ pub fn disputed_cash_is_held(
     dispose: impl Fn(Money, &Settlement, Destination) -> Disposition,
 ) -> Verdict {
     let inputs = (settled_values(), destinations());
-    hold(runner, "RF-3: held ≤ disputed, and only the rest was returned before", inputs, |((value, settlement), to)| {
-        let disposition = dispose(value, &settlement, to);
-        between("held", 0, disposition.held, wide(settlement.disputed))?;
-        between("already_returned", 0, disposition.already_returned, wide(settlement.refunded))
-    })
+    hold(
+        runner,
+        "RF-3: held ≤ disputed, and only the rest was returned before",
+        inputs,
+        |((value, settlement), to)| {
+            let disposition = dispose(value, &settlement, to);
+            between("held", 0, disposition.held, wide(settlement.disputed))?;
+            between("already_returned", 0, disposition.already_returned, wide(settlement.refunded))
+        },
+    )
 }
 
 /// RF-3: what is owed is taken off before anything is given back.
