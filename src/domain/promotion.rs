@@ -228,8 +228,8 @@ mod tests {
         }
     }
 
-    fn redeem(on: &str, plan: &Plan, currency: Currency, uses: u32, used: bool) -> Result<(), PromotionError> {
-        code().redeemable(on.parse().unwrap(), plan, currency, uses, used)
+    fn redeem(on: &str, plan: &Plan, currency: Currency, uses: u32, before: bool) -> Result<(), PromotionError> {
+        code().redeemable(on.parse().unwrap(), plan, currency, uses, before)
     }
 
     #[test]

@@ -32,6 +32,15 @@ fn run(arguments: &[&str], input: Vec<u8>) -> Output {
     output
 }
 
+/// One line for each of these.
+fn jsonl(questions: impl Iterator<Item = impl std::fmt::Display>) -> Vec<u8> {
+    let mut input = Vec::new();
+    for question in questions {
+        writeln!(input, "{question}").unwrap();
+    }
+    input
+}
+
 fn lines(output: &Output) -> Vec<Value> {
     let text = std::str::from_utf8(&output.stdout).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -98,8 +107,7 @@ fn all_worked_cases_are_answered_exactly() {
     for topic in TOPICS {
         let cases = worked_cases(topic);
         assert_eq!(cases.len(), 150);
-        let input: String = cases.iter().map(|(question, _)| format!("{question}\n")).collect();
-        let output = run(&["quote", topic], input.into_bytes());
+        let output = run(&["quote", topic], jsonl(cases.iter().map(|(question, _)| question)));
         assert_eq!(output.status.code(), Some(0));
         let answers = String::from_utf8(output.stdout).unwrap();
         let expected: Vec<&str> = cases.iter().map(|(_, answer)| answer.as_str()).collect();
@@ -112,8 +120,7 @@ fn all_worked_cases_are_answered_exactly() {
 fn an_explanation_is_added_and_nothing_else_changes() {
     for (topic, rule) in TOPICS.iter().zip(["RF-", "CA-1", "PR-", "CO-", "RR-1"]) {
         let cases = worked_cases(topic);
-        let input: String = cases.iter().map(|(question, _)| format!("{question}\n")).collect();
-        let output = run(&["quote", topic, "--explain"], input.into_bytes());
+        let output = run(&["quote", topic, "--explain"], jsonl(cases.iter().map(|(question, _)| question)));
         for (mut answer, (_, expected)) in lines(&output).into_iter().zip(cases) {
             let explanation = answer.as_object_mut().unwrap().remove("explanation").unwrap();
             let sentences = explanation.as_array().unwrap();
@@ -398,8 +405,7 @@ fn strategies_make_valid_questions() {
     let many = prop::collection::vec(inputs, 2_000);
     let check = |questions: Vec<(Line, Settlement, _, _)>| {
         let texts = questions.iter().map(|(line, settlement, on, day)| refund_question(line, settlement, *on, *day));
-        let input: String = texts.map(|question| format!("{question}\n")).collect();
-        prop_assert_eq!(run(&["quote", "refund"], input.into_bytes()).status.code(), Some(0));
+        prop_assert_eq!(run(&["quote", "refund"], jsonl(texts)).status.code(), Some(0));
         Ok(())
     };
     runner.run(&many, check).unwrap();
