@@ -8,8 +8,23 @@ use super::{Engine, EngineError, Who, next_cause};
 use crate::domain::account::Account;
 use crate::domain::change::{Change, Draft, Planned, Refusal};
 use crate::domain::ids::AccountId;
-use crate::store::account::{self as accounts, Scope};
+use crate::store::account::{self as accounts, Named, Scope};
 use crate::store::db::{Retryable, Tx};
+
+/// The accounts of a batch, locked.
+#[derive(Debug, Clone, Default)]
+pub struct Accounts {
+    /// Their ids.
+    pub ids: Vec<AccountId>,
+    /// Invoices that must be loaded besides what the work's scope says.
+    pub invoices: Vec<String>,
+}
+
+impl From<Vec<AccountId>> for Accounts {
+    fn from(ids: Vec<AccountId>) -> Self {
+        Self { ids, invoices: Vec::new() }
+    }
+}
 
 /// What is done to each account of a batch.
 pub trait Work: Sync {
@@ -18,11 +33,6 @@ pub trait Work: Sync {
 
     /// What must be loaded of each account.
     fn scope(&self) -> Scope;
-
-    /// The invoices that must be loaded besides what the scope says.
-    fn invoices(&self, _account: &AccountId) -> Vec<String> {
-        Vec::new()
-    }
 
     /// Whether this account needs to be loaded whole before it can be planned.
     fn needs_everything(&self, _account: &Account) -> bool {
@@ -34,6 +44,9 @@ pub trait Work: Sync {
     /// # Errors
     /// A refusal parks the account with its reason (PV-8).
     fn plan(&self, draft: &mut Draft<'_>) -> Planned;
+
+    /// Told of the changes after they were committed.
+    fn stored(&self, _changes: &[Change]) {}
 }
 
 impl Engine {
@@ -41,34 +54,49 @@ impl Engine {
     ///
     /// # Errors
     /// What the database says where it is not one account's fault.
-    pub async fn run_batch(&self, tx: Tx, ids: Vec<AccountId>, work: &dyn Work) -> Result<Summary, EngineError> {
-        match self.try_batch(tx, &ids, work).await {
+    pub async fn run_batch(&self, tx: Tx, accounts: impl Into<Accounts>, work: &dyn Work) -> Result<Summary, EngineError> {
+        self.run_batch_as(tx, accounts, work, &Who::system()).await
+    }
+
+    /// As [`Engine::run_batch`], on somebody's behalf.
+    ///
+    /// # Errors
+    /// As [`Engine::run_batch`].
+    pub async fn run_batch_as(
+        &self,
+        tx: Tx,
+        accounts: impl Into<Accounts>,
+        work: &dyn Work,
+        who: &Who,
+    ) -> Result<Summary, EngineError> {
+        let Accounts { ids, invoices } = accounts.into();
+        match self.try_batch(tx, &ids, &invoices, work, who).await {
             Ok(summary) => Ok(summary),
             Err(error) if is_environment(&error) => Err(error),
-            Err(error) => self.halve(ids, work, error).await,
+            Err(error) => self.halve(ids, &invoices, work, who, error).await,
         }
     }
 
-    async fn try_batch(&self, mut tx: Tx, ids: &[AccountId], work: &dyn Work) -> Result<Summary, EngineError> {
-        let accounts = self.load_for(&mut tx, ids, work).await?;
-        let who = Who::system();
+    async fn try_batch(&self, mut tx: Tx, ids: &[AccountId], invoices: &[String], work: &dyn Work, who: &Who) -> Result<Summary, EngineError> {
+        let accounts = self.load_for(&mut tx, ids, invoices, work).await?;
         let mut changes = Vec::with_capacity(accounts.len());
         for account in accounts {
-            let change = self.plan_or_park(account, work, &who)?;
-            if !change.is_empty() || change.before != change.after {
+            let change = self.plan_or_park(account, work, who)?;
+            if !change.is_empty() {
                 changes.push(change);
             }
         }
         accounts::save(&mut tx, &mut changes).await?;
         tx.commit().await?;
+        work.stored(&changes);
         let mut summary = Summary::default();
         changes.iter().for_each(|change| summary.tally(change));
         Ok(summary)
     }
 
-    async fn load_for(&self, tx: &mut Tx, ids: &[AccountId], work: &dyn Work) -> Result<Vec<Account>, EngineError> {
-        let named: Vec<String> = ids.iter().flat_map(|id| work.invoices(id)).collect();
-        let mut loaded = accounts::load_with_invoices(tx, ids, work.scope(), &named).await?;
+    async fn load_for(&self, tx: &mut Tx, ids: &[AccountId], invoices: &[String], work: &dyn Work) -> Result<Vec<Account>, EngineError> {
+        let named = Named { invoices, ..Named::default() };
+        let mut loaded = accounts::load_naming(tx, ids, work.scope(), named).await?;
         let whole: Vec<AccountId> =
             loaded.iter().filter(|account| work.needs_everything(account)).map(|account| account.profile.id.clone()).collect();
         if !whole.is_empty() {
@@ -107,34 +135,36 @@ impl Engine {
     fn halve<'a>(
         &'a self,
         ids: Vec<AccountId>,
+        invoices: &'a [String],
         work: &'a dyn Work,
+        who: &'a Who,
         error: EngineError,
     ) -> Pin<Box<dyn Future<Output = Result<Summary, EngineError>> + Send + 'a>> {
         Box::pin(async move {
             if let [only] = ids.as_slice() {
-                return if error.is_retryable() { self.once_more(only, work).await } else { self.park_poisoned(only, &error).await };
+                return if error.is_retryable() { self.once_more(only, invoices, work, who).await } else { self.park_poisoned(only, &error).await };
             }
             let mut summary = Summary::default();
             let middle = ids.len() / 2;
             for half in [ids[..middle].to_vec(), ids[middle..].to_vec()] {
                 let mut tx = self.db.begin().await?;
                 accounts::lock(&mut tx, &half).await?;
-                match self.try_batch(tx, &half, work).await {
+                match self.try_batch(tx, &half, invoices, work, who).await {
                     Ok(done) => summary.absorb(done),
                     Err(error) if is_environment(&error) => return Err(error),
-                    Err(error) => summary.absorb(self.halve(half, work, error).await?),
+                    Err(error) => summary.absorb(self.halve(half, invoices, work, who, error).await?),
                 }
             }
             Ok(summary)
         })
     }
 
-    async fn once_more(&self, id: &AccountId, work: &dyn Work) -> Result<Summary, EngineError> {
+    async fn once_more(&self, id: &AccountId, invoices: &[String], work: &dyn Work, who: &Who) -> Result<Summary, EngineError> {
         self.db
             .retrying(|| async {
                 let mut tx = self.db.begin().await?;
                 accounts::lock(&mut tx, std::slice::from_ref(id)).await?;
-                self.try_batch(tx, std::slice::from_ref(id), work).await
+                self.try_batch(tx, std::slice::from_ref(id), invoices, work, who).await
             })
             .await
     }
@@ -157,7 +187,7 @@ impl Engine {
 /// Whether an error is the environment's and not one account's: then halving finds nothing.
 fn is_environment(error: &EngineError) -> bool {
     match error {
-        EngineError::Store(crate::store::error::StoreError::Db(error)) => error.is_environment(),
+        EngineError::Store(crate::store::StoreError::Db(error)) => error.is_environment(),
         _ => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::change::Refusal;
 use crate::store::db::{DbError, Retryable};
-use crate::store::error::StoreError;
+use crate::store::StoreError;
 
 /// An error of the engine.
 #[derive(Debug, Clone, thiserror::Error)]

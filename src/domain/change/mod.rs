@@ -470,6 +470,19 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// Plans something that may be refused, and leaves the draft as it was if it is.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn attempt<T>(&mut self, plan: impl FnOnce(&mut Self) -> Planned<T>) -> Planned<T> {
+        let before = self.clone();
+        let planned = plan(self);
+        if planned.is_err() {
+            *self = before;
+        }
+        planned
+    }
+
     /// Whether nothing has been emitted so far.
     #[must_use]
     pub fn is_untouched(&self) -> bool {

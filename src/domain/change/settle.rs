@@ -31,6 +31,13 @@ pub enum Settlement {
         /// PD-2: no retry without a new payment method.
         hard: bool,
     },
+    /// The provider moved another amount than was asked for (F49): a person must look.
+    Mismatch {
+        /// The provider's id of the money object.
+        reference: String,
+        /// What it moved.
+        moved: Money,
+    },
     /// Not known (PV-2).
     Unknown,
 }

@@ -82,7 +82,7 @@ pub(super) struct Shared {
 
 #[derive(Debug)]
 pub(super) enum Pools {
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Sqlite { writer: SqlitePool, readers: SqlitePool, file: PathBuf },
     Postgres(PgPool),
 }
 
@@ -126,6 +126,15 @@ impl Db {
         }
     }
 
+    /// The file of a SQLite database.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match &self.shared.pools {
+            Pools::Sqlite { file, .. } => Some(file),
+            Pools::Postgres(_) => None,
+        }
+    }
+
     /// How many statements were sent since the database was opened, `begin`, `commit` and `rollback` included; what the pool
     /// sends to keep its connections in order is not. Performance tests count them (P4).
     #[must_use]
@@ -136,7 +145,7 @@ impl Db {
     /// Closes all connections, after those in use have come back.
     pub async fn close(&self) {
         match &self.shared.pools {
-            Pools::Sqlite { writer, readers } => {
+            Pools::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -184,7 +193,7 @@ async fn open_sqlite(path: PathBuf, options: ConnectOptions) -> Result<Pools, Db
     }
     let readers =
         pool().max_connections(options.max_connections.max(1)).connect_lazy_with(common.pragma("query_only", "on"));
-    Ok(Pools::Sqlite { writer, readers })
+    Ok(Pools::Sqlite { writer, readers, file: path })
 }
 
 /// What the file system can tell about the file, better than SQLite would.

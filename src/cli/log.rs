@@ -1,0 +1,10 @@
+//! Log lines on standard error. They carry ids, never personal data or payloads.
+
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging by `KASACARE_LOG` (default: warnings of everything, chunks of the jobs), once.
+pub fn init() {
+    let filter = EnvFilter::try_from_env("KASACARE_LOG").unwrap_or_else(|_| EnvFilter::new("warn,kasacare=info"));
+    let started = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
+    drop(started);
+}

@@ -1,0 +1,48 @@
+//! The job runner: does everything that is due, and nothing twice.
+//!
+//! Due is data, so a job is a claim, a pure plan for each claimed account, and a commit; it may be killed anywhere and run
+//! again. Jobs that talk to somebody outside (provider, mail) commit the intent first, call with no transaction open
+//! (I13), and commit the result.
+
+pub mod announcements;
+pub mod calendar;
+pub mod charges;
+pub mod mail;
+pub mod provider_events;
+pub mod refunds;
+pub mod progress;
+pub mod runner;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use progress::Progress;
+pub use runner::{RunOptions, Runner};
+
+/// Accounts in one transaction of a batch job (P4, P8).
+pub const RENEWAL_CHUNK: u32 = 2_000;
+/// Calls that are leased to a worker at once.
+pub const CALL_CHUNK: u32 = 2_000;
+/// Mails that are leased to a worker at once.
+pub const MAIL_CHUNK: u32 = 500;
+/// How long a worker may keep leased work, in real time; longer than the longest call (F10).
+pub const LEASE_SECONDS: i64 = 120;
+/// Passes over all jobs in one run: each pass may make work for the next (a renewal a charge, a charge a receipt).
+pub const PASSES_MAX: u32 = 12;
+
+/// Asked of a runner from outside: stop after the present chunk.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked.
+    #[must_use]
+    pub fn requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

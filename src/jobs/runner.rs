@@ -1,0 +1,193 @@
+//! The order of the jobs, the workers, and when a run is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::calendar::{Corrections, Recognition, Reminders, Renewals};
+use super::{PASSES_MAX, Progress, RENEWAL_CHUNK, Stop};
+use crate::clock::wall_micros;
+use crate::engine::batch::{Accounts, Work};
+use crate::engine::summary::Summary;
+use crate::engine::{Engine, EngineError};
+use crate::mail::{Mailer, Mailroom};
+use crate::store::claims::{self, Due, Lease};
+use crate::store::db::Kind;
+use crate::store::instances::Instance;
+
+/// How long a standing runner rests when nothing was due.
+pub const REST: Duration = Duration::from_secs(1);
+
+/// How a run is to be done.
+#[derive(Debug, Clone, Copy)]
+pub struct RunOptions {
+    /// Workers of each batch job. SQLite has one writer, so more do nothing there.
+    pub workers: usize,
+    /// Accounts in one transaction.
+    pub chunk: u32,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { workers: 1, chunk: RENEWAL_CHUNK }
+    }
+}
+
+/// The job runner on one engine.
+#[derive(Debug, Clone)]
+pub struct Runner {
+    pub(super) engine: Engine,
+    pub(super) mailroom: Arc<Mailroom>,
+    pub(super) mailer: Arc<Mailer>,
+    pub(super) progress: Progress,
+    pub(super) instance: Arc<Instance>,
+    options: RunOptions,
+}
+
+impl Runner {
+    /// A runner; takes its place among the running instances, so that work leased to dead ones is taken over at once.
+    ///
+    /// # Errors
+    /// Store errors; on SQLite, where another process is running the jobs.
+    pub async fn new(
+        engine: Engine,
+        mailroom: Arc<Mailroom>,
+        mailer: Arc<Mailer>,
+        progress: Progress,
+        instance: Arc<Instance>,
+        options: RunOptions,
+    ) -> Result<Self, EngineError> {
+        let runner = Self { engine, mailroom, mailer, progress, instance, options };
+        runner.take_over().await?;
+        Ok(runner)
+    }
+
+    /// The same runner at another time.
+    #[must_use]
+    pub fn with_engine(&self, engine: Engine) -> Self {
+        Self { engine, ..self.clone() }
+    }
+
+    /// Frees work that was leased to instances that are gone.
+    async fn take_over(&self) -> Result<(), EngineError> {
+        let mut tx = self.engine.db.begin().await?;
+        let freed = claims::free_leases_of_the_dead(&mut tx, &self.instance).await?;
+        tx.commit().await?;
+        if freed > 0 {
+            tracing::info!(freed, "took over work of runners that are gone");
+        }
+        Ok(())
+    }
+
+    pub(super) fn lease(&self, seconds: i64) -> Lease {
+        let now = wall_micros();
+        Lease { owner: self.instance.name().to_owned(), now, until: now.saturating_add(seconds.saturating_mul(1_000_000)) }
+    }
+
+    /// Does everything that is due at the engine's time, and what that makes due, until nothing is.
+    ///
+    /// # Errors
+    /// What stops all accounts: the database, not one account's trouble.
+    pub async fn run_once(&self, stop: &Stop) -> Result<Summary, EngineError> {
+        let mut summary = Summary::default();
+        for _ in 0..PASSES_MAX {
+            let pass = self.pass(stop).await?;
+            let done = pass.is_empty();
+            summary.absorb(pass);
+            if done || stop.requested() {
+                break;
+            }
+        }
+        self.progress.finish();
+        Ok(summary)
+    }
+
+    /// One pass over all jobs. Price notices go before reminders (RE-2), ends and renewals before charges.
+    async fn pass(&self, stop: &Stop) -> Result<Summary, EngineError> {
+        let mut summary = self.provider_events(stop).await?;
+        summary.absorb(self.announce(stop).await?);
+        summary.absorb(self.drain(Due::Subscriptions, "renewals", &Renewals, stop).await?);
+        summary.absorb(self.deliver_mail(stop).await?);
+        summary.absorb(self.drain(Due::Reminders, "reminders", &Reminders, stop).await?);
+        summary.absorb(self.drain(Due::Corrections, "corrections", &Corrections, stop).await?);
+        summary.absorb(self.charge(stop).await?);
+        summary.absorb(self.refund(stop).await?);
+        summary.absorb(self.drain(Due::Recognition, "revenue", &Recognition, stop).await?);
+        summary.absorb(self.deliver_mail(stop).await?);
+        Ok(summary)
+    }
+
+    /// Stays and works as time passes, until it is asked to stop; `tell` gets what each round did.
+    ///
+    /// # Errors
+    /// As [`Runner::run_once`], where it does not go away by itself.
+    pub async fn stay(&self, stop: &Stop, tell: impl Fn(&Summary)) -> Result<Summary, EngineError> {
+        let mut summary = Summary::default();
+        while !stop.requested() {
+            let round = self.run_once(stop).await?;
+            if round.is_empty() {
+                tokio::time::sleep(REST).await;
+                self.take_over().await?;
+            } else {
+                tell(&round);
+            }
+            summary.absorb(round);
+        }
+        Ok(summary)
+    }
+
+    /// Claims and does a batch job with all workers, until nothing is due.
+    ///
+    /// # Errors
+    /// As [`Runner::run_once`].
+    pub async fn drain<W>(&self, due: Due, name: &'static str, work: &W, stop: &Stop) -> Result<Summary, EngineError>
+    where
+        W: Work + Clone + Send + 'static,
+    {
+        let workers = if self.engine.db.kind() == Kind::Sqlite { 1 } else { self.options.workers.max(1) };
+        if workers == 1 {
+            return self.drain_alone(due, name, work, stop).await;
+        }
+        let tasks: Vec<_> = (0..workers)
+            .map(|_| {
+                let (runner, work, stop) = (self.clone(), work.clone(), stop.clone());
+                let db = self.engine.db.clone();
+                async move { db.spawned(|_| async move { runner.drain_alone(due, name, &work, &stop).await }).await }
+            })
+            .collect();
+        let mut summary = Summary::default();
+        for done in futures::future::join_all(tasks).await {
+            summary.absorb(done?);
+        }
+        Ok(summary)
+    }
+
+    async fn drain_alone(&self, due: Due, name: &'static str, work: &dyn Work, stop: &Stop) -> Result<Summary, EngineError> {
+        let mut summary = Summary::default();
+        let mut cursor = None;
+        // Rows that another worker had locked were skipped: one more look from the beginning finds what is left of them.
+        let mut looked_again = false;
+        while !stop.requested() {
+            let mut tx = self.engine.db.begin().await?;
+            let claimed = claims::due(&mut tx, due, self.engine.clock.now(), cursor.as_ref(), self.options.chunk).await?;
+            let Some(last) = claimed.last else {
+                tx.rollback().await?;
+                if looked_again || cursor.is_none() {
+                    break;
+                }
+                looked_again = true;
+                cursor = None;
+                continue;
+            };
+            let accounts = claimed.accounts.len();
+            let claimed = Accounts { ids: claimed.accounts, invoices: claimed.invoices };
+            let done = self.engine.run_batch(tx, claimed, work).await?;
+            if looked_again && done.is_empty() {
+                break;
+            }
+            cursor = Some(last);
+            summary.absorb(done);
+            self.progress.chunk(name, accounts);
+        }
+        Ok(summary)
+    }
+}

@@ -1,0 +1,472 @@
+//! Claims: what is due, locked for whoever asks first, and the leases on work that is done outside of a transaction.
+//!
+//! Batch jobs claim accounts by a cursor over `(due, account)`: the accounts' rows are locked until the transaction ends,
+//! rows that somebody else has locked are skipped, and nothing is marked, so that a claim costs no second update (P5).
+//! Calls to a provider or a mail server happen with no transaction open; their rows are leased, by name and in real time.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+
+use super::StoreError;
+use super::db::{Column, Columns, DbError, Row, Sql, Table, Tx, Value};
+use super::instances::{INSTANCE_LOCKS, Instance};
+use crate::domain::account::Purpose;
+use crate::domain::ids::{AccountId, SubscriptionId};
+use crate::domain::money::{Currency, Money};
+
+/// What can be due for an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Trial ends, renewals, deferred changes, ends.
+    Subscriptions,
+    /// Renewal reminders.
+    Reminders,
+    /// Corrections.
+    Corrections,
+    /// Revenue of months that have ended; the claim names the invoices.
+    Recognition,
+}
+
+/// Where a claim left off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    due_at: i64,
+    account: String,
+}
+
+/// Accounts that are locked for us.
+#[derive(Debug, Clone, Default)]
+pub struct Claimed {
+    /// Each once, in the order in which they fell due.
+    pub accounts: Vec<AccountId>,
+    /// Invoices that are due, for [`Due::Recognition`].
+    pub invoices: Vec<String>,
+    /// Where to go on; `None` where nothing was due.
+    pub last: Option<Cursor>,
+}
+
+crate::statements! {
+    /// Subscriptions whose date has come.
+    DUE_SUBSCRIPTIONS = same(
+        "select s.account_id, s.due_at, '' as invoice_id from subscriptions s join accounts a on a.account_id = s.account_id \
+         where s.due_at is not null and s.due_at <= $1 and (s.due_at, s.account_id) > ($2, $3) and a.parked_at is null \
+         order by s.due_at, s.account_id limit $4 {postgres: for update of a skip locked}"
+    );
+    /// Subscriptions whose renewal is to be reminded of.
+    DUE_REMINDERS = same(
+        "select s.account_id, s.remind_at as due_at, '' as invoice_id from subscriptions s join accounts a on a.account_id = s.account_id \
+         where s.remind_at is not null and s.remind_at <= $1 and (s.remind_at, s.account_id) > ($2, $3) and a.parked_at is null \
+         order by s.remind_at, s.account_id limit $4 {postgres: for update of a skip locked}"
+    );
+    /// Corrections that are to be looked at.
+    DUE_CORRECTIONS = same(
+        "select c.account_id, c.due_at, '' as invoice_id from corrections c join accounts a on a.account_id = c.account_id \
+         where c.due_at is not null and c.due_at <= $1 and (c.due_at, c.account_id) > ($2, $3) and a.parked_at is null \
+         order by c.due_at, c.account_id limit $4 {postgres: for update of a skip locked}"
+    );
+    /// Invoices with revenue to be recognised.
+    DUE_RECOGNITION = same(
+        "select i.account_id, i.recognise_at as due_at, i.invoice_id from invoices i join accounts a on a.account_id = i.account_id \
+         where i.recognise_at is not null and i.recognise_at <= $1 and (i.recognise_at, i.account_id) > ($2, $3) and a.parked_at is null \
+         order by i.recognise_at, i.account_id limit $4 {postgres: for update of a skip locked}"
+    );
+    /// Charges to be sent or looked up, with what the provider must be told.
+    DUE_CHARGES = same(
+        "select c.account_id, c.charge_id, c.invoice_id, c.amount_minor, c.purpose, c.state, c.lease_no, \
+         a.currency, a.method_token, a.method_expires_on \
+         from charges c join accounts a on a.account_id = c.account_id \
+         where c.due_at is not null and c.due_at <= $1 and (c.lease_until is null or c.lease_until < $2) and a.parked_at is null \
+         order by c.due_at, c.account_id limit $3 {postgres: for update of a skip locked}"
+    );
+    /// Takes a lease on charges.
+    LEASE_CHARGES = same(
+        "update charges set lease_until = $1, lease_owner = $2, lease_no = lease_no + 1 where account_id {in:$3} and charge_id {in:$4}"
+    );
+    /// Refunds to be sent or looked up.
+    DUE_REFUNDS = same(
+        "select r.account_id, r.refund_id, r.charge_id, r.amount_minor, r.state, r.lease_no, a.currency, c.reference \
+         from refunds r join accounts a on a.account_id = r.account_id \
+         join charges c on c.account_id = r.account_id and c.charge_id = r.charge_id \
+         where r.due_at is not null and r.due_at <= $1 and (r.lease_until is null or r.lease_until < $2) and a.parked_at is null \
+         order by r.due_at, r.account_id limit $3 {postgres: for update of a skip locked}"
+    );
+    /// Takes a lease on refunds.
+    LEASE_REFUNDS = same(
+        "update refunds set lease_until = $1, lease_owner = $2, lease_no = lease_no + 1 where account_id {in:$3} and refund_id {in:$4}"
+    );
+    /// Mails to be sent, with where they go.
+    DUE_NOTICES = same(
+        "select n.account_id, n.notice_id, n.kind, n.subscription_id, n.attempts, n.data, a.email, a.name, a.time_zone \
+         from notices n join accounts a on a.account_id = n.account_id \
+         where n.state = 'queued' and n.due_at <= $1 and (n.lease_until is null or n.lease_until < $2) \
+         order by n.due_at, n.account_id, n.notice_id limit $3 {postgres: for update of n skip locked}"
+    );
+    /// Takes a lease on mails.
+    LEASE_NOTICES = same(
+        "update notices set lease_until = $1, lease_owner = $2, lease_no = lease_no + 1 where account_id {in:$3} and notice_id {in:$4}"
+    );
+    /// Frees charges of runners that are gone.
+    FREE_CHARGES = fork(
+        "update charges set lease_until = null, lease_owner = null where due_at is not null and lease_owner is not null and lease_owner <> $1",
+        "update charges set lease_until = null, lease_owner = null where due_at is not null and lease_owner is not null and lease_owner <> $1 \
+         and lease_owner not in (select objid::text from pg_locks where locktype = 'advisory' and classid = cast($2 as bigint)::oid)"
+    );
+    /// Frees refunds of runners that are gone.
+    FREE_REFUNDS = fork(
+        "update refunds set lease_until = null, lease_owner = null where due_at is not null and lease_owner is not null and lease_owner <> $1",
+        "update refunds set lease_until = null, lease_owner = null where due_at is not null and lease_owner is not null and lease_owner <> $1 \
+         and lease_owner not in (select objid::text from pg_locks where locktype = 'advisory' and classid = cast($2 as bigint)::oid)"
+    );
+    /// Frees mails of runners that are gone.
+    FREE_NOTICES = fork(
+        "update notices set lease_until = null, lease_owner = null where state = 'queued' and lease_owner is not null and lease_owner <> $1",
+        "update notices set lease_until = null, lease_owner = null where state = 'queued' and lease_owner is not null and lease_owner <> $1 \
+         and lease_owner not in (select objid::text from pg_locks where locktype = 'advisory' and classid = cast($2 as bigint)::oid)"
+    );
+    /// The announcement that is being worked off.
+    OPEN_ANNOUNCEMENT = same(
+        "select version, cursor_account from announcements where state = 'open' order by announced_at, version limit 1 {postgres: for update}"
+    );
+    /// The next accounts with subscriptions that live.
+    ANNOUNCEMENT_ACCOUNTS = same(
+        "select distinct account_id from subscriptions where account_id > $1 and state in ('pending', 'trialing', 'active', 'past_due', 'suspended') \
+         order by account_id limit $2"
+    );
+    /// How far an announcement has come.
+    ADVANCE_ANNOUNCEMENT = same("update announcements set cursor_account = $2, state = $3 where version = $1");
+    /// How far a provider's events were read.
+    PROVIDER_CURSOR = same("select cursor from provider_cursors where provider = $1");
+    /// Stores how far a provider's events were read.
+    SET_PROVIDER_CURSOR = same(
+        "insert into provider_cursors (provider, cursor) values ($1, $2) on conflict (provider) do update set cursor = excluded.cursor"
+    );
+}
+
+/// The columns of a mail that its delivery writes.
+pub const DELIVERIES: Table = Table {
+    name: "notices",
+    columns: &[
+        Column::text("account_id"),
+        Column::text("notice_id"),
+        Column::text("state"),
+        Column::int("sent_at"),
+        Column::int("due_at"),
+        Column::int("attempts"),
+        Column::text("last_error_code"),
+        Column::int("lease_until"),
+    ],
+    key: &["account_id", "notice_id"],
+};
+
+/// Claims accounts for which something is due, after a cursor, at most `limit` rows. Their rows are locked.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn due(tx: &mut Tx, what: Due, now: DateTime<Utc>, after: Option<&Cursor>, limit: u32) -> Result<Claimed, StoreError> {
+    let sql = match what {
+        Due::Subscriptions => &DUE_SUBSCRIPTIONS,
+        Due::Reminders => &DUE_REMINDERS,
+        Due::Corrections => &DUE_CORRECTIONS,
+        Due::Recognition => &DUE_RECOGNITION,
+    };
+    let (due_at, account) = after.map_or((i64::MIN, ""), |cursor| (cursor.due_at, cursor.account.as_str()));
+    let values = [Value::Int(now.timestamp_micros()), Value::Int(due_at), Value::Text(account.to_owned()), Value::Int(i64::from(limit))];
+    let rows = tx.fetch_all(sql, &values).await?;
+    let mut claimed = Claimed::default();
+    let mut seen = std::collections::HashSet::with_capacity(rows.len());
+    for row in &rows {
+        let account = row.str_at(0)?;
+        if what == Due::Recognition {
+            claimed.invoices.push(row.text_at(2)?);
+        }
+        if seen.insert(account.to_owned()) {
+            claimed.accounts.push(account_of(row)?);
+        }
+    }
+    if let Some(row) = rows.last() {
+        claimed.last = Some(Cursor { due_at: row.int_at(1)?, account: row.text_at(0)? });
+    }
+    Ok(claimed)
+}
+
+fn account_of(row: &Row) -> Result<AccountId, DbError> {
+    AccountId::parse(row.str_at(0)?).map_err(|_| row.corrupt("account_id", "is not an id"))
+}
+
+fn money(row: &Row) -> Result<Money, DbError> {
+    let currency = Currency::parse(&row.text("currency")?).map_err(|_| row.corrupt("currency", "is not a currency"))?;
+    Ok(Money::new(row.int("amount_minor")?, currency))
+}
+
+/// Who may work on leased rows, and until when, in microseconds of real time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The instance's name.
+    pub owner: String,
+    /// Now.
+    pub now: i64,
+    /// The lease's end.
+    pub until: i64,
+}
+
+/// A charge that is ours to send or to look up.
+#[derive(Debug, Clone)]
+pub struct LeasedCharge {
+    /// The account.
+    pub account: AccountId,
+    /// The charge.
+    pub charge: String,
+    /// Its invoice.
+    pub invoice: String,
+    /// How much.
+    pub amount: Money,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Somebody had it before us, or its outcome is unknown: to be looked up before it is sent (F01, PV-2).
+    pub may_have_been_sent: bool,
+    /// The provider's token of the method on file now (LC-4).
+    pub method_token: String,
+    /// The method's last day.
+    pub method_expires_on: Option<NaiveDate>,
+}
+
+/// Leases charges that are due.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn lease_charges(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit: u32) -> Result<Vec<LeasedCharge>, StoreError> {
+    let rows = due_rows(tx, &DUE_CHARGES, now, lease, limit).await?;
+    let leased = rows
+        .iter()
+        .map(|row| {
+            Ok(LeasedCharge {
+                account: account_of(row)?,
+                charge: row.text("charge_id")?,
+                invoice: row.text("invoice_id")?,
+                amount: money(row)?,
+                purpose: if row.text("purpose")? == "correction" { Purpose::Correction } else { Purpose::Period },
+                may_have_been_sent: row.int("lease_no")? > 0 || row.text("state")? == "unknown",
+                method_token: row.opt_text("method_token")?.unwrap_or_default(),
+                method_expires_on: row.opt_date("method_expires_on")?,
+            })
+        })
+        .collect::<Result<Vec<_>, DbError>>()?;
+    take(tx, &LEASE_CHARGES, lease, leased.iter().map(|one| (one.account.as_str(), one.charge.as_str()))).await?;
+    Ok(leased)
+}
+
+/// A refund that is ours to send or to look up.
+#[derive(Debug, Clone)]
+pub struct LeasedRefund {
+    /// The account.
+    pub account: AccountId,
+    /// The refund.
+    pub refund: String,
+    /// The charge that it goes back to.
+    pub charge: String,
+    /// The provider's id of that charge.
+    pub charge_reference: String,
+    /// How much.
+    pub amount: Money,
+    /// As for charges.
+    pub may_have_been_sent: bool,
+}
+
+/// Leases refunds that are due.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn lease_refunds(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit: u32) -> Result<Vec<LeasedRefund>, StoreError> {
+    let rows = due_rows(tx, &DUE_REFUNDS, now, lease, limit).await?;
+    let leased = rows
+        .iter()
+        .map(|row| {
+            Ok(LeasedRefund {
+                account: account_of(row)?,
+                refund: row.text("refund_id")?,
+                charge: row.text("charge_id")?,
+                charge_reference: row.opt_text("reference")?.unwrap_or_default(),
+                amount: money(row)?,
+                may_have_been_sent: row.int("lease_no")? > 0 || row.text("state")? == "unknown",
+            })
+        })
+        .collect::<Result<Vec<_>, DbError>>()?;
+    take(tx, &LEASE_REFUNDS, lease, leased.iter().map(|one| (one.account.as_str(), one.refund.as_str()))).await?;
+    Ok(leased)
+}
+
+/// A mail that is ours to deliver. `Debug` shows no address (PP-3).
+#[derive(Clone)]
+pub struct LeasedNotice {
+    /// The account.
+    pub account: AccountId,
+    /// The notice.
+    pub notice: String,
+    /// Its kind's tag.
+    pub kind: String,
+    /// The subscription that it is about.
+    pub subscription: Option<SubscriptionId>,
+    /// Deliveries that failed so far.
+    pub attempts: i64,
+    /// Its facts, as JSON.
+    pub data: String,
+    /// Where it goes; nothing after an erasure.
+    pub email: Option<String>,
+    /// Whom it addresses.
+    pub name: Option<String>,
+    /// The account's time zone.
+    pub zone: Tz,
+}
+
+impl std::fmt::Debug for LeasedNotice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LeasedNotice").field("account", &self.account).field("notice", &self.notice).finish_non_exhaustive()
+    }
+}
+
+/// Leases mails that are due.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn lease_notices(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit: u32) -> Result<Vec<LeasedNotice>, StoreError> {
+    let rows = due_rows(tx, &DUE_NOTICES, now, lease, limit).await?;
+    let leased = rows
+        .iter()
+        .map(|row| {
+            let subscription = row.opt_text("subscription_id")?;
+            let parsed = subscription.map(|id| SubscriptionId::parse(&id)).transpose();
+            Ok(LeasedNotice {
+                account: account_of(row)?,
+                notice: row.text("notice_id")?,
+                kind: row.text("kind")?,
+                subscription: parsed.map_err(|_| row.corrupt("subscription_id", "is not an id"))?,
+                attempts: row.int("attempts")?,
+                data: row.text("data")?,
+                email: row.opt_text("email")?,
+                name: row.opt_text("name")?,
+                zone: row.text("time_zone")?.parse().map_err(|_| row.corrupt("time_zone", "is not a time zone"))?,
+            })
+        })
+        .collect::<Result<Vec<_>, DbError>>()?;
+    take(tx, &LEASE_NOTICES, lease, leased.iter().map(|one| (one.account.as_str(), one.notice.as_str()))).await?;
+    Ok(leased)
+}
+
+async fn due_rows(tx: &mut Tx, sql: &Sql, now: DateTime<Utc>, lease: &Lease, limit: u32) -> Result<Vec<Row>, DbError> {
+    tx.fetch_all(sql, &[Value::Int(now.timestamp_micros()), Value::Int(lease.now), Value::Int(i64::from(limit))]).await
+}
+
+async fn take<'a>(tx: &mut Tx, sql: &Sql, lease: &Lease, rows: impl Iterator<Item = (&'a str, &'a str)>) -> Result<(), DbError> {
+    let (accounts, ids): (Vec<&str>, Vec<&str>) = rows.unzip();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    tx.execute(sql, &[Value::Int(lease.until), Value::Text(lease.owner.clone()), Value::texts(accounts), Value::texts(ids)]).await?;
+    Ok(())
+}
+
+/// What became of a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoticeResult {
+    /// It was taken.
+    Sent,
+    /// The state forbids it now (I10).
+    Withdrawn,
+    /// It was given up.
+    Failed {
+        /// Why.
+        code: String,
+    },
+    /// It is tried again.
+    Again {
+        /// When.
+        at: DateTime<Utc>,
+        /// Why.
+        code: String,
+    },
+}
+
+/// Records what became of leased mails.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn record_notices(tx: &mut Tx, now: DateTime<Utc>, results: &[(LeasedNotice, NoticeResult)]) -> Result<(), StoreError> {
+    let mut rows = Columns::of(&DELIVERIES);
+    for (notice, result) in results {
+        let (state, sent_at, due_at, attempts, code) = match result {
+            NoticeResult::Sent => ("sent", Some(now.timestamp_micros()), None, notice.attempts, None),
+            NoticeResult::Withdrawn => ("withdrawn", None, None, notice.attempts, None),
+            NoticeResult::Failed { code } => ("failed", None, None, notice.attempts.saturating_add(1), Some(code.as_str())),
+            NoticeResult::Again { at, code } => {
+                ("queued", None, Some(at.timestamp_micros()), notice.attempts.saturating_add(1), Some(code.as_str()))
+            }
+        };
+        let row = &mut rows.row();
+        row.text(notice.account.as_str()).text(&notice.notice).text(state).opt_int(sent_at).opt_int(due_at).int(attempts);
+        row.opt_text(code).opt_int(None);
+    }
+    tx.update_rows(&rows).await?;
+    Ok(())
+}
+
+/// Frees the leases of runners that are gone: on PostgreSQL of those whose advisory lock nobody holds, on SQLite of all
+/// others, for one runner works there at a time. Gives how many.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn free_leases_of_the_dead(tx: &mut Tx, me: &Instance) -> Result<u64, StoreError> {
+    let mut freed = 0_u64;
+    for sql in [&FREE_CHARGES, &FREE_REFUNDS, &FREE_NOTICES] {
+        let mut values = vec![Value::Text(me.name().to_owned())];
+        if tx.kind() == super::db::Kind::Postgres {
+            values.push(Value::Int(INSTANCE_LOCKS));
+        }
+        freed = freed.saturating_add(tx.execute(sql, &values).await?);
+    }
+    Ok(freed)
+}
+
+/// Some accounts that an announcement concerns.
+#[derive(Debug, Clone)]
+pub struct AnnouncementPage {
+    /// The announced price version.
+    pub version: String,
+    /// The accounts, locked.
+    pub accounts: Vec<AccountId>,
+}
+
+/// The next page of the oldest open announcement, or `None` where none is open. How far it came is written in the same
+/// transaction as the notices.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn announcement_page(tx: &mut Tx, limit: u32) -> Result<Option<AnnouncementPage>, StoreError> {
+    let Some(open) = tx.fetch_optional(&OPEN_ANNOUNCEMENT, &[]).await? else { return Ok(None) };
+    let (version, after) = (open.text("version")?, open.text("cursor_account")?);
+    let rows = tx.fetch_all(&ANNOUNCEMENT_ACCOUNTS, &[Value::Text(after.clone()), Value::Int(i64::from(limit))]).await?;
+    let accounts = rows.iter().map(account_of).collect::<Result<Vec<_>, DbError>>()?;
+    super::account::lock(tx, &accounts).await?;
+    let done = accounts.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+    let last = accounts.last().map_or(after, ToString::to_string);
+    let state = if done { "done" } else { "open" };
+    tx.execute(&ADVANCE_ANNOUNCEMENT, &[Value::Text(version.clone()), Value::Text(last), Value::Text(state.to_owned())]).await?;
+    Ok(Some(AnnouncementPage { version, accounts }))
+}
+
+/// How far a provider's events were read.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn provider_cursor(tx: &mut Tx, provider: &str) -> Result<Option<String>, StoreError> {
+    let row = tx.fetch_optional(&PROVIDER_CURSOR, &[Value::Text(provider.to_owned())]).await?;
+    Ok(row.map(|row| row.text("cursor")).transpose()?)
+}
+
+/// Stores how far a provider's events were read.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn set_provider_cursor(tx: &mut Tx, provider: &str, cursor: &str) -> Result<(), StoreError> {
+    tx.execute(&SET_PROVIDER_CURSOR, &[Value::Text(provider.to_owned()), Value::Text(cursor.to_owned())]).await?;
+    Ok(())
+}
