@@ -63,7 +63,7 @@ while sleep 1; do
         for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$server" 2>/dev/null && sleep 1; done
         kill -KILL "$server" 2>/dev/null
     fi
-    mv "$1" "$1.gone" && rm -rf "$1.gone"
+    mv "$1" "$1.gone.$$" && rm -rf "$1.gone.$$"
     exit 0
 done
 "#;
