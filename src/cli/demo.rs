@@ -1,0 +1,180 @@
+//! `kasacare demo`: from nothing to a lived-through year, in one command.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{CliError, Context, Exit, Format, run};
+use crate::clock::Clock;
+use crate::demo::{DemoOptions, Lived, live, story};
+use crate::domain::change::Reference;
+use crate::domain::tax::TaxRates;
+use crate::engine::Engine;
+use crate::import;
+use crate::jobs::{Progress, RunOptions, Runner};
+use crate::mail::{FolderMailer, Mailer, Mailroom, Renderer, Sender};
+use crate::reports;
+use crate::store::db::{ConnectOptions, Db, Kind};
+use crate::store::instances::Instance;
+use crate::store::reference;
+
+const EXAMPLES: &str = "Examples:
+  kasacare demo                                    a thousand accounts, fourteen months
+  kasacare demo --accounts 100 --months 6 --seed 7
+  kasacare demo --db postgres://… --out /tmp/demo  on PostgreSQL: an empty database";
+
+const CATALOG: &str = include_str!("../../fixtures/catalog.json");
+const TERMS: &str = include_str!("../../fixtures/terms.json");
+const TAX_RATES: &str = include_str!("../../fixtures/tax_rates.csv");
+
+/// Live through a year: people join, change plans, cancel, let cards expire and get mischarged
+///
+/// Makes a database, loads the example catalog, terms and tax rates, and runs day by day with the simulated payment
+/// provider; a price change is announced on the way. Then it prints what happened, the trial balance and where the files
+/// are. The same seed gives the same books, byte for byte, on both databases. Nothing outside is needed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Accounts
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    accounts: u64,
+    /// Months, from 1 January 2026
+    #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=120))]
+    months: u32,
+    /// What everything follows from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Folder for the database, the mails and the journals
+    #[arg(long, value_name = "DIR", default_value = "demo")]
+    out: PathBuf,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// An unusable folder, a database that is not empty, trouble with the database.
+pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+    let (db, shown) = open(args, context).await?;
+    load_fixtures(&db).await?;
+    let engine = Engine::open(db.clone(), Clock::Fixed(chrono::DateTime::UNIX_EPOCH)).await?;
+    let mails = args.out.join("mail");
+    let runner = runner(&engine, &mails).await?;
+    let options = DemoOptions { accounts: args.accounts, months: args.months, seed: args.seed };
+    let bar = super::progress::bar(u64::from(args.months) * 30, "days");
+    let lived = live(engine.clone(), runner, options, |_| bar.inc(1)).await?;
+    bar.finish_and_clear();
+    let end = engine.at(Clock::Fixed(lived.until));
+    let files = write_journals(&db, &args.out).await?;
+    let check = reports::check::run(&db, &end).await?;
+    let broken = !check.is_clean();
+    print(args, &lived, &end, &check, &files, &mails, &shown, context.format).await?;
+    db.close().await;
+    Ok(if broken { Exit::Found } else { Exit::Done })
+}
+
+/// The database: `--db` where it was given, else a new file in the folder.
+async fn open(args: &Args, context: &Context) -> Result<(Db, String), CliError> {
+    std::fs::create_dir_all(&args.out).map_err(|error| CliError::environment(format!("folder {}: {error}", args.out.display())))?;
+    let file = args.out.join("kasacare.db");
+    let url = if context.db == super::DEFAULT_DB { format!("sqlite://{}", file.display()) } else { context.db.clone() };
+    // A demo can be lived through again at any time, so it need not survive a power cut.
+    let options = ConnectOptions { create: true, unsafe_fast: true, ..ConnectOptions::default() };
+    let db = Db::connect(&url, options).await?;
+    db.migrate().await?;
+    let mut tx = db.begin_read().await?;
+    let found = reference::load(&mut tx, Vec::new()).await;
+    tx.rollback().await?;
+    if found.is_ok_and(|reference| !reference.catalog.tiers.is_empty()) {
+        return Err(CliError::bad_input(format!("{} is not empty; give another folder with --out, or an empty database with --db", shown(&url, &db))));
+    }
+    let shown = shown(&url, &db);
+    Ok((db, shown))
+}
+
+fn shown(url: &str, db: &Db) -> String {
+    if db.kind() == Kind::Sqlite { url.to_owned() } else { "the PostgreSQL database of --db".to_owned() }
+}
+
+async fn load_fixtures(db: &Db) -> Result<(), CliError> {
+    let bad = |error: import::ImportError| CliError::bad_input(error.to_string());
+    let import::CatalogFile::Whole(catalog) =
+        import::catalog("fixtures/catalog.json", import::Format::Json, CATALOG.as_bytes()).map_err(bad)?
+    else {
+        return Err(CliError::bad_input("fixtures/catalog.json holds prices alone".to_owned()));
+    };
+    let terms = import::terms("fixtures/terms.json", TERMS.as_bytes()).map_err(bad)?;
+    let rates = import::read_all("fixtures/tax_rates.csv", import::Format::Csv, TAX_RATES.as_bytes()).map_err(bad)?;
+    let tax = TaxRates::new(rates.into_iter().map(|placed| placed.row)).map_err(|error| CliError::bad_input(error.to_string()))?;
+    let mut tx = db.begin().await?;
+    reference::store(&mut tx, &Reference { catalog, terms: vec![terms], tax, minimums: Vec::new() }).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn runner(engine: &Engine, mails: &Path) -> Result<Runner, CliError> {
+    let folder =
+        FolderMailer::open(mails, false).map_err(|error| CliError::environment(format!("folder {}: {error}", mails.display())))?;
+    let renderer = Renderer::new(crate::mail::Letterhead::default()).map_err(|error| CliError::bad_input(error.to_string()))?;
+    let sender = Sender::parse(run::MAIL_FROM).map_err(|error| CliError::bad_input(error.to_string()))?;
+    let instance = Instance::register(&engine.db, |_| {}).await?;
+    let (mailroom, mailer) = (Arc::new(Mailroom::new(renderer, sender)), Arc::new(Mailer::Folder(folder)));
+    Ok(Runner::new(engine.clone(), mailroom, mailer, Progress::quiet(), Arc::new(instance), RunOptions::default()).await?)
+}
+
+async fn write_journals(db: &Db, out: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let mut files = Vec::new();
+    for (format, name) in [
+        (reports::journal::JournalFormat::Hledger, "books.journal"),
+        (reports::journal::JournalFormat::Beancount, "books.beancount"),
+        (reports::journal::JournalFormat::Csv, "books.csv"),
+    ] {
+        let path = out.join(name);
+        let file = std::fs::File::create(&path).map_err(CliError::Write)?;
+        let mut file = std::io::BufWriter::new(file);
+        reports::journal::write(db, format, &reports::journal::Range::default(), &mut file).await?;
+        file.flush().map_err(CliError::Write)?;
+        files.push(path);
+    }
+    Ok(files)
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one page, printed once")]
+async fn print(
+    args: &Args,
+    lived: &Lived,
+    engine: &Engine,
+    check: &reports::check::CheckReport,
+    files: &[PathBuf],
+    mails: &Path,
+    database: &str,
+    format: Format,
+) -> Result<(), CliError> {
+    let balance = reports::trial_balance::load(&engine.db, None).await?;
+    let total = lived.total();
+    let mut out = std::io::stdout().lock();
+    if format == Format::Json {
+        let page = serde_json::json!({
+            "accounts": args.accounts, "months": args.months, "seed": args.seed, "summary": total, "refused": lived.refused,
+            "trial_balance": balance, "check": check, "database": database, "mail": mails, "files": files,
+        });
+        return writeln!(out, "{page}").map_err(CliError::Write);
+    }
+    let page = format!(
+        "{} accounts lived through {} months (seed {}).\n\n{}\nAll together:\n{}{:>9}  acts refused by a rule\n\n{}Trial balance\n{}\n{}\n",
+        args.accounts,
+        args.months,
+        args.seed,
+        story::months(lived),
+        run::told(&total),
+        lived.refused,
+        story::told(lived),
+        balance.table(),
+        check.summary(),
+    );
+    write!(out, "{page}").map_err(CliError::Write)?;
+    writeln!(out, "Database  {database}\nMails     {}", mails.display()).map_err(CliError::Write)?;
+    for file in files {
+        writeln!(out, "Journal   {}", file.display()).map_err(CliError::Write)?;
+    }
+    writeln!(out, "\nNext: kasacare --db {database} account show a000001").map_err(CliError::Write)
+}
