@@ -53,6 +53,7 @@ impl Draft<'_> {
             (_, Settlement::Succeeded { reference }) => self.captured(&charge, reference),
             (_, Settlement::Declined { code, hard }) => self.declined(&charge, code, *hard),
             (_, Settlement::Unknown) => self.unknown(&charge),
+            (_, Settlement::Mismatch { reference, moved }) => Err(mismatch(id, charge.amount, *moved, reference)),
         }
     }
 
@@ -277,6 +278,7 @@ impl Draft<'_> {
                 }
             }
             (_, Settlement::Declined { code, .. }) => self.refund_failed(id, code, false),
+            (_, Settlement::Mismatch { reference, moved }) => Err(mismatch(id, refund.amount, *moved, reference)),
             (_, Settlement::Unknown) => {
                 if refund.lookups >= LOOKUPS_MAX {
                     return Err(Refusal::Inconsistent(format!("the provider has not said what became of {id}")));
@@ -311,4 +313,9 @@ impl Draft<'_> {
         self.emit(Event::CorrectionClosed { id: correction.id.clone(), state: CorrectionState::Done })?;
         self.correction_receipt(invoice, CorrectionOutcome::Charged, amount, &correction.id)
     }
+}
+
+/// F49: parks the account, for its books and the provider's disagree.
+fn mismatch(id: &str, asked: Money, moved: Money, reference: &str) -> Refusal {
+    Refusal::Inconsistent(format!("{id} asked for {asked} and the provider moved {moved} ({reference})"))
 }
