@@ -3,4 +3,11 @@
 //! [`db`] is the seam to the two databases and the only place that names a driver; the other modules hold one table family
 //! each: its statements, its table descriptors and the functions that turn rows into domain values and back.
 
+pub mod account;
 pub mod db;
+pub mod error;
+pub mod journal;
+mod rows;
+mod tags;
+
+pub use error::StoreError;

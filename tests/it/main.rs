@@ -4,5 +4,6 @@ mod import_files;
 mod laws;
 mod mail;
 mod quote;
+mod rows;
 mod store_seam;
 mod world;

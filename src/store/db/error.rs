@@ -199,6 +199,43 @@ impl DbError {
         matches!(self, Self::Busy | Self::Serialization | Self::Deadlock)
     }
 
+    /// Whether the fault lies with the database or the program as a whole, and not with the rows that were sent: then the same
+    /// work on fewer rows fails as well.
+    #[must_use]
+    pub fn is_environment(&self) -> bool {
+        match self {
+            Self::UniqueViolation { .. }
+            | Self::ForeignKey { .. }
+            | Self::Check { .. }
+            | Self::AppendOnly { .. }
+            | Self::Corrupt { .. }
+            | Self::NoRow { .. }
+            | Self::ManyRows { .. }
+            | Self::RowShape { .. }
+            | Self::Other { .. }
+            | Self::Busy
+            | Self::Serialization
+            | Self::Deadlock => false,
+            Self::Address { .. }
+            | Self::MissingFile { .. }
+            | Self::BadFile { .. }
+            | Self::ReadOnly { .. }
+            | Self::Unreachable { .. }
+            | Self::AccessDenied { .. }
+            | Self::UnsafeSetting { .. }
+            | Self::NotInitialised
+            | Self::NewerSchema { .. }
+            | Self::OlderSchema { .. }
+            | Self::ChangedMigration { .. }
+            | Self::NoConnection
+            | Self::DiskFull
+            | Self::ConnectionLost
+            | Self::CommitUnknown
+            | Self::TransactionFailed
+            | Self::Stopped => true,
+        }
+    }
+
     /// Sorts an error of the driver. `statement` names what was being done.
     pub(super) fn from_driver(statement: &'static str, error: &sqlx::Error) -> Self {
         let other = |code: &str, message: String| Self::Other { statement, code: code.to_owned(), message };

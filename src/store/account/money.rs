@@ -1,0 +1,223 @@
+//! Money on its way: charges, captured payments, refunds. Leases are not part of the aggregate.
+
+use std::collections::BTreeMap;
+
+use super::super::db::Table;
+use super::super::error::StoreError;
+use super::super::rows::{Reader, TableRow, Writer, account_table};
+use super::super::tags::Tagged;
+use crate::domain::account::{Account, AttemptState, Charge, Payment, Purpose, Refund};
+
+account_table! {
+    /// Charges.
+    CHARGES = "charges", key [charge_id], columns {
+        charge_id: text,
+        amount_minor: int,
+        requested_at: int,
+        due_at: int,
+        attempt: int,
+        method_no: int,
+        lookups: int,
+        settled_on: date,
+        invoice_id: text,
+        purpose: text,
+        state: text,
+        reference: text,
+        code: text,
+    }
+    /// All charges of the accounts.
+    LOAD_CHARGES = "";
+    /// Those with an open outcome, and those of these invoices (`$2`).
+    LOAD_CHARGES_OPEN_AND_NAMED = " and (due_at is not null or invoice_id {in:$2})";
+}
+
+account_table! {
+    /// Captured cash by charge and invoice.
+    PAYMENTS = "payments", key [charge_id, invoice_id], columns {
+        charge_id: text,
+        invoice_id: text,
+        amount_minor: int,
+        refunded_minor: int,
+        disputed_minor: int,
+        captured_on: date,
+    }
+    /// All payments of the accounts.
+    LOAD_PAYMENTS = "";
+}
+
+account_table! {
+    /// Refunds.
+    REFUNDS = "refunds", key [refund_id], columns {
+        refund_id: text,
+        amount_minor: int,
+        requested_at: int,
+        due_at: int,
+        lookups: int,
+        settled_on: date,
+        charge_id: text,
+        invoice_id: text,
+        reason: text,
+        state: text,
+        reference: text,
+        code: text,
+    }
+    /// All refunds of the accounts.
+    LOAD_REFUNDS = "";
+}
+
+impl TableRow for Charge {
+    type Key = String;
+    const TABLE: &'static Table = &CHARGES;
+    const CHANGING: &'static [&'static str] =
+        &["account_id", "charge_id", "due_at", "lookups", "settled_on", "state", "reference", "code"];
+
+    fn of(account: &Account) -> &BTreeMap<String, Self> {
+        &account.charges
+    }
+
+    fn of_mut(account: &mut Account) -> &mut BTreeMap<String, Self> {
+        &mut account.charges
+    }
+
+    fn read(row: &mut Reader<'_>) -> Result<(String, Self), StoreError> {
+        let charge = Self {
+            id: row.text()?,
+            amount: row.money()?,
+            requested_at: row.instant()?,
+            due_at: row.opt_instant()?,
+            attempt: row.count()?,
+            method: row.count()?,
+            lookups: row.count()?,
+            settled_on: row.opt_date()?,
+            invoice: row.text()?,
+            purpose: row.tag(Purpose::from_tag)?,
+            state: row.tag(AttemptState::from_tag)?,
+            reference: row.opt_text()?,
+            code: row.opt_text()?,
+        };
+        Ok((charge.id.clone(), charge))
+    }
+
+    fn write(&self, _: &Self::Key, row: &mut Writer<'_>) {
+        row.text(&self.id)
+            .money(self.amount)
+            .instant(self.requested_at)
+            .opt_instant(self.due_at)
+            .int(self.attempt)
+            .int(self.method)
+            .int(self.lookups)
+            .opt_date(self.settled_on)
+            .text(&self.invoice)
+            .text(self.purpose.tag())
+            .text(self.state.tag())
+            .opt_text(self.reference.as_deref())
+            .opt_text(self.code.as_deref());
+    }
+
+    fn write_changes(&self, _: &Self::Key, row: &mut Writer<'_>) {
+        row.text(&self.id)
+            .opt_instant(self.due_at)
+            .int(self.lookups)
+            .opt_date(self.settled_on)
+            .text(self.state.tag())
+            .opt_text(self.reference.as_deref())
+            .opt_text(self.code.as_deref());
+    }
+}
+
+impl TableRow for Payment {
+    type Key = (String, String);
+    const TABLE: &'static Table = &PAYMENTS;
+    const CHANGING: &'static [&'static str] = &["account_id", "charge_id", "invoice_id", "refunded_minor", "disputed_minor"];
+
+    fn of(account: &Account) -> &BTreeMap<(String, String), Self> {
+        &account.payments
+    }
+
+    fn of_mut(account: &mut Account) -> &mut BTreeMap<(String, String), Self> {
+        &mut account.payments
+    }
+
+    fn read(row: &mut Reader<'_>) -> Result<((String, String), Self), StoreError> {
+        let payment = Self {
+            charge: row.text()?,
+            invoice: row.text()?,
+            amount: row.money()?,
+            refunded: row.money()?,
+            disputed: row.money()?,
+            captured_on: row.date()?,
+        };
+        Ok(((payment.charge.clone(), payment.invoice.clone()), payment))
+    }
+
+    fn write(&self, _: &Self::Key, row: &mut Writer<'_>) {
+        row.text(&self.charge)
+            .text(&self.invoice)
+            .money(self.amount)
+            .money(self.refunded)
+            .money(self.disputed)
+            .date(self.captured_on);
+    }
+
+    fn write_changes(&self, _: &Self::Key, row: &mut Writer<'_>) {
+        row.text(&self.charge).text(&self.invoice).money(self.refunded).money(self.disputed);
+    }
+}
+
+impl TableRow for Refund {
+    type Key = String;
+    const TABLE: &'static Table = &REFUNDS;
+    const CHANGING: &'static [&'static str] =
+        &["account_id", "refund_id", "due_at", "lookups", "settled_on", "state", "reference", "code"];
+
+    fn of(account: &Account) -> &BTreeMap<String, Self> {
+        &account.refunds
+    }
+
+    fn of_mut(account: &mut Account) -> &mut BTreeMap<String, Self> {
+        &mut account.refunds
+    }
+
+    fn read(row: &mut Reader<'_>) -> Result<(String, Self), StoreError> {
+        let refund = Self {
+            id: row.text()?,
+            amount: row.money()?,
+            requested_at: row.instant()?,
+            due_at: row.opt_instant()?,
+            lookups: row.count()?,
+            settled_on: row.opt_date()?,
+            charge: row.text()?,
+            invoice: row.text()?,
+            reason: row.text()?,
+            state: row.tag(AttemptState::from_tag)?,
+            reference: row.opt_text()?,
+            code: row.opt_text()?,
+        };
+        Ok((refund.id.clone(), refund))
+    }
+
+    fn write(&self, _: &Self::Key, row: &mut Writer<'_>) {
+        row.text(&self.id)
+            .money(self.amount)
+            .instant(self.requested_at)
+            .opt_instant(self.due_at)
+            .int(self.lookups)
+            .opt_date(self.settled_on)
+            .text(&self.charge)
+            .text(&self.invoice)
+            .text(&self.reason)
+            .text(self.state.tag())
+            .opt_text(self.reference.as_deref())
+            .opt_text(self.code.as_deref());
+    }
+
+    fn write_changes(&self, _: &Self::Key, row: &mut Writer<'_>) {
+        row.text(&self.id)
+            .opt_instant(self.due_at)
+            .int(self.lookups)
+            .opt_date(self.settled_on)
+            .text(self.state.tag())
+            .opt_text(self.reference.as_deref())
+            .opt_text(self.code.as_deref());
+    }
+}
