@@ -13,6 +13,9 @@ use crate::mail::{FolderMailer, Mailer, Mailroom, Renderer, Sender, SmtpMailer, 
 use crate::store::db::Kind;
 use crate::store::instances::Instance;
 
+/// The sender where nothing else is said.
+pub const MAIL_FROM: &str = "Kasa Care <billing@kasacare.example>";
+
 const EXAMPLES: &str = "Examples:
   kasacare run --once                          do what is due now, and stop
   kasacare run --once --as-of 2026-03-01       do what is due by the end of that day
@@ -53,7 +56,7 @@ pub struct MailArgs {
     #[arg(long, value_name = "URL", env = "KASACARE_SMTP", hide_env_values = true)]
     smtp: Option<String>,
     /// The sender of mails
-    #[arg(long, value_name = "ADDRESS", default_value = "Kasa Care <billing@kasacare.example>")]
+    #[arg(long, value_name = "ADDRESS", default_value = MAIL_FROM)]
     mail_from: String,
 }
 
@@ -65,12 +68,13 @@ impl MailArgs {
     pub fn mailer(&self, durable: bool) -> Result<Mailer, CliError> {
         match &self.smtp {
             Some(url) => {
-                let server = url.parse::<SmtpServer>().map_err(|error| CliError::bad_input(error.to_string()))?;
-                Ok(Mailer::Smtp(SmtpMailer::new(&server).map_err(|error| CliError::bad_input(error.to_string()))?))
+                let password = std::env::var("KASACARE_SMTP_PASSWORD").ok();
+                let server = SmtpServer::parse(url, password.as_deref()).map_err(|error| bad("--smtp", &error))?;
+                Ok(Mailer::Smtp(SmtpMailer::new(server).map_err(|error| bad("--smtp", &error))?))
             }
             None => {
                 let folder = FolderMailer::open(&self.mail_dir, durable)
-                    .map_err(|error| CliError::environment(format!("mail folder {}: {error}", self.mail_dir.display())))?;
+                    .map_err(|error| CliError::Option { option: "--mail-dir", problem: format!("{}: {error}", self.mail_dir.display()) })?;
                 Ok(Mailer::Folder(folder))
             }
         }
@@ -81,10 +85,14 @@ impl MailArgs {
     /// # Errors
     /// A bad sender.
     pub fn mailroom(&self) -> Result<Mailroom, CliError> {
-        let sender = Sender::parse(&self.mail_from).map_err(|error| CliError::bad_input(error.to_string()))?;
-        let renderer = Renderer::new(crate::mail::Letterhead::default()).map_err(|error| CliError::bad_input(error.to_string()))?;
+        let sender = Sender::parse(&self.mail_from).map_err(|error| bad("--mail-from", &error))?;
+        let renderer = Renderer::new(crate::mail::Letterhead::default()).map_err(|error| bad("letterhead", &error))?;
         Ok(Mailroom::new(renderer, sender))
     }
+}
+
+fn bad(option: &'static str, error: &impl std::error::Error) -> CliError {
+    CliError::Option { option, problem: error.to_string() }
 }
 
 /// Runs it.
@@ -149,10 +157,10 @@ pub fn print(summary: &Summary, format: Format) -> Result<(), CliError> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     if format == Format::Json {
-        serde_json::to_writer(&mut out, summary).map_err(|error| CliError::from(std::io::Error::from(error)))?;
-        return writeln!(out).map_err(CliError::from);
+        serde_json::to_writer(&mut out, summary).map_err(|error| CliError::Write(error.into()))?;
+        return writeln!(out).map_err(CliError::Write);
     }
-    write!(out, "{}", told(summary)).map_err(CliError::from)
+    write!(out, "{}", told(summary)).map_err(CliError::Write)
 }
 
 /// The summary for people.

@@ -8,7 +8,8 @@ use super::{Engine, EngineError, Who, next_cause};
 use crate::domain::account::Account;
 use crate::domain::change::{Change, Draft, Planned, Refusal};
 use crate::domain::ids::AccountId;
-use crate::store::account::{self as accounts, Named, Scope};
+use crate::store::account::{self as accounts, Scope};
+use crate::store::StoreError;
 use crate::store::db::{Retryable, Tx};
 
 /// The accounts of a batch, locked.
@@ -95,8 +96,7 @@ impl Engine {
     }
 
     async fn load_for(&self, tx: &mut Tx, ids: &[AccountId], invoices: &[String], work: &dyn Work) -> Result<Vec<Account>, EngineError> {
-        let named = Named { invoices, ..Named::default() };
-        let mut loaded = accounts::load_naming(tx, ids, work.scope(), named).await?;
+        let mut loaded = accounts::load_with_invoices(tx, ids, work.scope(), invoices).await?;
         let whole: Vec<AccountId> =
             loaded.iter().filter(|account| work.needs_everything(account)).map(|account| account.profile.id.clone()).collect();
         if !whole.is_empty() {
@@ -185,9 +185,21 @@ impl Engine {
 }
 
 /// Whether an error is the environment's and not one account's: then halving finds nothing.
-fn is_environment(error: &EngineError) -> bool {
+const fn is_environment(error: &EngineError) -> bool {
+    use crate::store::db::DbError;
     match error {
-        EngineError::Store(crate::store::StoreError::Db(error)) => error.is_environment(),
+        EngineError::Store(StoreError::NoCatalog) => true,
+        EngineError::Store(StoreError::Db(error)) => !matches!(
+            error,
+            DbError::UniqueViolation { .. }
+                | DbError::ForeignKey { .. }
+                | DbError::Check { .. }
+                | DbError::Busy
+                | DbError::Serialization
+                | DbError::Deadlock
+                | DbError::Corrupt { .. }
+                | DbError::Other { .. }
+        ),
         _ => false,
     }
 }
