@@ -178,7 +178,7 @@ pub(super) fn settlement_of(id: &str, asked: Money, outcome: Outcome) -> Option<
             tracing::error!(id, reference, asked = %asked, moved = %amount, "the provider moved another amount than asked for");
             Settlement::Mismatch { reference, moved: amount }
         }
-        Outcome::Declined(Decline { code, class, .. }) => Settlement::Declined { code, hard: class.waits_for_customer() },
+        Outcome::Declined(Decline { code, class, .. }) => Settlement::Declined { code, hard: class.needs_new_method() },
         Outcome::Pending | Outcome::Unknown(_) => Settlement::Unknown,
         Outcome::DidNotHappen(NotDone::Refused { code }) => {
             tracing::error!(id, code, "the provider refuses the request as such");

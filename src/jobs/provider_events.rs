@@ -48,7 +48,7 @@ fn apply(draft: &mut Draft<'_>, fact: &Fact) -> Planned {
             settlement_of(charge_id, asked, outcome).map_or(Ok(()), |settlement| draft.settle_charge(charge_id, &settlement))
         }
         Fact::ChargeDeclined { charge_id, decline, .. } if draft.account.charges.contains_key(charge_id) => {
-            draft.settle_charge(charge_id, &Settlement::Declined { code: decline.code.clone(), hard: decline.class.waits_for_customer() })
+            draft.settle_charge(charge_id, &Settlement::Declined { code: decline.code.clone(), hard: decline.class.needs_new_method() })
         }
         Fact::RefundSucceeded { refund_id, reference, .. } if draft.account.refunds.contains_key(refund_id) => {
             draft.settle_refund(refund_id, &Settlement::Succeeded { reference: reference.clone() })

@@ -4,9 +4,13 @@
 //! each: its statements, its table descriptors and the functions that turn rows into domain values and back.
 
 pub mod account;
+pub mod claims;
 pub mod db;
 pub mod error;
+pub mod instances;
 pub mod journal;
+pub mod lists;
+pub mod reference;
 mod rows;
 mod tags;
 

@@ -3,7 +3,9 @@
 mod import_files;
 mod laws;
 mod mail;
+mod provider;
 mod quote;
 mod rows;
 mod store_seam;
 mod world;
+mod year;
