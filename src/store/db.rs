@@ -42,6 +42,7 @@ mod stream;
 mod table;
 mod tx;
 mod value;
+mod writing;
 
 pub use connect::{ConnectOptions, Db, Kind};
 pub use error::DbError;

@@ -10,6 +10,7 @@ use super::error::DbError;
 use super::row::Row;
 use super::sql::Sql;
 use super::value::{Value, postgres_arguments, sqlite_arguments};
+use super::writing::Writing;
 
 /// An open transaction. What is not committed is undone when it is dropped.
 ///
@@ -20,6 +21,8 @@ pub struct Tx {
     pub(super) inner: Inner,
     pub(super) shared: Arc<Shared>,
     failed: bool,
+    /// What [`Tx::write_is_open_here`] looks for; a transaction that only reads has none.
+    _writing: Option<Writing>,
 }
 
 #[derive(Debug)]
@@ -39,7 +42,7 @@ impl Db {
             Pools::Sqlite { writer, .. } => writer.begin_with("begin immediate").await.map(Inner::Sqlite),
             Pools::Postgres(pool) => pool.begin_with("begin isolation level read committed").await.map(Inner::Postgres),
         };
-        self.opened(inner)
+        self.opened(inner, || Some(Writing::begins()))
     }
 
     /// Opens a transaction that only reads, and sees the state of one moment for as long as it lasts.
@@ -53,13 +56,13 @@ impl Db {
                 pool.begin_with("begin isolation level repeatable read read only").await.map(Inner::Postgres)
             }
         };
-        self.opened(inner)
+        self.opened(inner, || None)
     }
 
-    fn opened(&self, inner: Result<Inner, sqlx::Error>) -> Result<Tx, DbError> {
+    fn opened(&self, inner: Result<Inner, sqlx::Error>, writing: impl FnOnce() -> Option<Writing>) -> Result<Tx, DbError> {
         self.shared.count_statement();
         let inner = inner.map_err(|error| DbError::from_driver("begin", &error))?;
-        Ok(Tx { inner, shared: Arc::clone(&self.shared), failed: false })
+        Ok(Tx { inner, shared: Arc::clone(&self.shared), failed: false, _writing: writing() })
     }
 }
 
