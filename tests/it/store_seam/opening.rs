@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use kasacare::store::db::{ConnectOptions, Db, DbError, MIGRATIONS, Sql};
+use kasacare::store::db::{ConnectOptions, Db, DbError, Kind, MIGRATIONS, Sql};
 
 use super::{create_sample, insert, number, run};
 use crate::world::{PrivateServer, TestDb, on_both, on_postgres, on_sqlite};
@@ -173,9 +173,7 @@ async fn the_schema_is_made_once_and_checked() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_programs_may_initialise_at_once() {
     on_both(|db| async move {
-        change(&db, "drop table schema_migration").await;
-        change(&db, "drop table meta").await;
-        let other = db.connect_again().await;
+        let (db, other) = (emptied(&db).await, emptied(&db).await);
         let (one, two) = tokio::join!(db.migrate(), other.migrate());
         let mut done = [one.unwrap(), two.unwrap()];
         done.sort();
@@ -195,6 +193,17 @@ async fn tests_do_not_see_each_others_data() {
         })
         .await;
     }
+}
+
+/// A connection to a database without tables that belongs to the same test.
+async fn emptied(db: &TestDb) -> Db {
+    if db.kind() == Kind::Sqlite {
+        let options = ConnectOptions { create: true, ..ConnectOptions::default() };
+        return Db::connect(&format!("{}.empty", db.url()), options).await.unwrap();
+    }
+    change(db, "drop schema public cascade").await;
+    change(db, "create schema public").await;
+    db.connect_again().await
 }
 
 async fn change(db: &TestDb, text: &'static str) {
