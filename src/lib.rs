@@ -7,6 +7,7 @@ pub mod clock;
 pub mod domain;
 pub mod import;
 pub mod mail;
+pub mod provider;
 pub mod store;
 #[cfg(feature = "proptest")]
 pub mod strategies;

@@ -1,0 +1,115 @@
+//! What a provider can do, as data, so that nothing else asks which provider it is.
+
+use chrono::Duration;
+
+use crate::domain::money::{Currency, Money};
+
+/// What one provider can do, and its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Its name, as stored beside what it did.
+    pub name: &'static str,
+    /// We start charges.
+    pub can_charge: bool,
+    /// We start refunds.
+    pub can_refund: bool,
+    /// It answers what became of a charge or a refund, by our id (PV-2).
+    pub can_look_up: bool,
+    /// A store charges and refunds; we follow (RF-7).
+    pub mirror_only: bool,
+    /// For how long it remembers idempotency keys, in hours. A key that is older starts a new request (F03).
+    pub key_window_hours: u32,
+    /// The least that it charges, in minor units, by ISO 4217 code (MO-5). What is absent has no minimum.
+    pub minimum_charges: &'static [(&'static str, i64)],
+}
+
+impl Capabilities {
+    /// For how long after the intent was recorded a call may still be sent with its key: the window less one hour (I14).
+    #[must_use]
+    pub fn resend_window(&self) -> Duration {
+        Duration::hours(i64::from(self.key_window_hours.saturating_sub(1)))
+    }
+
+    /// The least that it charges in this currency (MO-5).
+    ///
+    /// ```
+    /// use kasacare::domain::money::{Currency, Money};
+    /// use kasacare::provider::capabilities::SIMULATED;
+    /// let yen = Currency::parse("JPY").unwrap();
+    /// assert_eq!(SIMULATED.minimum_charge(yen), Some(Money::new(50, yen)));
+    /// ```
+    #[must_use]
+    pub fn minimum_charge(&self, currency: Currency) -> Option<Money> {
+        let listed = self.minimum_charges.iter().find(|(code, _)| *code == currency.code());
+        listed.map(|(_, minor)| Money::new(*minor, currency))
+    }
+
+    /// All minimums, for the reference data of a decision (MO-5).
+    #[must_use]
+    pub fn minimums(&self) -> Vec<Money> {
+        let money = |(code, minor): &(&str, i64)| Currency::parse(code).ok().map(|currency| Money::new(*minor, currency));
+        self.minimum_charges.iter().filter_map(money).collect()
+    }
+}
+
+/// The simulated provider: a card provider that can do everything.
+pub const SIMULATED: Capabilities = Capabilities {
+    name: "simulated",
+    can_charge: true,
+    can_refund: true,
+    can_look_up: true,
+    mirror_only: false,
+    key_window_hours: 24,
+    minimum_charges: CARD_MINIMUMS,
+};
+
+/// What card providers usually ask for, near half a dollar everywhere.
+const CARD_MINIMUMS: &[(&str, i64)] = &[
+    ("AED", 200),
+    ("AUD", 50),
+    ("BRL", 50),
+    ("CAD", 50),
+    ("CHF", 50),
+    ("CZK", 1_500),
+    ("DKK", 250),
+    ("EUR", 50),
+    ("GBP", 30),
+    ("HKD", 400),
+    ("HUF", 17_500),
+    ("INR", 50),
+    ("JPY", 50),
+    ("KWD", 150),
+    ("MXN", 1_000),
+    ("MYR", 200),
+    ("NOK", 300),
+    ("NZD", 50),
+    ("PLN", 200),
+    ("RON", 200),
+    ("SEK", 300),
+    ("SGD", 50),
+    ("THB", 1_000),
+    ("USD", 50),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_minimum_is_in_a_currency() {
+        assert_eq!(SIMULATED.minimums().len(), CARD_MINIMUMS.len());
+        assert!(SIMULATED.minimums().iter().all(|minimum| minimum.is_positive()));
+    }
+
+    #[test]
+    fn what_is_not_listed_has_no_minimum() {
+        assert_eq!(SIMULATED.minimum_charge(Currency::parse("KRW").unwrap()), None);
+        let dinar = Currency::parse("KWD").unwrap();
+        assert_eq!(SIMULATED.minimum_charge(dinar).map(Money::major).as_deref(), Some("0.150"));
+    }
+
+    #[test]
+    fn keys_are_not_sent_in_their_last_hour() {
+        assert_eq!(SIMULATED.resend_window(), Duration::hours(23));
+    }
+}

@@ -1,0 +1,110 @@
+//! What a provider tells by itself: facts about money objects, in the order in which it noticed them.
+//!
+//! The same fact may also come as the answer to a call or to a look-up, and an event may come twice or late: whoever settles it
+//! goes by the object and what happened to it, never by the event (PV-6).
+
+use chrono::{DateTime, Utc};
+
+use super::declines::Decline;
+use crate::domain::ids::AccountId;
+use crate::domain::money::Money;
+
+/// One event of a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderEvent {
+    /// The provider's id of the event; the inbox keeps one of each (PV-3).
+    pub id: String,
+    /// When it happened, by the provider's clock.
+    pub at: DateTime<Utc>,
+    /// Whose money it is, if the object carries our ids; objects that others made at the same provider don't (F39).
+    pub account_id: Option<AccountId>,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// What happened to a money object. `reference` is the provider's id of it, `charge_id` and `refund_id` are ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A charge was captured.
+    ChargeSucceeded {
+        /// Our id of the charge.
+        charge_id: String,
+        /// The provider's id.
+        reference: String,
+        /// Captured.
+        amount: Money,
+    },
+    /// A charge was declined.
+    ChargeDeclined {
+        /// Our id of the charge.
+        charge_id: String,
+        /// The provider's id.
+        reference: String,
+        /// Why.
+        decline: Decline,
+    },
+    /// A refund was paid out.
+    RefundSucceeded {
+        /// Our id of the refund.
+        refund_id: String,
+        /// The provider's id.
+        reference: String,
+        /// Paid out.
+        amount: Money,
+    },
+    /// A refund failed, at once or after it had succeeded (F62): the money is back with us.
+    RefundFailed {
+        /// Our id of the refund.
+        refund_id: String,
+        /// The provider's id.
+        reference: String,
+        /// What was to be paid out.
+        amount: Money,
+        /// Why.
+        code: String,
+    },
+    /// A dispute took the money out (PD-6).
+    DisputeOpened {
+        /// The provider's id of the dispute.
+        dispute_id: String,
+        /// Our id of the disputed charge.
+        charge_id: String,
+        /// The provider's id of it.
+        charge_reference: String,
+        /// Disputed.
+        amount: Money,
+        /// What the provider takes for it, whoever wins.
+        fee: Money,
+    },
+    /// A dispute brought the money back, even after it had been lost (F61).
+    DisputeWon {
+        /// The provider's id of the dispute.
+        dispute_id: String,
+        /// Our id of the disputed charge.
+        charge_id: String,
+        /// The provider's id of it.
+        charge_reference: String,
+        /// Given back.
+        amount: Money,
+    },
+    /// The money is gone.
+    DisputeLost {
+        /// The provider's id of the dispute.
+        dispute_id: String,
+        /// Our id of the disputed charge.
+        charge_id: String,
+        /// The provider's id of it.
+        charge_reference: String,
+        /// Lost.
+        amount: Money,
+    },
+}
+
+/// Some events in order, and where to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPage {
+    /// The events, oldest first.
+    pub events: Vec<ProviderEvent>,
+    /// What to ask with next; `None` while there has never been an event. It is kept with the effects of these events.
+    pub cursor: Option<String>,
+}
