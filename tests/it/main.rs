@@ -3,6 +3,7 @@
 mod import_files;
 mod laws;
 mod mail;
+mod provider;
 mod quote;
 mod rows;
 mod store_seam;
