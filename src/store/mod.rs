@@ -7,6 +7,7 @@ pub mod account;
 pub mod db;
 pub mod error;
 pub mod journal;
+pub mod reference;
 mod rows;
 mod tags;
 
