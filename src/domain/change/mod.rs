@@ -417,7 +417,8 @@ impl<'a> Draft<'a> {
         subscription: Option<&SubscriptionId>,
         data: NoticeData,
     ) {
-        let id = format!("{}_{cause}", kind.tag());
+        // Plans are written tier/cycle; ids of mails become file names.
+        let id = format!("{}_{}", kind.tag(), cause.replace('/', "-"));
         if !self.notices.iter().any(|queued| queued.id == id) {
             self.notices.push(QueuedNotice { id, kind, subscription: subscription.cloned(), data, not_before });
         }

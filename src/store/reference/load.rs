@@ -1,0 +1,133 @@
+//! Reading reference data.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+
+use super::super::db::{Sql, Table, Tx};
+use super::super::error::StoreError;
+use super::super::rows::Reader;
+use super::super::tags::Tagged;
+use super::{PRICE_VERSIONS, PRICES, PROMOTIONS, SETTINGS, TAX_RATES, TERMS, TIERS};
+use crate::domain::calendar::Cycle;
+use crate::domain::catalog::{Catalog, Covers, Plan, Price, PriceVersion, Tier};
+use crate::domain::change::Reference;
+use crate::domain::money::{Currency, Money};
+use crate::domain::promotion::Promotion;
+use crate::domain::tax::{DatedRate, TaxRates};
+use crate::domain::terms::Terms;
+
+crate::statements! {
+    /// The seller.
+    LOAD_SETTINGS = same("select only_row, free_history_days, seller from settings");
+    /// Tiers in the catalog's order.
+    LOAD_TIERS = same("select tier, position, rank, cameras_max, history_days, trial_days, title, covers from tiers order by position");
+    /// Price versions by date.
+    LOAD_PRICE_VERSIONS = same("select version, position, effective_from from price_versions order by effective_from, position");
+    /// Prices in the order of their version.
+    LOAD_PRICES = same("select version, tier, cycle, currency, position, amount_minor from prices order by version, position");
+    /// Promotions in the catalog's order.
+    LOAD_PROMOTIONS = same("select code, position, body from promotions order by position, code");
+    /// Versions of the terms, the one to sell under last.
+    LOAD_TERMS = same("select version, position, body from terms order by position");
+    /// Tax rates.
+    LOAD_TAX_RATES = same("select jurisdiction, valid_from, rate_billionths from tax_rates order by jurisdiction, valid_from");
+}
+
+/// Loads everything that decisions may look at. `minimums` are the provider's (MO-5).
+///
+/// # Errors
+/// [`StoreError::NoCatalog`] if none was imported yet, [`StoreError::Corrupt`], [`StoreError::Db`].
+pub async fn load(tx: &mut Tx, minimums: Vec<Money>) -> Result<Reference, StoreError> {
+    let catalog = catalog(tx).await?.ok_or(StoreError::NoCatalog)?;
+    Ok(Reference { catalog, terms: terms(tx).await?, tax: tax_rates(tx).await?, minimums })
+}
+
+/// The catalog, if there is one.
+pub(super) async fn catalog(tx: &mut Tx) -> Result<Option<Catalog>, StoreError> {
+    let settings = rows(tx, &LOAD_SETTINGS, &SETTINGS, |row| {
+        row.int()?;
+        Ok((row.count()?, row.text()?))
+    });
+    let Some((free_history_days, seller)) = settings.await?.pop() else { return Ok(None) };
+    let tiers = rows(tx, &LOAD_TIERS, &TIERS, |row| {
+        let name = row.text()?;
+        row.count()?;
+        Ok(Tier {
+            name,
+            rank: row.count()?,
+            cameras_max: row.count()?,
+            history_days: row.count()?,
+            trial_days: row.count()?,
+            title: row.text()?,
+            covers: row.tag(Covers::from_tag)?,
+        })
+    });
+    let tiers = tiers.await?;
+    let versions = price_versions(tx).await?;
+    let promotions = rows(tx, &LOAD_PROMOTIONS, &PROMOTIONS, |row| {
+        row.text()?;
+        row.count()?;
+        json::<Promotion>(row)
+    });
+    let promotions = promotions.await?;
+    Ok(Some(Catalog { seller, free_history_days, tiers, versions, promotions }))
+}
+
+/// The price versions by date, those of one date in the order in which they were stored.
+pub(super) async fn price_versions(tx: &mut Tx) -> Result<Vec<PriceVersion>, StoreError> {
+    let prices = rows(tx, &LOAD_PRICES, &PRICES, |row| {
+        let version = row.text()?;
+        let plan = Plan { tier: row.text()?, cycle: row.tag(Cycle::parse)? };
+        let currency = row.tag(|code| Currency::parse(code).ok())?;
+        row.count()?;
+        row.in_currency(currency);
+        Ok((version, Price { plan, amount: row.money()? }))
+    });
+    let mut by_version: BTreeMap<String, Vec<Price>> = BTreeMap::new();
+    for (version, price) in prices.await? {
+        by_version.entry(version).or_default().push(price);
+    }
+    rows(tx, &LOAD_PRICE_VERSIONS, &PRICE_VERSIONS, |row| {
+        let version = row.text()?;
+        row.count()?;
+        let prices = by_version.get(&version).cloned().unwrap_or_default();
+        Ok(PriceVersion { version, effective_from: row.date()?, prices })
+    })
+    .await
+}
+
+/// The versions of the terms.
+pub(super) async fn terms(tx: &mut Tx) -> Result<Vec<Terms>, StoreError> {
+    rows(tx, &LOAD_TERMS, &TERMS, |row| {
+        row.text()?;
+        row.count()?;
+        json::<Terms>(row)
+    })
+    .await
+}
+
+/// The tax table.
+pub(super) async fn tax_rates(tx: &mut Tx) -> Result<TaxRates, StoreError> {
+    let rates = rows(tx, &LOAD_TAX_RATES, &TAX_RATES, |row| {
+        Ok(DatedRate { jurisdiction: row.text()?, valid_from: row.date()?, rate: row.rate()? })
+    });
+    let table = TaxRates::new(rates.await?);
+    // The key of the table is the key of the rows.
+    table.map_err(|_| StoreError::Corrupt { table: "tax_rates", id: String::new(), column: "valid_from", problem: "is there twice" })
+}
+
+fn json<T: DeserializeOwned>(row: &mut Reader<'_>) -> Result<T, StoreError> {
+    let text = row.str()?;
+    serde_json::from_str(text).map_err(|_| row.corrupt("is not JSON of the expected shape"))
+}
+
+async fn rows<T>(
+    tx: &mut Tx,
+    sql: &Sql,
+    table: &'static Table,
+    read: impl Fn(&mut Reader<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let rows = tx.fetch_all(sql, &[]).await?;
+    rows.iter().map(|row| read(&mut Reader::new(row, table))).collect()
+}
