@@ -8,7 +8,7 @@ use super::{Engine, EngineError, Who, next_cause};
 use crate::domain::account::Account;
 use crate::domain::change::{Change, Draft, Planned, Refusal};
 use crate::domain::ids::AccountId;
-use crate::store::account::{self as accounts, Named, Scope};
+use crate::store::account::{self as accounts, Scope};
 use crate::store::db::{Retryable, Tx};
 
 /// The accounts of a batch, locked.
@@ -95,8 +95,7 @@ impl Engine {
     }
 
     async fn load_for(&self, tx: &mut Tx, ids: &[AccountId], invoices: &[String], work: &dyn Work) -> Result<Vec<Account>, EngineError> {
-        let named = Named { invoices, ..Named::default() };
-        let mut loaded = accounts::load_naming(tx, ids, work.scope(), named).await?;
+        let mut loaded = accounts::load_with_invoices(tx, ids, work.scope(), invoices).await?;
         let whole: Vec<AccountId> =
             loaded.iter().filter(|account| work.needs_everything(account)).map(|account| account.profile.id.clone()).collect();
         if !whole.is_empty() {

@@ -4,7 +4,10 @@
 //! each: its statements, its table descriptors and the functions that turn rows into domain values and back.
 
 pub mod account;
+pub mod claims;
 pub mod db;
+pub mod instances;
+pub mod lists;
 pub mod error;
 pub mod journal;
 pub mod reference;
