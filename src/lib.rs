@@ -4,7 +4,10 @@
 
 pub mod cli;
 pub mod clock;
+pub mod demo;
 pub mod domain;
+pub mod engine;
+pub mod jobs;
 pub mod import;
 pub mod mail;
 pub mod provider;

@@ -6,6 +6,8 @@
 pub mod account;
 pub mod claims;
 pub mod db;
+pub mod instances;
+pub mod lists;
 pub mod error;
 pub mod instances;
 pub mod journal;

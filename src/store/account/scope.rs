@@ -49,8 +49,8 @@ impl Scope {
 
     /// A plain renewal or a reminder: what the hot path reads, in three statements.
     pub const RENEWAL: Self = Self::SUBSCRIPTIONS;
-    /// Revenue recognition.
-    pub const RECOGNITION: Self = Self::INVOICES_OPEN;
+    /// Revenue recognition, with its invoices named.
+    pub const RECOGNITION: Self = Self::PROFILE;
     /// The outcome of an ordinary charge, with its invoice named.
     pub const SETTLEMENT: Self = Self(
         Self::SUBSCRIPTIONS.0 | Self::INVOICES_OPEN.0 | Self::CHARGES_OPEN.0 | Self::REDEMPTIONS.0 | Self::COSTS.0,
