@@ -14,6 +14,3 @@ pub mod provider;
 pub mod store;
 #[cfg(feature = "proptest")]
 pub mod strategies;
-pub mod demo;
-pub mod engine;
-pub mod jobs;
