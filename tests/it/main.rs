@@ -7,5 +7,6 @@ mod provider;
 mod quote;
 mod rows;
 mod store_seam;
+mod stories;
 mod world;
 mod year;

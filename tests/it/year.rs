@@ -2,47 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use kasacare::clock::Clock;
 use kasacare::demo::{DemoOptions, Lived, live};
-use kasacare::domain::change::Reference;
-use kasacare::domain::tax::TaxRates;
-use kasacare::engine::Engine;
-use kasacare::import;
-use kasacare::jobs::{Progress, RunOptions, Runner};
-use kasacare::mail::{Letterhead, Mailer, Mailroom, MemoryMailer, Renderer, Sender};
 use kasacare::store::db::Db;
-use kasacare::store::instances::Instance;
-use kasacare::store::reference;
 
 use crate::world::on_both;
-
-/// The example catalog, terms and tax rates.
-pub async fn load_fixtures(db: &Db) {
-    let read = |name: &str| std::fs::read(format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let catalog = import::catalog("catalog.json", import::Format::Json, read("catalog.json").as_slice()).unwrap();
-    let import::CatalogFile::Whole(catalog) = catalog else { panic!("a whole catalog") };
-    let terms = import::terms("terms.json", read("terms.json").as_slice()).unwrap();
-    let rates = import::read_all("tax_rates.csv", import::Format::Csv, read("tax_rates.csv").as_slice()).unwrap();
-    let tax = TaxRates::new(rates.into_iter().map(|placed| placed.row)).unwrap();
-    let mut tx = db.begin().await.unwrap();
-    reference::store(&mut tx, &Reference { catalog, terms: vec![terms], tax, minimums: Vec::new() }).await.unwrap();
-    tx.commit().await.unwrap();
-}
-
-/// A runner whose mails stay in memory.
-pub async fn runner(engine: &Engine) -> Runner {
-    let sender = Sender::parse("Kasa Care <billing@kasacare.example>").unwrap();
-    let mailroom = Arc::new(Mailroom::new(Renderer::new(Letterhead::default()).unwrap(), sender));
-    let mailer = Arc::new(Mailer::Memory(MemoryMailer::default()));
-    let instance = Arc::new(Instance::register(&engine.db, |_| {}).await.unwrap());
-    Runner::new(engine.clone(), mailroom, mailer, Progress::quiet(), instance, RunOptions::default()).await.unwrap()
-}
+use crate::world::town::Town;
 
 async fn lived(db: &Db, seed: u64) -> Lived {
-    load_fixtures(db).await;
-    let engine = Engine::open(db.clone(), Clock::Fixed(chrono::DateTime::UNIX_EPOCH)).await.unwrap();
-    let runner = runner(&engine).await;
-    live(engine, runner, DemoOptions { accounts: 60, months: 4, seed }, |_| {}).await.unwrap()
+    let town = Town::on(db).await;
+    live(town.engine, town.runner, DemoOptions { accounts: 60, months: 4, seed }, |_| {}).await.unwrap()
 }
 
 #[tokio::test]

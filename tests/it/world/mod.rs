@@ -5,6 +5,7 @@
 
 pub mod databases;
 pub mod postgres;
+pub mod town;
 
 pub use databases::{TestDb, on_both, on_postgres, on_sqlite};
 pub use postgres::PrivateServer;

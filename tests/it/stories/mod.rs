@@ -1,0 +1,8 @@
+//! Stories through the engine and the job runner, on both databases, with numbers worked by hand.
+
+mod calendar;
+mod offers;
+mod payments;
+mod policy;
+mod refusals;
+mod wrong_payments;
