@@ -233,6 +233,10 @@ impl<'a> Draft<'a> {
     pub fn redeem_later(&mut self, id: &SubscriptionId, code: &str) -> Planned {
         self.not_parked()?;
         let subscription = self.direct(id)?;
+        if let State::Pending { .. } = subscription.state {
+            let because = "and its first charge has not settled; try again when it has";
+            return Err(Refusal::Illegal(super::Illegal { state: "pending", command: "promotion", because }));
+        }
         if let Some(present) = &subscription.promotion {
             return Err(Refusal::PromotionUsed(present.code.clone()));
         }
