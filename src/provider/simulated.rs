@@ -220,14 +220,6 @@ impl Simulated {
         .await
     }
 
-    /// When a charge last settled, which is how far the provider's time has come; nothing before the first.
-    ///
-    /// # Errors
-    /// [`SimulatedError::Database`].
-    pub async fn last_settled(&self) -> Result<Option<DateTime<Utc>>, SimulatedError> {
-        self.run(|db| async move { operate::last_settled(&db).await }).await
-    }
-
     /// Runs work in a task of its own, so that a caller who gives up does not cut it off half way (F22), and again if it clashed.
     async fn run<T, W>(&self, work: impl Fn(Db) -> W + Send + Sync + 'static) -> Result<T, SimulatedError>
     where

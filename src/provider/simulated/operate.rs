@@ -6,7 +6,7 @@ use super::SimulatedError;
 use super::books::Books;
 use super::later::catch_up;
 use super::rows::{Charge, ChargeState, DisputeState, RefundState};
-use super::schema::{CHARGE_REFERENCES, LAST_SETTLED, REFUND_REFERENCES};
+use super::schema::{CHARGE_REFERENCES, REFUND_REFERENCES};
 use super::settings::Settings;
 use crate::domain::money::Money;
 use crate::store::db::{Db, Tx};
@@ -101,12 +101,6 @@ pub(super) async fn fail_refund(db: &Db, now: DateTime<Utc>, refund_id: &str) ->
     books.save(&mut tx).await?;
     tx.commit().await?;
     Ok(RefundDone { refund_id: refund_id.to_owned(), reference, amount })
-}
-
-pub(super) async fn last_settled(db: &Db) -> Result<Option<DateTime<Utc>>, SimulatedError> {
-    let mut tx = db.begin_read().await?;
-    let row = tx.fetch_one(&LAST_SETTLED, &[]).await?;
-    Ok(super::rows::opt_instant(&row, "settled_at")?)
 }
 
 /// The charge with this id of ours, locked, with its disputes. If there are several, it is the one that was captured first.

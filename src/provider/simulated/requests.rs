@@ -73,7 +73,7 @@ struct Request {
 pub(super) struct Requests {
     now: DateTime<Utc>,
     window: Duration,
-    requests: BTreeMap<String, Request>,
+    by_key: BTreeMap<String, Request>,
 }
 
 impl Reply {
@@ -105,16 +105,16 @@ impl Requests {
         window: Duration,
         keys: impl Iterator<Item = &'a str>,
     ) -> Result<Self, SimulatedError> {
-        let mut requests = BTreeMap::new();
+        let mut by_key = BTreeMap::new();
         for row in tx.fetch_all(&REQUESTS, &values![Value::texts(keys)]).await? {
-            requests.insert(row.text("key")?, Request::read(&row)?);
+            by_key.insert(row.text("key")?, Request::read(&row)?);
         }
-        Ok(Self { now, window, requests })
+        Ok(Self { now, window, by_key })
     }
 
     /// What is known about a key that comes with this body.
     pub fn known(&self, key: &str, body: &str) -> Known {
-        let Some(request) = self.requests.get(key).filter(|request| !self.is_forgotten(request)) else {
+        let Some(request) = self.by_key.get(key).filter(|request| !self.is_forgotten(request)) else {
             return Known::Nothing { lost: 0 };
         };
         match &request.reply {
@@ -126,9 +126,9 @@ impl Requests {
 
     /// Keeps the answer to a request that has been executed.
     pub fn keep(&mut self, key: &str, body: String, reply: Reply) {
-        let mark = self.requests.get(key).map_or(Mark::New, |request| request.mark.changed());
+        let mark = self.by_key.get(key).map_or(Mark::New, |request| request.mark.changed());
         let request = Request { body, reply: Some(reply), lost: 0, at: self.now, mark };
-        self.requests.insert(key.to_owned(), request);
+        self.by_key.insert(key.to_owned(), request);
     }
 
     /// Counts a request that has not arrived.
@@ -137,15 +137,15 @@ impl Requests {
             Known::Nothing { lost } => lost.saturating_add(1),
             Known::Answer { .. } | Known::OtherBody => return,
         };
-        let mark = self.requests.get(key).map_or(Mark::New, |request| request.mark.changed());
+        let mark = self.by_key.get(key).map_or(Mark::New, |request| request.mark.changed());
         let request = Request { body: String::new(), reply: None, lost, at: self.now, mark };
-        self.requests.insert(key.to_owned(), request);
+        self.by_key.insert(key.to_owned(), request);
     }
 
     /// Writes what is new and what has changed, in the order of the keys.
     pub async fn save(&self, tx: &mut Tx) -> Result<(), SimulatedError> {
         let (mut new, mut changed) = (Columns::of(&SIM_REQUEST), Columns::of(&SIM_REQUEST));
-        for (key, request) in &self.requests {
+        for (key, request) in &self.by_key {
             match request.mark {
                 Mark::New => request.write(key, &mut new),
                 Mark::Changed => request.write(key, &mut changed),

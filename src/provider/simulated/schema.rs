@@ -199,9 +199,6 @@ crate::statements! {
          where e.seq > $1 order by e.seq limit $2"
     );
 
-    /// When something last settled.
-    pub(super) LAST_SETTLED = same("select max(settled_at) as settled_at from sim_charge");
-
     /// All charges, by account.
     pub(super) ALL_CHARGES = same(
         "select account_id, charge_id, invoice_id, reference, currency, amount_minor, refunded_minor, disputed_minor, state \

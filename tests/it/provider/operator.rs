@@ -113,15 +113,3 @@ async fn settings_are_kept_and_checked() {
     })
     .await;
 }
-
-#[tokio::test]
-async fn the_provider_knows_how_far_its_time_has_come() {
-    on_both(|db| async move {
-        let bench = Bench::on(&db);
-        assert_eq!(bench.simulated.last_settled().await.unwrap(), None);
-        bench.charge(days_later(3), &call("ch_1", "tok_ok")).await;
-        bench.charge(days_later(2), &call("ch_2", "tok_ok")).await;
-        assert_eq!(bench.simulated.last_settled().await.unwrap(), Some(days_later(3)));
-    })
-    .await;
-}
