@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod import;
 pub mod mail;
 pub mod provider;
+pub mod reports;
 pub mod store;
 #[cfg(feature = "proptest")]
 pub mod strategies;

@@ -1,0 +1,46 @@
+//! Why a report could not be made.
+
+use std::io;
+
+use crate::store::StoreError;
+use crate::store::db::DbError;
+
+/// An error of a report. Nothing was changed; reports change nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The database, or a row that cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The output broke off.
+    #[error("cannot write the output")]
+    Write(#[from] io::Error),
+    /// There is no such thing.
+    #[error("there is no {what} `{id}`")]
+    NotFound {
+        /// `account`, `journal record`, …
+        what: &'static str,
+        /// What was asked for.
+        id: String,
+    },
+    /// A journal record is not JSON of the expected shape.
+    #[error("journal record {account}/{seq} cannot be read (line {line}, column {column})")]
+    UnreadableRecord {
+        /// The account.
+        account: String,
+        /// Number of the record.
+        seq: i64,
+        /// Where reading stopped.
+        line: usize,
+        /// Where reading stopped.
+        column: usize,
+    },
+    /// A part of the work ended before it was done.
+    #[error("the report was stopped before it was complete")]
+    Stopped,
+}
+
+impl From<DbError> for ReportError {
+    fn from(error: DbError) -> Self {
+        Self::Store(StoreError::Db(error))
+    }
+}
