@@ -12,6 +12,7 @@ use super::super::refund::{CancellationDay, Destination, unused};
 use super::super::subscription::{Channel, Command, Intent, State, Term};
 use super::super::terms::{ChangeKind, Effective, Policy, UnusedValue};
 use super::billing::invoice_id;
+use super::taken_over::Back;
 use super::{Draft, Planned, Refusal};
 
 /// How a paid term ends, beyond what a customer's cancellation does.
@@ -137,7 +138,14 @@ impl Draft<'_> {
         self.recordings_inaccessible(id, first_day_without)?;
         let policy = self.policy(id, ChangeKind::CancelToFree, term.plan.cycle)?;
         let refunds = policy.unused == UnusedValue::RefundUnlessAnotherGoesOn;
-        let given = if everything {
+        let given = if self.paid_elsewhere(subscription, term) {
+            if everything {
+                self.leave_to_operator(id, term, Back::Everything)?;
+            } else if refunds {
+                self.leave_to_operator(id, term, Back::Cancelled(on))?;
+            }
+            Given::nothing(self.account.zero())
+        } else if everything {
             self.undo_given(&invoice, term.period.start)?
         } else if refunds {
             let to = if self.account.another_goes_on(id) { Destination::Credit } else { Destination::Refund };

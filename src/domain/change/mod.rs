@@ -30,6 +30,7 @@ pub mod payout;
 pub mod plan;
 pub mod settle;
 pub mod start;
+pub mod taken_over;
 
 /// What every plan may look at besides the account: reference data and the time.
 #[derive(Debug, Clone)]
@@ -168,6 +169,20 @@ pub enum Refusal {
     NoTrial {
         /// The tier.
         tier: String,
+    },
+    /// A subscription of that id is there.
+    #[error("subscription `{subscription}` exists already")]
+    SubscriptionExists {
+        /// The subscription.
+        subscription: String,
+    },
+    /// A subscription that is taken over must have begun.
+    #[error("the present period of `{subscription}` begins on {starts_on}, which is yet to come")]
+    NotBegun {
+        /// The subscription.
+        subscription: String,
+        /// Its first day.
+        starts_on: NaiveDate,
     },
     /// One live subscription per covered camera.
     #[error("camera {camera} is already covered by subscription {subscription}")]
@@ -421,6 +436,15 @@ impl<'a> Draft<'a> {
         let id = format!("{}_{}", kind.tag(), cause.replace('/', "-"));
         if !self.notices.iter().any(|queued| queued.id == id) {
             self.notices.push(QueuedNotice { id, kind, subscription: subscription.cloned(), data, not_before });
+        }
+    }
+
+    /// LC-7: leaves out the mails of a kind that were queued so far, for a reason that is recorded.
+    pub fn leave_out_notice(&mut self, kind: NoticeKind, because: &str) {
+        let queued = self.notices.len();
+        self.notices.retain(|notice| notice.kind != kind);
+        if self.notices.len() < queued {
+            self.because(format!("LC-7: the customer is not told: {because}"));
         }
     }
 

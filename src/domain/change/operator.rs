@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use super::super::account::{Method, NoteReason, Parked, Purpose};
 use super::super::calendar::{Period, plus_days};
-use super::super::event::Event;
+use super::super::event::{Event, Given};
 use super::super::ids::SubscriptionId;
 use super::super::money::Money;
 use super::super::notice::{NoticeData, NoticeKind};
@@ -13,6 +13,7 @@ use super::super::subscription::{Command, Intent, State, Term};
 use super::super::terms::{ChangeKind, UnusedValue};
 use super::billing::{Collection, invoice_id};
 use super::cancel::Ending;
+use super::taken_over::Back;
 use super::{Draft, Planned, Refusal};
 
 /// A new payment method, as a provider's token.
@@ -118,7 +119,7 @@ impl Draft<'_> {
         self.because("LC-7: terminated for a breach: nothing is refunded");
         let data = NoticeData { reason: self.context.reason.map(ToOwned::to_owned), ended_on: Some(self.today), effective_on: Some(self.today), ..self.facts(id)? };
         self.recordings_inaccessible(id, self.today)?;
-        if let Some(term) = subscription.state.term().filter(|term| term.period.contains(self.today)) {
+        if let Some(term) = subscription.state.term().filter(|term| term.period.contains(self.today) && !self.paid_elsewhere(&subscription, term)) {
             self.forfeit(&invoice_id(id, term.number, term.period_no), self.today)?;
         }
         let effective = super::super::terms::Effective::AtOnce;
@@ -179,18 +180,16 @@ impl Draft<'_> {
         if let Some(charge) = self.charge_in_flight(id, &term) {
             return Err(Refusal::ChargeInFlight { charge });
         }
-        let invoice = invoice_id(id, term.number, term.period_no);
         let data = self.billed_facts(id)?;
         self.recordings_inaccessible(id, self.today)?;
         self.command(id, &Command::CancelOrder { on: self.today })?;
         self.because("CO-5: the published price was wrong: the order is cancelled and the full charge goes back");
-        self.abandon_planned(&invoice)?;
-        let row = self.account.invoices.get(&invoice).ok_or_else(|| self.no_object("invoice", &invoice))?;
-        let (net, tax) = (row.net, row.tax);
-        let given = self.credit_note(&invoice, NoteReason::OrderCancelled, net, tax, Destination::Refund)?;
-        self.emit(Event::ServiceEnded { invoice: invoice.clone(), on: self.today })?;
-        self.catch_up(&invoice, self.today, super::super::event::Reversal::Correction)?;
-        self.pay_out(given.payout, &invoice, "order_cancelled")?;
+        let given = if self.paid_elsewhere(&subscription, &term) {
+            self.leave_to_operator(id, &term, Back::Everything)?;
+            Given::nothing(self.account.zero())
+        } else {
+            self.undo_order(&invoice_id(id, term.number, term.period_no))?
+        };
         let data = NoticeData {
             ended_on: Some(self.today),
             effective_on: Some(self.today),
@@ -201,6 +200,18 @@ impl Draft<'_> {
         };
         self.notify(NoticeKind::OrderCancelled, id.as_str(), Some(id), data);
         self.pay_out_credit_if_last()
+    }
+
+    /// CO-5: the whole line goes back to what it was paid from.
+    fn undo_order(&mut self, invoice: &str) -> Planned<Given> {
+        self.abandon_planned(invoice)?;
+        let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
+        let (net, tax) = (row.net, row.tax);
+        let given = self.credit_note(invoice, NoteReason::OrderCancelled, net, tax, Destination::Refund)?;
+        self.emit(Event::ServiceEnded { invoice: invoice.to_owned(), on: self.today })?;
+        self.catch_up(invoice, self.today, super::super::event::Reversal::Correction)?;
+        self.pay_out(given.payout, invoice, "order_cancelled")?;
+        Ok(given)
     }
 
     /// PD-4: writes off what is owed on an invoice whose service was delivered.
@@ -258,6 +269,15 @@ impl Draft<'_> {
         }
         self.because("goodwill credit pays the next invoice before cash (LC-4)");
         self.emit(Event::CreditGranted { amount })
+    }
+
+    /// Marks an operator task as done, by name and with a reason; done already is not an error.
+    pub fn finish_task(&mut self, id: &str) -> Planned {
+        self.operator("tasks close")?;
+        if !self.account.tasks.contains_key(id) {
+            return Err(self.no_object("task", id));
+        }
+        self.close_task(id)
     }
 
     /// PV-8: stops billing for the account.

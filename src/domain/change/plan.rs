@@ -11,6 +11,7 @@ use super::super::refund::{Destination, unused_at_change};
 use super::super::subscription::{Channel, Command, Intent, State, Term, Trial};
 use super::super::terms::{ChangeKind, Effective, Policy, UnusedValue};
 use super::billing::{Collection, invoice_id};
+use super::taken_over::Back;
 use super::{Draft, Planned, Refusal};
 
 impl Draft<'_> {
@@ -115,13 +116,14 @@ impl Draft<'_> {
         let old_invoice = invoice_id(id, term.number, term.period_no);
         self.because(format!("CP-1: {} belongs to the new plan; {} keeps {} to {}", self.today, term.plan, term.period.start, self.today));
         let given = match policy.unused {
+            UnusedValue::None if self.paid_elsewhere(subscription, term) => Given::nothing(self.account.zero()),
             UnusedValue::None => {
                 let last_day = self.today.pred_opt().unwrap_or(self.today);
                 self.forfeit(&old_invoice, last_day)?;
                 Given::nothing(self.account.zero())
             }
             UnusedValue::RefundUnlessAnotherGoesOn | UnusedValue::CreditToNextBill | UnusedValue::CreditThenRefund => {
-                self.credit_unused(&old_invoice)?
+                self.credit_unused(subscription, term)?
             }
         };
         self.absorb_others(id, to)?;
@@ -161,7 +163,12 @@ impl Draft<'_> {
     }
 
     /// CP-1: credits the unused part of a period that ends today, today excluded.
-    fn credit_unused(&mut self, invoice: &str) -> Planned<Given> {
+    fn credit_unused(&mut self, subscription: &Subscription, term: &Term) -> Planned<Given> {
+        if self.paid_elsewhere(subscription, term) {
+            self.leave_to_operator(&subscription.id, term, Back::Changed)?;
+            return Ok(Given::nothing(self.account.zero()));
+        }
+        let invoice = &invoice_id(&subscription.id, term.number, term.period_no);
         let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
         let parts = unused_at_change(&row.line(), self.today)?;
         let last_day = self.today.pred_opt().unwrap_or(self.today);
@@ -201,7 +208,7 @@ impl Draft<'_> {
                     return Err(Refusal::ChargeInFlight { charge });
                 }
                 if term.period.contains(self.today) {
-                    self.credit_unused(&invoice_id(&other.id, term.number, term.period_no))?;
+                    self.credit_unused(&other, term)?;
                 }
             }
             self.because(format!("{to} covers the account: subscription {} ends, its unused value is credit", other.id));

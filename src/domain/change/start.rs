@@ -77,9 +77,16 @@ impl<'a> Draft<'a> {
     }
 
     fn open_subscription(&mut self, camera: Option<&CameraId>) -> Planned<SubscriptionId> {
-        let number = self.account.subscriptions.len().saturating_add(1);
-        let id = SubscriptionId::parse(&format!("{}-s{number}", self.account.profile.id))
-            .map_err(|bad| Refusal::Inconsistent(bad.to_string()))?;
+        let mut number = self.account.subscriptions.len();
+        let id = loop {
+            number = number.saturating_add(1);
+            let id = SubscriptionId::parse(&format!("{}-s{number}", self.account.profile.id))
+                .map_err(|bad| Refusal::Inconsistent(bad.to_string()))?;
+            // One that was taken over may have the name already.
+            if !self.account.subscriptions.contains_key(&id) {
+                break id;
+            }
+        };
         let terms = self.context.reference.current_terms()?.version.clone();
         self.emit(Event::SubscriptionOpened { id: id.clone(), channel: Channel::Direct, camera: camera.cloned(), terms })?;
         Ok(id)
