@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::card_number::looks_like_card_number;
 use super::fields::{Column, Fields, currency, is_one_line, jurisdiction, last_day_of_month};
 use super::problem::Problem;
 use super::rows::ImportRow;
@@ -19,6 +20,7 @@ const EMAIL_BYTES_MAX: usize = 254;
 const NAME_CHARS_MAX: usize = 200;
 const TOKEN_CHARS_MAX: usize = 255;
 const LABEL_CHARS_MAX: usize = 64;
+const METHOD_COLUMNS: [&str; 3] = ["payment_method_token", "payment_method_label", "payment_method_expires"];
 
 /// A customer. `Debug` prints the id alone (PP-3).
 #[derive(Clone, PartialEq, Eq)]
@@ -56,6 +58,32 @@ pub struct PaymentMethodRow {
     pub label: String,
     /// Last day of validity; `None` for a method that does not expire.
     pub expires_on: Option<NaiveDate>,
+}
+
+impl PaymentMethodRow {
+    /// A payment method from its parts, with the rules of the import columns; `expires` is its last month, `YYYY-MM`.
+    ///
+    /// ```
+    /// use kasacare::import::PaymentMethodRow;
+    /// assert!(PaymentMethodRow::parse("pm_1", "Visa ending 4242", Some("2028-02")).is_ok());
+    /// let (field, problem) = PaymentMethodRow::parse("4242424242424242", "Visa", None).unwrap_err();
+    /// assert_eq!((field, problem.to_string().contains("4242")), ("payment_method_token", false));
+    /// ```
+    ///
+    /// # Errors
+    /// The column and what is wrong with it; texts that look like a card number are refused and not repeated (PP-3).
+    pub fn parse(token: &str, label: &str, expires: Option<&str>) -> Result<Self, (&'static str, Problem)> {
+        let [token_column, label_column, expires_column] = METHOD_COLUMNS;
+        let screened = |text: &str| if looks_like_card_number(text) { Err(Problem::CardNumber) } else { Ok(()) };
+        let take = |column, text, parse: fn(&str) -> Result<String, Problem>| {
+            screened(text).and_then(|()| if text.is_empty() { Err(Problem::Missing) } else { parse(text) }).map_err(|problem| (column, problem))
+        };
+        Ok(Self {
+            token: take(token_column, token, self::token)?,
+            label: take(label_column, label, self::label)?,
+            expires_on: expires.map(last_day_of_month).transpose().map_err(|problem| (expires_column, problem))?,
+        })
+    }
 }
 
 impl fmt::Debug for PaymentMethodRow {
@@ -113,9 +141,8 @@ impl ImportRow for AccountRow {
 
 /// Token and label go together; an expiry needs both, and may be absent for methods that do not expire.
 fn payment_method(fields: &mut Fields<'_>) -> Option<PaymentMethodRow> {
-    const COLUMNS: [&str; 3] = ["payment_method_token", "payment_method_label", "payment_method_expires"];
-    let [token_column, label_column, expires_column] = COLUMNS;
-    if COLUMNS.iter().all(|column| !fields.has(column)) {
+    let [token_column, label_column, expires_column] = METHOD_COLUMNS;
+    if METHOD_COLUMNS.iter().all(|column| !fields.has(column)) {
         return None;
     }
     for (column, other) in [(label_column, token_column), (token_column, label_column), (expires_column, token_column)]

@@ -22,14 +22,18 @@ pub enum CatalogFile {
 pub fn catalog(file: &str, format: Format, input: impl Read + Send) -> Result<CatalogFile, ImportError> {
     match format {
         Format::Json => read_checked(file, Box::new(input), catalog_checks::findings).map(CatalogFile::Whole),
-        Format::Csv => prices(file, input).map(CatalogFile::Prices),
+        Format::Csv => price_versions(file, format, input).map(CatalogFile::Prices),
     }
 }
 
-fn prices(file: &str, input: impl Read + Send) -> Result<Vec<Placed<PriceVersion>>, ImportError> {
+/// Reads price versions, CSV or JSON rows with [`PriceRow`]'s columns, ascending by date.
+///
+/// # Errors
+/// Every bad row, and a file without any.
+pub fn price_versions(file: &str, format: Format, input: impl Read + Send) -> Result<Vec<Placed<PriceVersion>>, ImportError> {
     let mut problems = Problems::new(file);
     let mut good = Vec::new();
-    for row in rows::<PriceRow>(Format::Csv, input) {
+    for row in rows::<PriceRow>(format, input) {
         match row {
             Ok(row) => good.push(row),
             Err(error) => problems.note_row(error),

@@ -35,7 +35,7 @@ mod terms;
 
 pub use accounts::{AccountRow, CAMERAS_PER_ACCOUNT_MAX, PaymentMethodRow};
 pub use card_number::looks_like_card_number;
-pub use catalog::{CatalogFile, catalog};
+pub use catalog::{CatalogFile, catalog, price_versions};
 pub use catalog_checks::PRICE_MINOR_MAX;
 pub use fields::{Column, Fields, Need};
 pub use prices::PriceRow;

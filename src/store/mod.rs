@@ -6,6 +6,7 @@
 pub mod account;
 pub mod claims;
 pub mod db;
+pub mod desk;
 pub mod instances;
 pub mod lists;
 pub mod error;

@@ -44,7 +44,10 @@ pub async fn load(tx: &mut Tx, minimums: Vec<Money>) -> Result<Reference, StoreE
 }
 
 /// The catalog, if there is one.
-pub(super) async fn catalog(tx: &mut Tx) -> Result<Option<Catalog>, StoreError> {
+///
+/// # Errors
+/// [`StoreError::Corrupt`], [`StoreError::Db`].
+pub async fn catalog(tx: &mut Tx) -> Result<Option<Catalog>, StoreError> {
     let settings = rows(tx, &LOAD_SETTINGS, &SETTINGS, |row| {
         row.int()?;
         Ok((row.count()?, row.text()?))
@@ -108,7 +111,10 @@ pub(super) async fn terms(tx: &mut Tx) -> Result<Vec<Terms>, StoreError> {
 }
 
 /// The tax table.
-pub(super) async fn tax_rates(tx: &mut Tx) -> Result<TaxRates, StoreError> {
+///
+/// # Errors
+/// [`StoreError::Corrupt`], [`StoreError::Db`].
+pub async fn tax_rates(tx: &mut Tx) -> Result<TaxRates, StoreError> {
     let rates = rows(tx, &LOAD_TAX_RATES, &TAX_RATES, |row| {
         Ok(DatedRate { jurisdiction: row.text()?, valid_from: row.date()?, rate: row.rate()? })
     });
