@@ -18,6 +18,16 @@ pub enum EngineError {
     /// There is no such account.
     #[error("there is no account `{0}`")]
     NoAccount(String),
+    /// The caller's id of a request was used for another command before (F13).
+    #[error("request `{request}` was a `{before}` on account {account} before; a new request needs a new id")]
+    RequestReused {
+        /// The account.
+        account: String,
+        /// The id.
+        request: String,
+        /// What was done under it.
+        before: String,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -33,7 +43,7 @@ impl Retryable for EngineError {
     fn is_retryable(&self) -> bool {
         match self {
             Self::Store(error) => error.is_retryable(),
-            Self::Refused { .. } | Self::NoAccount(_) => false,
+            Self::Refused { .. } | Self::NoAccount(_) | Self::RequestReused { .. } => false,
         }
     }
 }

@@ -5,7 +5,11 @@
 //! that one poisoned account never stops the others.
 
 pub mod batch;
+pub mod desk;
 pub mod error;
+pub mod intake;
+pub mod pricing;
+mod requests;
 pub mod summary;
 
 use std::sync::Arc;
@@ -108,7 +112,8 @@ impl Engine {
     /// Plans a command and shows it; changes nothing (CP-2).
     ///
     /// # Errors
-    /// [`EngineError::Refused`] with what the rules say; store errors.
+    /// [`EngineError::Refused`] with what the rules say; [`crate::store::StoreError::AlreadyDone`] and
+    /// [`EngineError::RequestReused`] for a request id that was seen before; store errors.
     pub async fn quote<T>(
         &self,
         id: &AccountId,
@@ -116,7 +121,11 @@ impl Engine {
         who: &Who,
         plan: impl Fn(&mut Draft<'_>) -> Planned<T>,
     ) -> Result<(Change, T), EngineError> {
-        let account = self.account(id).await?;
+        let mut tx = self.db.begin_read().await?;
+        requests::refuse_repeated(&mut tx, id, kind, who).await?;
+        let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
+        tx.rollback().await?;
+        let account = loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))?;
         self.plan(account, kind, who, &plan)
     }
 
@@ -130,7 +139,7 @@ impl Engine {
         let context = self.context(who);
         let id = account.profile.id.to_string();
         let cause = match &who.request_id {
-            Some(request) => format!("request:{request}"),
+            Some(request) => requests::cause(request),
             None => next_cause(kind, &account),
         };
         let mut draft = Draft::new(&context, account);
@@ -141,8 +150,9 @@ impl Engine {
     /// Plans a command and stores it: the same pure function as [`Engine::quote`], under the account's lock.
     ///
     /// # Errors
-    /// [`EngineError::Refused`] with nothing changed; [`EngineError::AlreadyDone`] for a request id that was seen before;
-    /// store errors, after which the whole command may be given again.
+    /// [`EngineError::Refused`] with nothing changed; [`crate::store::StoreError::AlreadyDone`] and
+    /// [`EngineError::RequestReused`] for a request id that was seen before; store errors, after which the whole command may
+    /// be given again.
     pub async fn execute<T>(
         &self,
         id: &AccountId,
@@ -154,6 +164,7 @@ impl Engine {
             .retrying(|| async {
                 let mut tx = self.db.begin().await?;
                 accounts::lock(&mut tx, std::slice::from_ref(id)).await?;
+                requests::refuse_repeated(&mut tx, id, kind, who).await?;
                 let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
                 let account = loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))?;
                 let (change, value) = match self.plan(account, kind, who, &plan) {
