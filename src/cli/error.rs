@@ -4,7 +4,15 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
-use super::Exit;
+use serde_json::json;
+
+use super::{Exit, Format};
+use crate::domain::change::Refusal;
+use crate::domain::money::MoneyError;
+use crate::engine::EngineError;
+use crate::import::ImportError;
+use crate::store::StoreError;
+use crate::store::db::DbError;
 
 /// Why a command ended early.
 #[derive(Debug, thiserror::Error)]
@@ -26,15 +34,76 @@ pub enum CliError {
     /// The asynchronous runtime cannot be started.
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
+    /// An option has a value that it cannot have here.
+    #[error("{option}: {problem}")]
+    Option {
+        /// The option or argument, as it is written: `--token`, `AMOUNT`.
+        option: &'static str,
+        /// What is wrong with it; never repeats a value that may be somebody's data.
+        problem: String,
+    },
+    /// Anything else that was given and cannot be used.
+    #[error("{0}")]
+    BadInput(String),
+    /// Something that was named and is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// Anything else around us that failed.
+    #[error("{0}")]
+    Environment(String),
+    /// Files that were refused as a whole.
+    #[error("nothing was imported\n{}", problems(.0))]
+    Import(Vec<ImportError>),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl From<io::Error> for CliError {
+    /// What goes wrong without a name is our own output.
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl From<DbError> for CliError {
+    fn from(error: DbError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+/// The problems of all files, one a line.
+fn problems(errors: &[ImportError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 impl CliError {
+    /// Something that was given and cannot be used.
+    #[must_use]
+    pub const fn bad_input(message: String) -> Self {
+        Self::BadInput(message)
+    }
+
+    /// Something around us that failed.
+    #[must_use]
+    pub const fn environment(message: String) -> Self {
+        Self::Environment(message)
+    }
+
     /// The exit code that belongs to it.
     #[must_use]
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::OpenInput { .. } => Exit::BadInput,
-            Self::Read(_) | Self::Write(_) | Self::Runtime(_) => Exit::Environment,
+            Self::OpenInput { .. } | Self::Option { .. } | Self::BadInput(_) | Self::Import(_) => Exit::BadInput,
+            Self::Read(_) | Self::Write(_) | Self::Runtime(_) | Self::Environment(_) => Exit::Environment,
+            Self::NotFound(_) => Exit::NotFound,
+            Self::Engine(error) => of_engine(error),
         }
     }
 
@@ -44,15 +113,78 @@ impl CliError {
         matches!(self, Self::Write(source) if source.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// Prints the error with its causes on standard error, one line.
-    pub(super) fn report(&self) {
-        let mut message = format!("error: {self}");
-        let mut cause = self.source();
+    /// The error with its causes.
+    fn message(&self) -> String {
+        let mut message = self.to_string();
+        // The engine's errors print what they are made of; the others name only their own part.
+        let mut cause = if matches!(self, Self::Engine(_)) { None } else { self.source() };
         while let Some(error) = cause {
             message.push_str(": ");
             message.push_str(&error.to_string());
             cause = error.source();
         }
-        eprintln!("{message}");
+        message
+    }
+
+    /// Prints the error on standard error: in words, or as `{"error": {"exit", "kind", "message"}}` for programs.
+    pub(super) fn report(&self, format: Format) {
+        let message = self.message();
+        match format {
+            Format::Table => eprintln!("error: {message}"),
+            Format::Json => {
+                let exit = self.exit();
+                eprintln!("{}", json!({ "error": { "exit": exit.code(), "kind": exit.name(), "message": message } }));
+            }
+        }
+    }
+}
+
+const fn of_engine(error: &EngineError) -> Exit {
+    match error {
+        EngineError::Refused { refusal, .. } => of_refusal(refusal),
+        EngineError::NoAccount(_) => Exit::NotFound,
+        EngineError::RequestReused { .. } => Exit::Conflict,
+        EngineError::Store(error) => of_store(error),
+    }
+}
+
+/// Whether a refusal is about this one account, and not about how the command was given.
+pub(super) const fn is_of_the_account(error: &EngineError) -> bool {
+    matches!(of_engine(error), Exit::Refused | Exit::NotFound)
+}
+
+const fn of_refusal(refusal: &Refusal) -> Exit {
+    match refusal {
+        Refusal::NoSubscription { .. }
+        | Refusal::NoObject { .. }
+        | Refusal::NoPlan { .. }
+        | Refusal::NoCamera { .. }
+        | Refusal::NoPromotion(_) => Exit::NotFound,
+        Refusal::OperatorNeeded { .. }
+        | Refusal::CameraNeeded { .. }
+        | Refusal::CameraNotNeeded { .. }
+        | Refusal::Money(MoneyError::NotANumber(_) | MoneyError::Decimals { .. }) => Exit::BadInput,
+        _ => Exit::Refused,
+    }
+}
+
+const fn of_store(error: &StoreError) -> Exit {
+    match error {
+        StoreError::Db(error) => of_database(error),
+        StoreError::AlreadyDone { .. } => Exit::Done,
+        StoreError::Conflict { .. } => Exit::Conflict,
+        StoreError::PromotionUsedUp { .. } | StoreError::VersionDiffers { .. } => Exit::Refused,
+        StoreError::NoPromotion { .. } | StoreError::NoCatalog => Exit::NotFound,
+        StoreError::Corrupt { .. } | StoreError::Currency { .. } | StoreError::Unstorable { .. } | StoreError::Json { .. } => {
+            Exit::Environment
+        }
+    }
+}
+
+const fn of_database(error: &DbError) -> Exit {
+    match error {
+        DbError::Address { .. } => Exit::BadInput,
+        DbError::Busy | DbError::Serialization | DbError::Deadlock | DbError::UniqueViolation { .. } => Exit::Conflict,
+        _ => Exit::Environment,
     }
 }

@@ -46,6 +46,20 @@ impl Exit {
             Self::Conflict => 6,
         }
     }
+
+    /// A word for programs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Found => "found",
+            Self::BadInput => "bad_input",
+            Self::Refused => "refused",
+            Self::NotFound => "not_found",
+            Self::Environment => "environment",
+            Self::Conflict => "conflict",
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {

@@ -5,15 +5,47 @@
 //! `pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError>`, one variant in `Command` and one line in
 //! `dispatch`; an asynchronous command is run there with [`block_on`].
 
+pub mod act;
+pub mod as_of;
+mod cancel;
+mod cancel_unpaid;
+pub mod change;
+mod change_plan;
+mod collection_cost;
+mod correct;
+mod credit;
+pub mod database;
 mod error;
 mod exit;
+mod groups;
+mod import;
+mod init;
+mod log;
+mod parked;
+mod payment_method;
+mod price;
+pub mod progress;
+mod promotion;
 pub mod quote;
+mod reinstate;
+mod release;
+mod resume;
+pub mod run;
+mod subscribe;
+mod suspend;
+mod tasks;
+mod terminate;
+mod transfer_camera;
+mod trial;
+mod write_off;
 
 use std::future::Future;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use comfy_table::Table;
 
+pub use as_of::Moment;
 pub use error::CliError;
 pub use exit::Exit;
 
@@ -26,6 +58,9 @@ pub enum Format {
     /// One JSON document for programs.
     Json,
 }
+
+/// The database of a command that names none.
+pub const DEFAULT_DB: &str = "sqlite://kasacare.db";
 
 /// The billing engine of Kasa Care.
 #[derive(Debug, Parser)]
@@ -46,7 +81,7 @@ pub struct Context {
         global = true,
         value_name = "URL",
         env = "KASACARE_DB",
-        default_value = "sqlite://kasacare.db",
+        default_value = DEFAULT_DB,
         // A URL may carry a password, which help must not print.
         hide_env_values = true
     )]
@@ -62,13 +97,37 @@ pub struct Context {
 /// Everything the program can be told to do.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
+    Import(import::Args),
+    Subscribe(subscribe::Args),
+    Trial(trial::Args),
+    Cancel(cancel::Args),
+    ChangePlan(change_plan::Args),
+    Resume(resume::Args),
+    TransferCamera(transfer_camera::Args),
+    Promotion(promotion::Args),
+    PaymentMethod(payment_method::Args),
+    Suspend(suspend::Args),
+    Reinstate(reinstate::Args),
+    Terminate(terminate::Args),
+    CancelUnpaid(cancel_unpaid::Args),
+    CollectionCost(collection_cost::Args),
+    WriteOff(write_off::Args),
+    Credit(credit::Args),
+    Correct(correct::Args),
+    Price(price::Args),
+    Parked(parked::Args),
+    Release(release::Args),
+    Tasks(tasks::Args),
+    Run(run::Args),
     Quote(quote::Args),
 }
 
 /// Runs the program with the arguments of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let matches = groups::grouped(Cli::command()).try_get_matches();
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         // Help and version come this way, too; clap knows which stream and code each of them wants.
         Err(error) => error.exit(),
@@ -77,7 +136,7 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) if error.is_broken_pipe() => Exit::Done.into(),
         Err(error) => {
-            error.report();
+            error.report(cli.context.format);
             error.exit().into()
         }
     }
@@ -85,8 +144,39 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
     match command {
+        Command::Init(args) => block_on(init::run(args, context)),
+        Command::Import(args) => block_on(import::run(args, context)),
+        Command::Subscribe(args) => block_on(subscribe::run(args, context)),
+        Command::Trial(args) => block_on(trial::run(args, context)),
+        Command::Cancel(args) => block_on(cancel::run(args, context)),
+        Command::ChangePlan(args) => block_on(change_plan::run(args, context)),
+        Command::Resume(args) => block_on(resume::run(args, context)),
+        Command::TransferCamera(args) => block_on(transfer_camera::run(args, context)),
+        Command::Promotion(args) => block_on(promotion::run(args, context)),
+        Command::PaymentMethod(args) => block_on(payment_method::run(args, context)),
+        Command::Suspend(args) => block_on(suspend::run(args, context)),
+        Command::Reinstate(args) => block_on(reinstate::run(args, context)),
+        Command::Terminate(args) => block_on(terminate::run(args, context)),
+        Command::CancelUnpaid(args) => block_on(cancel_unpaid::run(args, context)),
+        Command::CollectionCost(args) => block_on(collection_cost::run(args, context)),
+        Command::WriteOff(args) => block_on(write_off::run(args, context)),
+        Command::Credit(args) => block_on(credit::run(args, context)),
+        Command::Correct(args) => block_on(correct::run(args, context)),
+        Command::Price(args) => block_on(price::run(args, context)),
+        Command::Parked(args) => block_on(parked::run(args, context)),
+        Command::Release(args) => block_on(release::run(args, context)),
+        Command::Tasks(args) => block_on(tasks::run(args, context)),
+        Command::Run(args) => block_on(run::run(args, context)),
         Command::Quote(args) => quote::run(args, context),
     }
+}
+
+/// An empty table for people: columns two blanks apart, no lines.
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(comfy_table::presets::NOTHING).set_content_arrangement(comfy_table::ContentArrangement::Disabled);
+    table.set_header(header.to_vec());
+    table
 }
 
 /// Runs an asynchronous command to its end.
