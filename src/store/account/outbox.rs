@@ -81,7 +81,7 @@ async fn queue(tx: &mut Tx, changes: &[Change], note_numbers: &NoteNumbers) -> R
                 .text(account)
                 .text(&notice.id)
                 .int(at)
-                .int(at)
+                .int(notice.not_before.map_or(at, micros))
                 .text("queued")
                 .text(notice.kind.tag())
                 .opt_text(notice.subscription.as_ref().map(AsRef::as_ref))
