@@ -18,7 +18,7 @@ use kasacare::store::account::{self as accounts, NewAccount, Opening};
 use kasacare::store::db::Db;
 
 use crate::world::{TestDb, on_both};
-use crate::year::{load_fixtures, runner};
+use crate::world::town::{load_fixtures, runner};
 
 /// A database in use.
 #[derive(Debug, Clone)]

@@ -45,6 +45,18 @@ pub async fn load_fixtures(db: &Db) {
     tx.commit().await.unwrap();
 }
 
+/// A runner whose mails stay in memory.
+pub async fn runner(engine: &Engine) -> Runner {
+    runner_with(engine, Arc::new(Mailer::Memory(MemoryMailer::default()))).await
+}
+
+async fn runner_with(engine: &Engine, mailer: Arc<Mailer>) -> Runner {
+    let sender = Sender::parse("Kasa Care <billing@kasacare.example>").unwrap();
+    let mailroom = Arc::new(Mailroom::new(Renderer::new(Letterhead::default()).unwrap(), sender));
+    let instance = Arc::new(Instance::register(&engine.db, |_| {}).await.unwrap());
+    Runner::new(engine.clone(), mailroom, mailer, Progress::quiet(), instance, RunOptions::default()).await.unwrap()
+}
+
 /// Where an account lives.
 #[derive(Debug, Clone, Copy)]
 pub struct Home {
@@ -70,12 +82,8 @@ impl Town {
     pub async fn on(db: &Db) -> Self {
         load_fixtures(db).await;
         let engine = Engine::open(db.clone(), Clock::Fixed(DateTime::UNIX_EPOCH)).await.unwrap();
-        let sender = Sender::parse("Kasa Care <billing@kasacare.example>").unwrap();
-        let mailroom = Arc::new(Mailroom::new(Renderer::new(Letterhead::default()).unwrap(), sender));
         let mailer = Arc::new(Mailer::Memory(MemoryMailer::default()));
-        let instance = Arc::new(Instance::register(db, |_| {}).await.unwrap());
-        let runner =
-            Runner::new(engine.clone(), mailroom, Arc::clone(&mailer), Progress::quiet(), instance, RunOptions::default()).await.unwrap();
+        let runner = runner_with(&engine, Arc::clone(&mailer)).await;
         Self { engine, runner, mailer }
     }
 
