@@ -63,18 +63,16 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let bar = super::progress::bar(u64::from(args.months) * 30, "days");
     let lived = live(engine.clone(), runner, options, |_| bar.inc(1)).await?;
     bar.finish_and_clear();
-    let end = engine.at(Clock::Fixed(lived.until));
-    let files = write_journals(&db, &args.out).await?;
-    let check = reports::check::run(&db, &end).await?;
+    let check = reports::check::run(&db, reports::check::Options::default(), |_, _| {}).await?;
     let broken = !check.is_clean();
-    print(args, &lived, &end, &check, &files, &mails, &shown, context.format).await?;
+    print(args, &lived, &check, &mails, &shown, context.format)?;
     db.close().await;
     Ok(if broken { Exit::Found } else { Exit::Done })
 }
 
 /// The database: `--db` where it was given, else a new file in the folder.
 async fn open(args: &Args, context: &Context) -> Result<(Db, String), CliError> {
-    std::fs::create_dir_all(&args.out).map_err(|error| CliError::environment(format!("folder {}: {error}", args.out.display())))?;
+    std::fs::create_dir_all(&args.out).map_err(|error| CliError::Option { option: "--out", problem: format!("{}: {error}", args.out.display()) })?;
     let file = args.out.join("kasacare.db");
     let url = if context.db == super::DEFAULT_DB { format!("sqlite://{}", file.display()) } else { context.db.clone() };
     // A demo can be lived through again at any time, so it need not survive a power cut.
@@ -85,7 +83,8 @@ async fn open(args: &Args, context: &Context) -> Result<(Db, String), CliError> 
     let found = reference::load(&mut tx, Vec::new()).await;
     tx.rollback().await?;
     if found.is_ok_and(|reference| !reference.catalog.tiers.is_empty()) {
-        return Err(CliError::bad_input(format!("{} is not empty; give another folder with --out, or an empty database with --db", shown(&url, &db))));
+        let problem = format!("{} is not empty; give another folder with --out, or an empty database with --db", shown(&url, &db));
+        return Err(CliError::Option { option: "--out", problem });
     }
     let shown = shown(&url, &db);
     Ok((db, shown))
@@ -95,16 +94,21 @@ fn shown(url: &str, db: &Db) -> String {
     if db.kind() == Kind::Sqlite { url.to_owned() } else { "the PostgreSQL database of --db".to_owned() }
 }
 
+/// The built-in examples are wrong: a mistake of the build.
+fn example(problem: String) -> CliError {
+    CliError::Option { option: "fixtures", problem }
+}
+
 async fn load_fixtures(db: &Db) -> Result<(), CliError> {
-    let bad = |error: import::ImportError| CliError::bad_input(error.to_string());
+    let bad = |error: import::ImportError| CliError::Import(vec![error]);
     let import::CatalogFile::Whole(catalog) =
         import::catalog("fixtures/catalog.json", import::Format::Json, CATALOG.as_bytes()).map_err(bad)?
     else {
-        return Err(CliError::bad_input("fixtures/catalog.json holds prices alone".to_owned()));
+        return Err(example("catalog.json holds prices alone".to_owned()));
     };
     let terms = import::terms("fixtures/terms.json", TERMS.as_bytes()).map_err(bad)?;
     let rates = import::read_all("fixtures/tax_rates.csv", import::Format::Csv, TAX_RATES.as_bytes()).map_err(bad)?;
-    let tax = TaxRates::new(rates.into_iter().map(|placed| placed.row)).map_err(|error| CliError::bad_input(error.to_string()))?;
+    let tax = TaxRates::new(rates.into_iter().map(|placed| placed.row)).map_err(|error| example(error.to_string()))?;
     let mut tx = db.begin().await?;
     reference::store(&mut tx, &Reference { catalog, terms: vec![terms], tax, minimums: Vec::new() }).await?;
     tx.commit().await?;
@@ -112,55 +116,34 @@ async fn load_fixtures(db: &Db) -> Result<(), CliError> {
 }
 
 async fn runner(engine: &Engine, mails: &Path) -> Result<Runner, CliError> {
-    let folder =
-        FolderMailer::open(mails, false).map_err(|error| CliError::environment(format!("folder {}: {error}", mails.display())))?;
-    let renderer = Renderer::new(crate::mail::Letterhead::default()).map_err(|error| CliError::bad_input(error.to_string()))?;
-    let sender = Sender::parse(run::MAIL_FROM).map_err(|error| CliError::bad_input(error.to_string()))?;
+    let folder = FolderMailer::open(mails, false)
+        .map_err(|error| CliError::Option { option: "--out", problem: format!("{}: {error}", mails.display()) })?;
+    let renderer = Renderer::new(crate::mail::Letterhead::default()).map_err(|error| example(error.to_string()))?;
+    let sender = Sender::parse(run::MAIL_FROM).map_err(|error| example(error.to_string()))?;
     let instance = Instance::register(&engine.db, |_| {}).await?;
     let (mailroom, mailer) = (Arc::new(Mailroom::new(renderer, sender)), Arc::new(Mailer::Folder(folder)));
     Ok(Runner::new(engine.clone(), mailroom, mailer, Progress::quiet(), Arc::new(instance), RunOptions::default()).await?)
 }
 
-async fn write_journals(db: &Db, out: &Path) -> Result<Vec<PathBuf>, CliError> {
-    let mut files = Vec::new();
-    for (format, name) in [
-        (reports::journal::JournalFormat::Hledger, "books.journal"),
-        (reports::journal::JournalFormat::Beancount, "books.beancount"),
-        (reports::journal::JournalFormat::Csv, "books.csv"),
-    ] {
-        let path = out.join(name);
-        let file = std::fs::File::create(&path).map_err(CliError::Write)?;
-        let mut file = std::io::BufWriter::new(file);
-        reports::journal::write(db, format, &reports::journal::Range::default(), &mut file).await?;
-        file.flush().map_err(CliError::Write)?;
-        files.push(path);
-    }
-    Ok(files)
-}
-
-#[expect(clippy::too_many_arguments, reason = "the parts of one page, printed once")]
-async fn print(
+fn print(
     args: &Args,
     lived: &Lived,
-    engine: &Engine,
     check: &reports::check::CheckReport,
-    files: &[PathBuf],
     mails: &Path,
     database: &str,
     format: Format,
 ) -> Result<(), CliError> {
-    let balance = reports::trial_balance::load(&engine.db, None).await?;
     let total = lived.total();
     let mut out = std::io::stdout().lock();
     if format == Format::Json {
         let page = serde_json::json!({
             "accounts": args.accounts, "months": args.months, "seed": args.seed, "summary": total, "refused": lived.refused,
-            "trial_balance": balance, "check": check, "database": database, "mail": mails, "files": files,
+            "check": check, "database": database, "mail": mails,
         });
         return writeln!(out, "{page}").map_err(CliError::Write);
     }
     let page = format!(
-        "{} accounts lived through {} months (seed {}).\n\n{}\nAll together:\n{}{:>9}  acts refused by a rule\n\n{}Trial balance\n{}\n{}\n",
+        "{} accounts lived through {} months (seed {}).\n\n{}\nAll together:\n{}{:>9}  acts refused by a rule\n\n{}{}\n",
         args.accounts,
         args.months,
         args.seed,
@@ -168,13 +151,9 @@ async fn print(
         run::told(&total),
         lived.refused,
         story::told(lived),
-        balance.table(),
         check.summary(),
     );
     write!(out, "{page}").map_err(CliError::Write)?;
     writeln!(out, "Database  {database}\nMails     {}", mails.display()).map_err(CliError::Write)?;
-    for file in files {
-        writeln!(out, "Journal   {}", file.display()).map_err(CliError::Write)?;
-    }
     writeln!(out, "\nNext: kasacare --db {database} account show a000001").map_err(CliError::Write)
 }

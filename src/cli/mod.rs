@@ -15,6 +15,7 @@ mod collection_cost;
 mod correct;
 mod credit;
 pub mod database;
+mod demo;
 mod error;
 mod exit;
 mod groups;
@@ -120,6 +121,7 @@ enum Command {
     Release(release::Args),
     Tasks(tasks::Args),
     Run(run::Args),
+    Demo(demo::Args),
     Quote(quote::Args),
 }
 
@@ -167,6 +169,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Release(args) => block_on(release::run(args, context)),
         Command::Tasks(args) => block_on(tasks::run(args, context)),
         Command::Run(args) => block_on(run::run(args, context)),
+        Command::Demo(args) => block_on(demo::run(args, context)),
         Command::Quote(args) => quote::run(args, context),
     }
 }
