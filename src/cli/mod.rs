@@ -11,6 +11,7 @@ mod cancel;
 mod cancel_unpaid;
 pub mod change;
 mod change_plan;
+mod check;
 mod collection_cost;
 mod correct;
 mod credit;
@@ -120,6 +121,7 @@ enum Command {
     Release(release::Args),
     Tasks(tasks::Args),
     Run(run::Args),
+    Check(check::Args),
     Quote(quote::Args),
 }
 
@@ -167,6 +169,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Release(args) => block_on(release::run(args, context)),
         Command::Tasks(args) => block_on(tasks::run(args, context)),
         Command::Run(args) => block_on(run::run(args, context)),
+        Command::Check(args) => block_on(check::run(args, context)),
         Command::Quote(args) => quote::run(args, context),
     }
 }
