@@ -11,6 +11,7 @@ use crate::domain::change::Refusal;
 use crate::domain::money::MoneyError;
 use crate::engine::EngineError;
 use crate::import::ImportError;
+use crate::reports::ReportError;
 use crate::store::StoreError;
 use crate::store::db::DbError;
 
@@ -75,6 +76,17 @@ impl From<DbError> for CliError {
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         Self::Engine(error.into())
+    }
+}
+
+impl From<ReportError> for CliError {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::Store(error) => error.into(),
+            ReportError::Write(error) => Self::Write(error),
+            ReportError::NotFound { .. } => Self::NotFound(error.to_string()),
+            ReportError::UnreadableRecord { .. } | ReportError::Stopped => Self::Environment(error.to_string()),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod cancel;
 mod cancel_unpaid;
 pub mod change;
 mod change_plan;
+mod check;
 mod collection_cost;
 mod correct;
 mod credit;
@@ -122,6 +123,7 @@ enum Command {
     Tasks(tasks::Args),
     Run(run::Args),
     Demo(demo::Args),
+    Check(check::Args),
     Quote(quote::Args),
 }
 
@@ -170,6 +172,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Tasks(args) => block_on(tasks::run(args, context)),
         Command::Run(args) => block_on(run::run(args, context)),
         Command::Demo(args) => block_on(demo::run(args, context)),
+        Command::Check(args) => block_on(check::run(args, context)),
         Command::Quote(args) => quote::run(args, context),
     }
 }

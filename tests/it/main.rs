@@ -1,6 +1,5 @@
 //! The integration tests: one binary, one file a story. [`world`] is the harness.
 
-mod books;
 mod check;
 mod import_files;
 mod laws;

@@ -10,8 +10,8 @@ use crate::domain::ids::SubscriptionId;
 use crate::domain::subscription::{Channel, Life, State, Term};
 use crate::reports::stored::Record;
 
-/// What records are called in which subscriptions come from elsewhere: their present period was billed there.
-const IMPORT_KINDS: [&str; 2] = ["import", "subscription_imported"];
+/// What records are called in which subscriptions are taken over from elsewhere: their present period was paid there.
+const TAKE_OVER: &str = "take_over";
 
 /// The states of the subscriptions that these events are about, before they are applied.
 pub(super) fn states_of(account: &Account, events: &[Event]) -> BTreeMap<SubscriptionId, State> {
@@ -111,7 +111,7 @@ fn joint_fault(previous: &Term, next: &Term, id: &SubscriptionId, account: &Acco
 /// F08, LC-4: a period that begins has its invoice, in the same record.
 fn billed(id: &SubscriptionId, term: &Term, account: &Account, record: &Record, inspection: &mut Inspection<'_>) {
     let is_direct = |subscription: &Subscription| subscription.channel == Channel::Direct;
-    if !account.subscriptions.get(id).is_some_and(is_direct) || IMPORT_KINDS.contains(&record.kind.as_str()) {
+    if !account.subscriptions.get(id).is_some_and(is_direct) || record.kind == TAKE_OVER {
         return;
     }
     let invoice = format!("in_{id}_{}_{}", term.number, term.period_no);

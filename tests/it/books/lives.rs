@@ -1,1 +1,0 @@
-//! What customers live through.
