@@ -2,7 +2,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "the harness finds programs by the environment, as a shell would")]
 
-mod books;
 mod check;
 mod import_files;
 mod laws;
