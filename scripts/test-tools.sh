@@ -2,6 +2,8 @@
 # Installs the outside programs that the tests use, as far as they are missing. Safe to run again.
 #
 #   scripts/test-tools.sh            everything
+#   scripts/test-tools.sh build      a C compiler and linker, which Rust and the built-in SQLite need
+#   scripts/test-tools.sh postgres   the programs of a PostgreSQL server; the tests start servers of their own with them
 #   scripts/test-tools.sh smtp       the SMTP server that mail is delivered to (aiosmtpd, with test certificates by trustme)
 #   scripts/test-tools.sh ledger     the accounting programs that read our journal (hledger, beancount)
 #
@@ -66,6 +68,37 @@ install_python() {
     fi
 }
 
+section_build() {
+    command -v cc >/dev/null || install_debian gcc libc6-dev
+}
+
+# The tests look in the same places.
+has_postgres_server() {
+    local folder
+    for folder in "$(dirname "$(command -v initdb 2>/dev/null || echo /nowhere/initdb)")" /usr/lib/postgresql/*/bin; do
+        [ -x "$folder/initdb" ] && [ -x "$folder/pg_ctl" ] && [ -x "$folder/postgres" ] && return 0
+    done
+    return 1
+}
+
+section_postgres() {
+    # pgrep and kill, for the tests that crash a server.
+    command -v pgrep >/dev/null || install_debian procps
+    if has_postgres_server; then
+        return
+    fi
+    # Debian makes and starts a server when it installs one. The tests have no use for it, so it is told not to.
+    install_debian postgresql-common
+    local settings=/etc/postgresql-common
+    if [ -d "$settings/createcluster.d" ]; then
+        printf 'create_main_cluster = false\n' >"$settings/createcluster.d/kasacare-tests.conf"
+    else
+        sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' "$settings/createcluster.conf"
+    fi
+    install_debian postgresql
+    has_postgres_server || fail "PostgreSQL was installed, but initdb, pg_ctl and postgres are not in /usr/lib/postgresql/*/bin"
+}
+
 section_smtp() {
     install_python "${python_packages_smtp[@]}"
 }
@@ -76,12 +109,12 @@ section_ledger() {
 }
 
 if [ "$#" = 0 ]; then
-    set -- smtp ledger
+    set -- build postgres smtp ledger
 fi
 for section in "$@"; do
     case "$section" in
-        smtp | ledger) "section_$section" ;;
-        *) fail "there is no section $section; there are: smtp ledger" ;;
+        build | postgres | smtp | ledger) "section_$section" ;;
+        *) fail "there is no section $section; there are: build postgres smtp ledger" ;;
     esac
 done
 printf 'test-tools: all there\n'

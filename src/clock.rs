@@ -16,7 +16,7 @@ impl Clock {
     #[must_use]
     pub fn now(self) -> DateTime<Utc> {
         match self {
-            Self::System => whole_micros(Utc::now()),
+            Self::System => whole_micros(machine_time()),
             Self::Fixed(at) => whole_micros(at),
         }
     }
@@ -26,7 +26,12 @@ impl Clock {
 /// must run out in real time also where `--as-of` holds the business clock still.
 #[must_use]
 pub fn wall_micros() -> i64 {
-    Utc::now().timestamp_micros()
+    machine_time().timestamp_micros()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+fn machine_time() -> DateTime<Utc> {
+    Utc::now()
 }
 
 fn whole_micros(at: DateTime<Utc>) -> DateTime<Utc> {

@@ -71,6 +71,7 @@ pub struct ChargeRequest {
 }
 
 /// One fact.
+#[expect(missing_docs, reason = "each variant says what happened; its fields are called what they are")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// A subscription exists, in `free`.

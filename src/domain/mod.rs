@@ -1,5 +1,18 @@
 //! The pure core: rules, money, calendar, ledger. No I/O, no clock, no randomness, no floats; it can fail only by a typed refusal.
 
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::float_arithmetic,
+    clippy::float_cmp,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 pub mod account;
 pub mod calendar;
 pub mod catalog;

@@ -31,6 +31,8 @@
 //! Work that may be cancelled from outside (request handlers, anything under a timeout or in a `select!`) must go through
 //! [`Db::spawned`]: a database future that is dropped half way has been seen to leave a transaction open (F22).
 
+#![expect(clippy::disallowed_types, reason = "this is the seam: the driver's types end here")]
+
 mod bulk;
 mod connect;
 mod error;

@@ -1,5 +1,7 @@
 //! The integration tests: one binary, one file a story. [`world`] is the harness.
 
+#![expect(clippy::disallowed_methods, reason = "the harness finds programs by the environment, as a shell would")]
+
 mod check;
 mod import_files;
 mod laws;
@@ -9,5 +11,6 @@ mod quote;
 mod rows;
 mod store_seam;
 mod stories;
+mod tidy;
 mod world;
 mod year;

@@ -1,5 +1,7 @@
 //! A database for each test, with the schema in place, on SQLite and on PostgreSQL.
 
+#![expect(clippy::disallowed_types, reason = "makes and drops databases, which the seam cannot")]
+
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
