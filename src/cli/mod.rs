@@ -32,6 +32,7 @@ mod reinstate;
 mod release;
 mod resume;
 pub mod run;
+mod simulate;
 mod subscribe;
 mod suspend;
 mod tasks;
@@ -121,6 +122,7 @@ enum Command {
     Release(release::Args),
     Tasks(tasks::Args),
     Run(run::Args),
+    Simulate(simulate::Args),
     Check(check::Args),
     Quote(quote::Args),
 }
@@ -169,6 +171,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Release(args) => block_on(release::run(args, context)),
         Command::Tasks(args) => block_on(tasks::run(args, context)),
         Command::Run(args) => block_on(run::run(args, context)),
+        Command::Simulate(args) => block_on(simulate::run(args, context)),
         Command::Check(args) => block_on(check::run(args, context)),
         Command::Quote(args) => quote::run(args, context),
     }
