@@ -11,6 +11,7 @@ use crate::domain::change::Refusal;
 use crate::domain::money::MoneyError;
 use crate::engine::EngineError;
 use crate::import::ImportError;
+use crate::provider::simulated::SimulatedError;
 use crate::reports::ReportError;
 use crate::store::StoreError;
 use crate::store::db::DbError;
@@ -58,6 +59,9 @@ pub enum CliError {
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The simulated provider.
+    #[error(transparent)]
+    Simulated(#[from] SimulatedError),
 }
 
 impl From<io::Error> for CliError {
@@ -116,6 +120,7 @@ impl CliError {
             Self::Read(_) | Self::Write(_) | Self::Runtime(_) | Self::Environment(_) => Exit::Environment,
             Self::NotFound(_) => Exit::NotFound,
             Self::Engine(error) => of_engine(error),
+            Self::Simulated(error) => of_simulated(error),
         }
     }
 
@@ -190,6 +195,19 @@ const fn of_store(error: &StoreError) -> Exit {
         StoreError::Corrupt { .. } | StoreError::Currency { .. } | StoreError::Unstorable { .. } | StoreError::Json { .. } => {
             Exit::Environment
         }
+    }
+}
+
+const fn of_simulated(error: &SimulatedError) -> Exit {
+    match error {
+        SimulatedError::Database(error) => of_database(error),
+        SimulatedError::Money(_) | SimulatedError::Rates { .. } => Exit::BadInput,
+        SimulatedError::NoSuchCharge { .. } | SimulatedError::NoSuchRefund { .. } | SimulatedError::NoDispute { .. } => Exit::NotFound,
+        SimulatedError::NotCaptured { .. }
+        | SimulatedError::DisputeIsOpen { .. }
+        | SimulatedError::BeyondRemainder { .. }
+        | SimulatedError::DisputeIsDecided { .. }
+        | SimulatedError::RefundHasFailed { .. } => Exit::Refused,
     }
 }
 

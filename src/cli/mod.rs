@@ -33,6 +33,7 @@ mod reinstate;
 mod release;
 mod resume;
 pub mod run;
+mod simulate;
 mod subscribe;
 mod suspend;
 mod tasks;
@@ -123,6 +124,7 @@ enum Command {
     Tasks(tasks::Args),
     Run(run::Args),
     Demo(demo::Args),
+    Simulate(simulate::Args),
     Check(check::Args),
     Quote(quote::Args),
 }
@@ -172,6 +174,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Tasks(args) => block_on(tasks::run(args, context)),
         Command::Run(args) => block_on(run::run(args, context)),
         Command::Demo(args) => block_on(demo::run(args, context)),
+        Command::Simulate(args) => block_on(simulate::run(args, context)),
         Command::Check(args) => block_on(check::run(args, context)),
         Command::Quote(args) => quote::run(args, context),
     }

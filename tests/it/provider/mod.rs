@@ -1,5 +1,6 @@
 //! The simulated provider and the doorway to it, on both databases.
 
+mod command;
 mod concurrency;
 mod doorway;
 mod events;
