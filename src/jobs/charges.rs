@@ -14,7 +14,7 @@ use crate::domain::subscription::State;
 use crate::engine::EngineError;
 use crate::engine::batch::{Accounts, Work};
 use crate::engine::summary::Summary;
-use crate::provider::{ChargeCall, Decline, LookUp, NotDone, Outcome};
+use crate::provider::{ChargeCall, Decline, Doubt, LookUp, NotDone, Outcome};
 use crate::store::account::{self as accounts, Scope};
 use crate::store::claims::{self, LeasedCharge};
 
@@ -115,8 +115,12 @@ impl Runner {
         // PV-2: a call whose answer got lost is looked up before anything else is done.
         let found = self.look_up(leased, &doubtful).await;
         for (index, outcome) in doubtful.into_iter().zip(found) {
-            if matches!(outcome, Outcome::Succeeded { .. } | Outcome::Declined(_)) {
-                outcomes[index] = Some(outcome);
+            let failed_inside = matches!(outcomes[index], Some(Outcome::Unknown(Doubt::ServerError)));
+            match outcome {
+                Outcome::Succeeded { .. } | Outcome::Declined(_) => outcomes[index] = Some(outcome),
+                // The provider failed, moved nothing, and keeps that failure with the key: only a new attempt can get through.
+                Outcome::DidNotHappen(NotDone::NotFound) if failed_inside => outcomes[index] = Some(outcome),
+                _ => {}
             }
         }
         outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Pending)).collect()
@@ -179,11 +183,16 @@ pub(super) fn settlement_of(id: &str, asked: Money, outcome: Outcome) -> Option<
             Settlement::Mismatch { reference, moved: amount }
         }
         Outcome::Declined(Decline { code, class, .. }) => Settlement::Declined { code, hard: class.needs_new_method() },
+        Outcome::Unknown(doubt) if doubt.is_alarm() => {
+            tracing::error!(id, "the key was sent with another body before: a mistake of ours (F04)");
+            Settlement::Unknown
+        }
         Outcome::Pending | Outcome::Unknown(_) => Settlement::Unknown,
         Outcome::DidNotHappen(NotDone::Refused { code }) => {
             tracing::error!(id, code, "the provider refuses the request as such");
             Settlement::Unknown
         }
-        Outcome::DidNotHappen(NotDone::NotFound | NotDone::TooManyRequests) => return None,
+        Outcome::DidNotHappen(NotDone::NotFound) => Settlement::NeverHappened,
+        Outcome::DidNotHappen(NotDone::TooManyRequests) => return None,
     })
 }

@@ -4,6 +4,7 @@
 
 mod check;
 mod import_files;
+mod kill;
 mod laws;
 mod mail;
 mod provider;

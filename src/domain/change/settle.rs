@@ -12,7 +12,7 @@ use super::cancel::Ending;
 use super::{Draft, Planned, Refusal};
 
 /// Look-ups without a final answer after which the account is parked (I9).
-pub const LOOKUPS_MAX: u32 = 12;
+pub const LOOKUPS_MAX: u32 = 14;
 /// First wait before a look-up, in seconds; doubled each time.
 pub const LOOKUP_WAIT_SECONDS: i64 = 60;
 
@@ -38,6 +38,8 @@ pub enum Settlement {
         /// What it moved.
         moved: Money,
     },
+    /// The provider knows of no such call, and the key is used up: nothing moved, and only a new attempt can.
+    NeverHappened,
     /// Not known (PV-2).
     Unknown,
 }
@@ -52,9 +54,21 @@ impl Draft<'_> {
             (AttemptState::Abandoned, Settlement::Declined { .. }) => Ok(()),
             (_, Settlement::Succeeded { reference }) => self.captured(&charge, reference),
             (_, Settlement::Declined { code, hard }) => self.declined(&charge, code, *hard),
+            (AttemptState::Failed | AttemptState::Abandoned, Settlement::NeverHappened) => Ok(()),
+            (_, Settlement::NeverHappened) => self.never_happened(&charge),
             (_, Settlement::Unknown) => self.unknown(&charge),
             (_, Settlement::Mismatch { reference, moved }) => Err(mismatch(id, charge.amount, *moved, reference)),
         }
+    }
+
+    /// F05, section 1.5 of the providers' facts: a stored failure is not "try again" under the same key; a look-up that
+    /// found nothing makes a new attempt safe.
+    fn never_happened(&mut self, charge: &Charge) -> Planned {
+        self.because("PV-2: the look-up found nothing and the key keeps the failure: the attempt is given up for a new one");
+        self.emit(Event::ChargeAbandoned { charge: charge.id.clone() })?;
+        let at = self.look_up_at(charge.lookups);
+        self.collect_at(&charge.invoice, charge.purpose, at)?;
+        Ok(())
     }
 
     fn unknown(&mut self, charge: &Charge) -> Planned {
@@ -279,7 +293,7 @@ impl Draft<'_> {
             }
             (_, Settlement::Declined { code, .. }) => self.refund_failed(id, code, false),
             (_, Settlement::Mismatch { reference, moved }) => Err(mismatch(id, refund.amount, *moved, reference)),
-            (_, Settlement::Unknown) => {
+            (_, Settlement::NeverHappened | Settlement::Unknown) => {
                 if refund.lookups >= LOOKUPS_MAX {
                     return Err(Refusal::Inconsistent(format!("the provider has not said what became of {id}")));
                 }
