@@ -5,6 +5,7 @@
 //! `pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError>`, one variant in `Command` and one line in
 //! `dispatch`; an asynchronous command is run there with [`block_on`].
 
+mod account;
 pub mod act;
 pub mod as_of;
 mod cancel;
@@ -40,6 +41,7 @@ mod tasks;
 mod terminate;
 mod transfer_camera;
 mod trial;
+mod trial_balance;
 mod write_off;
 
 use std::future::Future;
@@ -126,6 +128,8 @@ enum Command {
     Demo(demo::Args),
     Simulate(simulate::Args),
     Check(check::Args),
+    Account(account::Args),
+    TrialBalance(trial_balance::Args),
     Quote(quote::Args),
 }
 
@@ -176,6 +180,8 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Demo(args) => block_on(demo::run(args, context)),
         Command::Simulate(args) => block_on(simulate::run(args, context)),
         Command::Check(args) => block_on(check::run(args, context)),
+        Command::Account(args) => block_on(account::run(args, context)),
+        Command::TrialBalance(args) => block_on(trial_balance::run(args, context)),
         Command::Quote(args) => quote::run(args, context),
     }
 }

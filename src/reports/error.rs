@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::domain::money::MoneyError;
 use crate::store::StoreError;
 use crate::store::db::DbError;
 
@@ -11,6 +12,9 @@ pub enum ReportError {
     /// The database, or a row that cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A sum that cannot be made.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
     /// The output broke off.
     #[error("cannot write the output")]
     Write(#[from] io::Error),

@@ -10,6 +10,7 @@ mod mail;
 mod provider;
 mod quote;
 mod rows;
+mod show;
 mod store_seam;
 mod stories;
 mod tidy;

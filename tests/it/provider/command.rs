@@ -88,3 +88,12 @@ fn tokens_are_listed_without_a_database() {
         assert!(text.contains(kind.token) && text.contains(kind.meaning), "{}", kind.token);
     }
 }
+
+#[test]
+fn the_readme_lists_every_kind_of_token() {
+    let readme = include_str!("../../../README.md");
+    for kind in kasacare::provider::simulated::TOKENS {
+        let row = format!("| `{}` | {} |", kind.token, kind.meaning);
+        assert!(readme.contains(&row), "the table of tokens needs this row:\n{row}");
+    }
+}

@@ -34,7 +34,7 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("provider", &["domain", "store"]),
     ("reports", &["domain", "store"]),
-    ("engine", &["domain", "store", "provider"]),
+    ("engine", &["domain", "import", "store", "provider"]),
     ("jobs", &["domain", "store", "provider", "engine", "mail"]),
     ("demo", &["domain", "store", "provider", "engine", "mail", "import", "reports", "jobs"]),
     ("http", &["domain", "store", "provider", "engine", "mail", "import", "reports", "jobs"]),

@@ -1,0 +1,60 @@
+//! `kasacare trial-balance`: what stands on the ledger accounts.
+
+use chrono::NaiveDate;
+
+use super::change::{pretty, write};
+use super::{CliError, Context, Exit, Format, Moment, database};
+use crate::domain::money::Currency;
+use crate::reports::trial_balance;
+
+const EXAMPLES: &str = "\
+Examples:
+  kasacare trial-balance
+  kasacare trial-balance --as-of 2026-03-31 --currency USD
+  kasacare trial-balance --csv > trial-balance.csv
+
+Exit code 1 tells that debits and credits differ.";
+
+/// Show what stands on every ledger account, debits and credits
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Count what has this business date or an earlier one
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    as_of: Option<NaiveDate>,
+    /// Show this currency alone
+    #[arg(long, value_name = "CODE")]
+    currency: Option<Currency>,
+    /// Print comma-separated values, whatever --format says
+    #[arg(long)]
+    csv: bool,
+}
+
+fn date(text: &str) -> Result<NaiveDate, String> {
+    match text.parse() {
+        Ok(Moment::Date(date)) => Ok(date),
+        Ok(Moment::Instant(_)) | Err(_) => Err("write a date (2026-03-01): postings have business dates".to_owned()),
+    }
+}
+
+/// Prints it.
+///
+/// # Errors
+/// What the database says.
+pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+    let db = database::open(context, 1).await?;
+    db.check_schema().await?;
+    let balance = trial_balance::load(&db, args.as_of).await;
+    db.close().await;
+    let mut balance = balance?;
+    if let Some(currency) = args.currency {
+        balance = balance.only(currency);
+    }
+    let text = match context.format {
+        _ if args.csv => balance.csv()?,
+        Format::Table => balance.table(),
+        Format::Json => pretty(&serde_json::to_value(&balance).map_err(|error| CliError::Write(error.into()))?),
+    };
+    write(&text)?;
+    Ok(if balance.is_balanced() { Exit::Done } else { Exit::Found })
+}
