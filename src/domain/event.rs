@@ -37,7 +37,16 @@ impl Given {
     /// Nothing to nowhere.
     #[must_use]
     pub const fn nothing(zero: Money) -> Self {
-        Self { owed_off: zero, payout: zero, credit_cash: zero, from_captured: zero, credit_goodwill: zero, held: zero, held_used: zero, lost: zero }
+        Self {
+            owed_off: zero,
+            payout: zero,
+            credit_cash: zero,
+            from_captured: zero,
+            credit_goodwill: zero,
+            held: zero,
+            held_used: zero,
+            lost: zero,
+        }
     }
 }
 
@@ -86,6 +95,9 @@ pub enum Event {
     /// CA-4, LC-3, PV-8: a cancellation was accepted and waits.
     #[serde(rename = "cancel_requested.v1")]
     CancelRequested { subscription: SubscriptionId, on: NaiveDate },
+    /// It waits no more: it was carried out, or taken back (LC-9).
+    #[serde(rename = "cancel_request_settled.v1")]
+    CancelRequestSettled { subscription: SubscriptionId },
     /// A camera belongs to the account.
     #[serde(rename = "camera_added.v1")]
     CameraAdded { camera: CameraId },
@@ -136,7 +148,17 @@ pub enum Event {
     ChargeUnknown { charge: String, due_at: DateTime<Utc> },
     /// The money moved. `costs` are recharged collection costs, `unapplied` has no invoice (2320).
     #[serde(rename = "charge_captured.v1")]
-    ChargeCaptured { charge: String, reference: String, on: NaiveDate, applied: Vec<(String, Money)>, costs: Vec<(String, Money)>, unapplied: Money },
+    ChargeCaptured {
+        charge: String,
+        reference: String,
+        on: NaiveDate,
+        applied: Vec<(String, Money)>,
+        costs: Vec<(String, Money)>,
+        unapplied: Money,
+    },
+    /// F69: money for which nothing was owed is given back; it becomes a payment of the invoice that can take a refund.
+    #[serde(rename = "unapplied_returned.v1")]
+    UnappliedReturned { charge: String, invoice: String, amount: Money, on: NaiveDate },
     /// A definite no (PD-2).
     #[serde(rename = "charge_declined.v1")]
     ChargeDeclined { charge: String, code: String, hard: bool, on: NaiveDate },
@@ -176,15 +198,28 @@ pub enum Event {
     /// CO-3.
     #[serde(rename = "correction_closed.v1")]
     CorrectionClosed { id: String, state: CorrectionState },
-    /// PD-6: funds withdrawn.
+    /// PD-6: funds withdrawn. `applied` is frozen on payments and their invoices; `credited` on payments whose cash was turned
+    /// into account credit before; `beyond` is more than the payments have left (F60).
     #[serde(rename = "dispute_opened.v1")]
-    DisputeOpened { id: String, charge: String, applied: Vec<(String, Money)>, fee: Money, on: NaiveDate },
+    DisputeOpened {
+        id: String,
+        charge: String,
+        applied: Vec<(String, Money)>,
+        credited: Vec<(String, Money)>,
+        beyond: Money,
+        fee: Money,
+        on: NaiveDate,
+    },
     /// PD-6: funds reinstated; `released` was frozen for the customer and is paid out now.
     #[serde(rename = "dispute_won.v1")]
-    DisputeWon { id: String, applied: Vec<(String, Money)>, released: Vec<(String, Money)> },
-    /// PD-6: the money is gone; the notes beside this event say what of.
+    DisputeWon { id: String, applied: Vec<(String, Money)>, credited: Vec<(String, Money)>, beyond: Money, released: Vec<(String, Money)> },
+    /// PD-6: the money is gone; the notes beside this event say what of. Of what no note covers, `from_credit` is taken from the
+    /// account credit that it had become, and `loss` is ours.
     #[serde(rename = "dispute_lost.v1")]
-    DisputeLost { id: String },
+    DisputeLost { id: String, from_credit: Money, loss: Money },
+    /// F61: a lost dispute was won after all: the money is back, and a person decides what it pays.
+    #[serde(rename = "dispute_reversed.v1")]
+    DisputeReversed { id: String, amount: Money },
     /// PD-4: lost.
     #[serde(rename = "written_off.v1")]
     WrittenOff { invoice: String, net: Money, tax: Money },

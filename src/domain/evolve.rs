@@ -5,15 +5,17 @@
 use chrono::{DateTime, Utc};
 
 use super::account::{
-    Account, AttemptState, CollectionCost, Correction, CorrectionState, Dispute, DisputeState, Invoice, InvoiceDocument, Method, Payment,
-    PriceNotice, RedemptionState, Refund, Subscription,
+    Account, CollectionCost, Correction, CorrectionState, Invoice, InvoiceDocument, Method, NoticeOutcome, PriceNotice, RedemptionState,
+    Subscription,
 };
 use super::event::{Event, Given};
 use super::ids::SubscriptionId;
 use super::ledger::LedgerError;
 use super::money::Money;
 use super::promotion::Redemption;
-use super::subscription::{Life, State, evolve};
+use super::subscription::{Intent, Life, State, evolve};
+
+mod money;
 
 fn missing(id: &str) -> LedgerError {
     LedgerError::Missing(id.to_owned())
@@ -68,11 +70,11 @@ impl Account {
                 let subscription = self.subscription_mut(subscription)?;
                 subscription.cancel_requested_on = subscription.cancel_requested_on.or(Some(*on));
             }
+            Event::CancelRequestSettled { subscription } => self.subscription_mut(subscription)?.cancel_requested_on = None,
             Event::CameraAdded { camera } => {
-                if !self.cameras.contains(camera) {
-                    self.cameras.push(camera.clone());
-                    self.cameras.sort();
-                }
+                self.cameras.push(camera.clone());
+                self.cameras.sort();
+                self.cameras.dedup();
             }
             Event::CameraRemoved { camera } => self.cameras.retain(|other| other != camera),
             Event::PromotionRedeemed { subscription, code } => {
@@ -86,6 +88,11 @@ impl Account {
             Event::MethodReplaced { number, expires_on } => {
                 let (token, label) = self.profile.method.take().map_or_else(Default::default, |old| (old.token, old.label));
                 self.profile.method = Some(Method { number: *number, token, label, expires_on: *expires_on, blocked: false });
+                // PD-2: what a new method is tried for begins a new series of retries.
+                for invoice in self.invoices.values_mut().filter(|invoice| invoice.open.is_positive()) {
+                    invoice.first_failed_on = None;
+                    invoice.retries = 0;
+                }
             }
             Event::MethodBlocked { number } => {
                 if let Some(method) = self.profile.method.as_mut().filter(|method| method.number == *number) {
@@ -112,7 +119,12 @@ impl Account {
                 subscription.cancel_requested_on = None;
                 subscription.promotion = None;
             }
+            // RE-2: a reminder that waited to be sent is withdrawn; where one is owed again, it is written again (and sent once).
+            Life::Intends { intent: Intent::Ends | Intent::ChangesTo { .. } } | Life::Suspended { .. } | Life::TermOpened { .. } => {
+                subscription.reminded_for = None;
+            }
             Life::Trialing { trial } => {
+                subscription.reminded_for = None;
                 let start = trial.start;
                 self.profile.trial_used_on = self.profile.trial_used_on.or(Some(start));
             }
@@ -229,180 +241,6 @@ impl Account {
         Ok(())
     }
 
-    fn apply_charges(&mut self, event: &Event, at: DateTime<Utc>) -> Result<(), LedgerError> {
-        match event {
-            Event::ChargeRequested { charge } => {
-                self.charges.insert(charge.id.clone(), charge.row(at));
-                self.invoice_mut(&charge.invoice)?.attempts = charge.attempt;
-            }
-            Event::ChargeUnknown { charge, due_at } => {
-                let charge = self.charge_mut(charge)?;
-                charge.state = AttemptState::Unknown;
-                charge.due_at = Some(*due_at);
-                charge.lookups = charge.lookups.saturating_add(1);
-            }
-            Event::ChargeCaptured { charge, reference, on, applied, costs, .. } => {
-                let row = self.charge_mut(charge)?;
-                row.state = AttemptState::Succeeded;
-                row.reference = Some(reference.clone());
-                row.settled_on = Some(*on);
-                row.due_at = None;
-                for (id, amount) in applied {
-                    self.pay(charge, id, *amount, *on)?;
-                }
-                for (id, amount) in costs {
-                    let cost = self.costs.get_mut(id).ok_or_else(|| missing(id))?;
-                    cost.open = cost.open.minus(*amount)?;
-                    self.profile.carried = self.profile.carried.minus(*amount)?;
-                }
-            }
-            Event::ChargeDeclined { charge, code, on, .. } => {
-                let row = self.charge_mut(charge)?;
-                row.state = AttemptState::Failed;
-                row.code = Some(code.clone());
-                row.settled_on = Some(*on);
-                row.due_at = None;
-                let (id, retry) = (row.invoice.clone(), row.purpose == super::account::Purpose::Period);
-                let invoice = self.invoice_mut(&id)?;
-                if retry {
-                    invoice.retries = if invoice.first_failed_on.is_some() { invoice.retries.saturating_add(1) } else { 0 };
-                    invoice.first_failed_on = invoice.first_failed_on.or(Some(*on));
-                }
-            }
-            Event::ChargeAbandoned { charge } => {
-                let charge = self.charge_mut(charge)?;
-                charge.state = AttemptState::Abandoned;
-                charge.due_at = None;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn charge_mut(&mut self, id: &str) -> Result<&mut super::account::Charge, LedgerError> {
-        self.charges.get_mut(id).ok_or_else(|| missing(id))
-    }
-
-    fn pay(&mut self, charge: &str, id: &str, amount: Money, on: chrono::NaiveDate) -> Result<(), LedgerError> {
-        let zero = self.zero();
-        let invoice = self.invoice_mut(id)?;
-        invoice.captured = invoice.captured.plus(amount)?;
-        invoice.first_failed_on = None;
-        invoice.retries = 0;
-        self.settle(id, amount)?;
-        let payment =
-            Payment { charge: charge.to_owned(), invoice: id.to_owned(), amount, refunded: zero, disputed: zero, captured_on: on };
-        self.payments.insert((charge.to_owned(), id.to_owned()), payment);
-        Ok(())
-    }
-
-    fn payment_mut(&mut self, charge: &str, invoice: &str) -> Result<&mut Payment, LedgerError> {
-        self.payments.get_mut(&(charge.to_owned(), invoice.to_owned())).ok_or_else(|| missing(charge))
-    }
-
-    fn apply_refunds(&mut self, event: &Event, at: DateTime<Utc>) -> Result<(), LedgerError> {
-        match event {
-            Event::RefundRequested { id, charge, invoice, amount, reason, due_at } => {
-                let payment = self.payment_mut(charge, invoice)?;
-                payment.refunded = payment.refunded.plus(*amount)?;
-                let refund = Refund {
-                    id: id.clone(),
-                    charge: charge.clone(),
-                    invoice: invoice.clone(),
-                    amount: *amount,
-                    reason: reason.clone(),
-                    state: AttemptState::Requested,
-                    due_at: Some(*due_at),
-                    requested_at: at,
-                    reference: None,
-                    code: None,
-                    settled_on: None,
-                    lookups: 0,
-                };
-                self.refunds.insert(id.clone(), refund);
-            }
-            Event::RefundUnknown { refund, due_at } => {
-                let refund = self.refund_mut(refund)?;
-                refund.state = AttemptState::Unknown;
-                refund.due_at = Some(*due_at);
-                refund.lookups = refund.lookups.saturating_add(1);
-            }
-            Event::RefundSettled { refund, reference, on } => {
-                let refund = self.refund_mut(refund)?;
-                refund.state = AttemptState::Succeeded;
-                refund.reference = Some(reference.clone());
-                refund.settled_on = Some(*on);
-                refund.due_at = None;
-            }
-            Event::RefundFailed { refund, code, on, .. } => {
-                // The payment stays reserved: its money was given back as credit, and this card refused it once.
-                let refund = self.refund_mut(refund)?;
-                refund.state = AttemptState::Failed;
-                refund.code = Some(code.clone());
-                refund.settled_on = Some(*on);
-                refund.due_at = None;
-                let amount = refund.amount;
-                self.profile.credit_cash = self.profile.credit_cash.plus(amount)?;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn refund_mut(&mut self, id: &str) -> Result<&mut Refund, LedgerError> {
-        self.refunds.get_mut(id).ok_or_else(|| missing(id))
-    }
-
-    fn apply_disputes(&mut self, event: &Event) -> Result<(), LedgerError> {
-        match event {
-            Event::DisputeOpened { id, charge, applied, fee, on } => {
-                for (invoice, amount) in applied {
-                    let payment = self.payment_mut(charge, invoice)?;
-                    payment.disputed = payment.disputed.plus(*amount)?;
-                    let invoice = self.invoice_mut(invoice)?;
-                    invoice.disputed = invoice.disputed.plus(*amount)?;
-                }
-                let amount = super::money::total(self.profile.currency, applied.iter().map(|(_, amount)| *amount))?;
-                let dispute = Dispute { id: id.clone(), charge: charge.clone(), amount, fee: *fee, state: DisputeState::Open, opened_on: *on };
-                self.disputes.insert(id.clone(), dispute);
-            }
-            Event::DisputeWon { id, applied, released } => {
-                let charge = self.dispute_mut(id)?.charge.clone();
-                self.dispute_mut(id)?.state = DisputeState::Won;
-                for (invoice, amount) in applied {
-                    let payment = self.payment_mut(&charge, invoice)?;
-                    payment.disputed = payment.disputed.minus(*amount)?;
-                    let invoice = self.invoice_mut(invoice)?;
-                    invoice.disputed = invoice.disputed.minus(*amount)?;
-                }
-                for (invoice, amount) in released {
-                    let invoice = self.invoice_mut(invoice)?;
-                    invoice.held = invoice.held.minus(*amount)?;
-                    invoice.returned = invoice.returned.plus(*amount)?;
-                }
-            }
-            Event::DisputeLost { id } => self.lose(id)?,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn dispute_mut(&mut self, id: &str) -> Result<&mut Dispute, LedgerError> {
-        self.disputes.get_mut(id).ok_or_else(|| missing(id))
-    }
-
-    /// The notes of a lost dispute come first; here the payments' disputed part becomes gone.
-    fn lose(&mut self, id: &str) -> Result<(), LedgerError> {
-        let dispute = self.dispute_mut(id)?;
-        dispute.state = DisputeState::Lost;
-        let charge = dispute.charge.clone();
-        for payment in self.payments.values_mut().filter(|payment| payment.charge == charge) {
-            payment.refunded = payment.refunded.plus(payment.disputed)?;
-            payment.disputed = payment.disputed.minus(payment.disputed)?;
-        }
-        Ok(())
-    }
-
     fn apply_notices(&mut self, event: &Event) -> Result<(), LedgerError> {
         match event {
             Event::CorrectionOpened { id, invoice, charged, correct, transaction_on, last_attempt_on } => {
@@ -441,19 +279,17 @@ impl Account {
                 subscription.reminded_on = Some(*on);
             }
             Event::PriceNoticeQueued { subscription, version } => {
-                let notice = PriceNotice { version: version.clone(), sent_on: None, outcome: super::account::NoticeOutcome::Pending };
+                let notice = PriceNotice { version: version.clone(), sent_on: None, outcome: NoticeOutcome::Pending };
                 self.subscription_mut(subscription)?.price_notices.push(notice);
             }
             Event::PriceNoticeSent { subscription, version, on } => {
-                let notices = &mut self.subscription_mut(subscription)?.price_notices;
-                notices.iter_mut().filter(|notice| notice.version == *version).for_each(|notice| notice.sent_on = notice.sent_on.or(Some(*on)));
+                self.pending_notices(subscription, version)?.for_each(|notice| notice.sent_on = notice.sent_on.or(Some(*on)));
             }
             Event::PriceNoticeEnded { subscription, version, outcome, .. } => {
-                let notices = &mut self.subscription_mut(subscription)?.price_notices;
-                notices.iter_mut().filter(|notice| notice.version == *version).for_each(|notice| notice.outcome = *outcome);
+                self.pending_notices(subscription, version)?.for_each(|notice| notice.outcome = *outcome);
             }
             Event::TaskOpened { task } => {
-                self.tasks.entry(task.id.clone()).or_insert_with(|| task.clone());
+                self.tasks.insert(task.id.clone(), task.clone());
             }
             Event::TaskClosed { id, on } => {
                 self.tasks.get_mut(id).ok_or_else(|| missing(id))?.closed_on = Some(*on);
@@ -461,5 +297,11 @@ impl Account {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The notices of a version that may still take effect; earlier ones of the same version keep what became of them.
+    fn pending_notices(&mut self, id: &SubscriptionId, version: &str) -> Result<impl Iterator<Item = &mut PriceNotice>, LedgerError> {
+        let notices = &mut self.subscription_mut(id)?.price_notices;
+        Ok(notices.iter_mut().filter(move |notice| notice.version == version && notice.outcome == NoticeOutcome::Pending))
     }
 }

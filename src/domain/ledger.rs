@@ -126,6 +126,17 @@ impl Entry {
         Ok(())
     }
 
+    /// Both legs of a plain entry.
+    fn pair(&mut self, debit: LedgerAccount, credit: LedgerAccount, amount: Money, invoice: Option<&str>) -> Result<(), MoneyError> {
+        self.debit(debit, amount, invoice);
+        self.credit(credit, amount, invoice)
+    }
+
+    /// A plain entry for each invoice.
+    fn pairs(&mut self, debit: LedgerAccount, credit: LedgerAccount, amounts: &[(String, Money)]) -> Result<(), MoneyError> {
+        amounts.iter().try_for_each(|(invoice, amount)| self.pair(debit, credit, *amount, Some(invoice)))
+    }
+
     fn balanced(self, zero: Money) -> Result<Vec<Leg>, LedgerError> {
         let off = super::money::total(zero.currency(), self.legs.iter().map(|leg| leg.amount))?;
         if off.is_zero() { Ok(self.legs) } else { Err(LedgerError::Unbalanced { off }) }
@@ -148,86 +159,35 @@ fn invoice<'a>(account: &'a Account, id: &str) -> Result<&'a Invoice, LedgerErro
 /// [`LedgerError`] where the event names an unknown object, overflows, or would not balance: then nothing is posted.
 pub fn entry(account: &Account, event: &Event) -> Result<Vec<Leg>, LedgerError> {
     let mut entry = Entry::default();
+    post(account, event, &mut entry)?;
+    entry.balanced(account.zero())
+}
+
+fn post(account: &Account, event: &Event, entry: &mut Entry) -> Result<(), LedgerError> {
     match event {
-        Event::InvoiceIssued { invoice: document, .. } => {
-            let id = Some(document.id.as_str());
-            let prepaid = if document.plan.cycle == super::calendar::Cycle::Annual { PREPAYMENTS } else { DEFERRED_REVENUE };
-            entry.debit(RECEIVABLE, document.net.plus(document.tax)?, id);
-            entry.credit(prepaid, document.net, id)?;
-            entry.credit(SALES_TAX, document.tax, id)?;
-        }
-        Event::CreditApplied { invoice, cash, goodwill } => {
-            let both = cash.plus(*goodwill)?;
-            entry.debit(CUSTOMER_CREDITS, both, Some(invoice));
-            entry.credit(RECEIVABLE, both, Some(invoice))?;
-        }
-        Event::CreditGranted { amount } => {
-            entry.debit(REVENUE_CORRECTIONS, *amount, None);
-            entry.credit(CUSTOMER_CREDITS, *amount, None)?;
-        }
-        Event::CreditPaidOut { amount } => {
-            entry.debit(CUSTOMER_CREDITS, *amount, None);
-            entry.credit(REFUNDS_PAYABLE, *amount, None)?;
-        }
-        Event::ChargeCaptured { applied, costs, unapplied, .. } => captured(account, &mut entry, applied, costs, *unapplied)?,
-        Event::NoteIssued { note, given } => {
-            let line = prepayment(invoice(account, &note.invoice)?);
-            noted(&mut entry, line, note, given)?;
-        }
-        Event::RefundSettled { refund, .. } => {
-            let refund = account.refunds.get(refund).ok_or_else(|| LedgerError::Missing(refund.clone()))?;
-            entry.debit(REFUNDS_PAYABLE, refund.amount, Some(&refund.invoice));
-            entry.credit(PROVIDER_CLEARING, refund.amount, Some(&refund.invoice))?;
-        }
-        Event::RefundFailed { refund, after_success, .. } => {
-            let refund = account.refunds.get(refund).ok_or_else(|| LedgerError::Missing(refund.clone()))?;
-            let from = if *after_success { PROVIDER_CLEARING } else { REFUNDS_PAYABLE };
-            entry.debit(from, refund.amount, Some(&refund.invoice));
-            entry.credit(CUSTOMER_CREDITS, refund.amount, Some(&refund.invoice))?;
-        }
+        Event::InvoiceIssued { invoice, .. } => issued(entry, invoice)?,
+        Event::CreditApplied { .. } | Event::CreditGranted { .. } | Event::CreditPaidOut { .. } => credited(event, entry)?,
+        Event::ChargeCaptured { applied, costs, unapplied, .. } => captured(account, entry, applied, costs, *unapplied)?,
+        Event::UnappliedReturned { invoice, amount, .. } => entry.pair(UNAPPLIED, REFUNDS_PAYABLE, *amount, Some(invoice))?,
+        Event::NoteIssued { note, given } => noted(entry, prepayment(invoice(account, &note.invoice)?), note, given)?,
+        Event::RefundSettled { refund, .. } => refunded(account, entry, refund, REFUNDS_PAYABLE, PROVIDER_CLEARING)?,
+        Event::RefundFailed { refund, after_success: false, .. } => refunded(account, entry, refund, REFUNDS_PAYABLE, CUSTOMER_CREDITS)?,
+        Event::RefundFailed { refund, after_success: true, .. } => refunded(account, entry, refund, PROVIDER_CLEARING, CUSTOMER_CREDITS)?,
         Event::RevenueRecognised { invoice: id, amount, reversal, .. } => {
-            let line = prepayment(invoice(account, id)?);
-            let income = match reversal {
-                None => REVENUE,
-                Some(Reversal::Correction) => REVENUE_CORRECTIONS,
-                Some(Reversal::Dispute) => REVENUE_DISPUTES,
-            };
-            entry.debit(line, *amount, Some(id));
-            entry.credit(income, *amount, Some(id))?;
+            entry.pair(prepayment(invoice(account, id)?), income(*reversal), *amount, Some(id))?;
         }
-        Event::DisputeOpened { applied, fee, .. } => {
-            for (id, amount) in applied {
-                entry.debit(DISPUTES_PENDING, *amount, Some(id));
-                entry.credit(PROVIDER_CLEARING, *amount, Some(id))?;
-            }
-            entry.debit(DISPUTE_FEES, *fee, None);
-            entry.credit(PROVIDER_CLEARING, *fee, None)?;
-        }
-        Event::DisputeWon { applied, released, .. } => {
-            for (id, amount) in applied {
-                entry.debit(PROVIDER_CLEARING, *amount, Some(id));
-                entry.credit(DISPUTES_PENDING, *amount, Some(id))?;
-            }
-            for (id, amount) in released {
-                entry.debit(REFUNDS_HELD, *amount, Some(id));
-                entry.credit(REFUNDS_PAYABLE, *amount, Some(id))?;
-            }
-        }
-        Event::WrittenOff { invoice, net, tax } => {
-            entry.debit(CREDIT_LOSSES, *net, Some(invoice));
-            entry.debit(SALES_TAX, *tax, Some(invoice));
-            entry.credit(RECEIVABLE, net.plus(*tax)?, Some(invoice))?;
-        }
+        Event::DisputeOpened { .. } | Event::DisputeWon { .. } | Event::DisputeLost { .. } => disputed(event, entry)?,
+        Event::DisputeReversed { amount, .. } => entry.pair(PROVIDER_CLEARING, UNAPPLIED, *amount, None)?,
+        Event::WrittenOff { invoice, net, tax } => written_off(entry, invoice, *net, *tax)?,
         Event::CollectionCostAdded { amount, .. } => {
-            entry.debit(COLLECTION_COSTS, *amount, None);
-            entry.credit(AGENCY_PAYABLE, *amount, None)?;
-            entry.debit(RECHARGED_COSTS, *amount, None);
-            entry.credit(DEFERRED_RECOVERIES, *amount, None)?;
+            entry.pair(COLLECTION_COSTS, AGENCY_PAYABLE, *amount, None)?;
+            entry.pair(RECHARGED_COSTS, DEFERRED_RECOVERIES, *amount, None)?;
         }
         Event::SubscriptionOpened { .. }
         | Event::Life { .. }
         | Event::CameraCovered { .. }
         | Event::CancelRequested { .. }
+        | Event::CancelRequestSettled { .. }
         | Event::CameraAdded { .. }
         | Event::CameraRemoved { .. }
         | Event::RecordingsInaccessible { .. }
@@ -249,7 +209,6 @@ pub fn entry(account: &Account, event: &Event) -> Result<Vec<Leg>, LedgerError> 
         | Event::CorrectionOpened { .. }
         | Event::CorrectionScheduled { .. }
         | Event::CorrectionClosed { .. }
-        | Event::DisputeLost { .. }
         | Event::ReminderQueued { .. }
         | Event::ReminderMissed { .. }
         | Event::PriceNoticeQueued { .. }
@@ -258,7 +217,44 @@ pub fn entry(account: &Account, event: &Event) -> Result<Vec<Leg>, LedgerError> 
         | Event::TaskOpened { .. }
         | Event::TaskClosed { .. } => {}
     }
-    entry.balanced(account.zero())
+    Ok(())
+}
+
+fn issued(entry: &mut Entry, document: &super::account::InvoiceDocument) -> Result<(), MoneyError> {
+    let id = Some(document.id.as_str());
+    let prepaid = if document.plan.cycle == super::calendar::Cycle::Annual { PREPAYMENTS } else { DEFERRED_REVENUE };
+    entry.debit(RECEIVABLE, document.net.plus(document.tax)?, id);
+    entry.credit(prepaid, document.net, id)?;
+    entry.credit(SALES_TAX, document.tax, id)
+}
+
+/// LC-4, CP-3, goodwill.
+fn credited(event: &Event, entry: &mut Entry) -> Result<(), MoneyError> {
+    match event {
+        Event::CreditApplied { invoice, cash, goodwill } => entry.pair(CUSTOMER_CREDITS, RECEIVABLE, cash.plus(*goodwill)?, Some(invoice)),
+        Event::CreditGranted { amount } => entry.pair(REVENUE_CORRECTIONS, CUSTOMER_CREDITS, *amount, None),
+        Event::CreditPaidOut { amount } => entry.pair(CUSTOMER_CREDITS, REFUNDS_PAYABLE, *amount, None),
+        _ => Ok(()),
+    }
+}
+
+const fn income(reversal: Option<Reversal>) -> LedgerAccount {
+    match reversal {
+        None => REVENUE,
+        Some(Reversal::Correction) => REVENUE_CORRECTIONS,
+        Some(Reversal::Dispute) => REVENUE_DISPUTES,
+    }
+}
+
+fn refunded(account: &Account, entry: &mut Entry, id: &str, debit: LedgerAccount, credit: LedgerAccount) -> Result<(), LedgerError> {
+    let refund = account.refunds.get(id).ok_or_else(|| LedgerError::Missing(id.to_owned()))?;
+    Ok(entry.pair(debit, credit, refund.amount, Some(&refund.invoice))?)
+}
+
+fn written_off(entry: &mut Entry, invoice: &str, net: Money, tax: Money) -> Result<(), MoneyError> {
+    entry.debit(CREDIT_LOSSES, net, Some(invoice));
+    entry.debit(SALES_TAX, tax, Some(invoice));
+    entry.credit(RECEIVABLE, net.plus(tax)?, Some(invoice))
 }
 
 fn captured(
@@ -297,4 +293,27 @@ fn noted(entry: &mut Entry, line: LedgerAccount, note: &super::account::Note, gi
     entry.credit(CUSTOMER_CREDITS, given.credit_cash.plus(given.credit_goodwill)?, id)?;
     entry.credit(REFUNDS_HELD, given.held, id)?;
     entry.credit(DISPUTES_PENDING, given.lost, id)
+}
+
+/// PD-6. What a lost dispute took from an invoice is booked by the invoice's note; here is only what no note covers.
+fn disputed(event: &Event, entry: &mut Entry) -> Result<(), MoneyError> {
+    match event {
+        Event::DisputeOpened { applied, credited, beyond, fee, .. } => {
+            entry.pairs(DISPUTES_PENDING, PROVIDER_CLEARING, applied)?;
+            entry.pairs(DISPUTES_PENDING, PROVIDER_CLEARING, credited)?;
+            entry.pair(DISPUTES_PENDING, PROVIDER_CLEARING, *beyond, None)?;
+            entry.pair(DISPUTE_FEES, PROVIDER_CLEARING, *fee, None)
+        }
+        Event::DisputeWon { applied, credited, beyond, released, .. } => {
+            entry.pairs(PROVIDER_CLEARING, DISPUTES_PENDING, applied)?;
+            entry.pairs(PROVIDER_CLEARING, DISPUTES_PENDING, credited)?;
+            entry.pair(PROVIDER_CLEARING, DISPUTES_PENDING, *beyond, None)?;
+            entry.pairs(REFUNDS_HELD, REFUNDS_PAYABLE, released)
+        }
+        Event::DisputeLost { from_credit, loss, .. } => {
+            entry.pair(CUSTOMER_CREDITS, DISPUTES_PENDING, *from_credit, None)?;
+            entry.pair(CREDIT_LOSSES, DISPUTES_PENDING, *loss, None)
+        }
+        _ => Ok(()),
+    }
 }

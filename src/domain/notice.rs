@@ -137,6 +137,9 @@ pub enum CorrectionOutcome {
     /// Too much had been charged; the difference is account credit.
     #[serde(rename = "credited")]
     Credited,
+    /// Too much had been invoiced and not yet paid; the difference was taken off what is owed.
+    #[serde(rename = "owed_less")]
+    OwedLess,
 }
 
 /// The facts of one notice, stored as JSON. Every field is optional; which ones a kind needs is

@@ -8,10 +8,11 @@ use super::account::{Account, Invoice, Subscription};
 use super::calendar::{Cycle, month_end, start_of_day};
 use super::subscription::{Channel, Intent, State};
 
-/// The first date on which the calendar asks something of the subscription: its period's end or its trial's (CA-2).
+/// The first date on which the calendar asks something of the subscription: its period's end or its trial's (CA-2). Nothing
+/// where a cancellation waits for a charge or for the account's release: no later period is billed then (CA-4).
 #[must_use]
 pub fn due_on(subscription: &Subscription) -> Option<NaiveDate> {
-    if subscription.channel != Channel::Direct {
+    if subscription.channel != Channel::Direct || subscription.cancel_requested_on.is_some() {
         return None;
     }
     match &subscription.state {
@@ -20,6 +21,16 @@ pub fn due_on(subscription: &Subscription) -> Option<NaiveDate> {
         State::Suspended { term, .. } if term.intent == Intent::Ends => Some(term.period.end),
         State::Free | State::Pending { .. } | State::Suspended { .. } | State::Closed { .. } => None,
     }
+}
+
+/// The date on which it is looked at: [`due_on`], or the day after the account was last billed for a missed period (CA-3: at most
+/// one a day). An end bills nothing and waits for nothing.
+#[must_use]
+pub fn due_date(subscription: &Subscription, caught_up_on: Option<NaiveDate>) -> Option<NaiveDate> {
+    let on = due_on(subscription)?;
+    let ends = subscription.state.term().is_some_and(|term| term.intent == Intent::Ends);
+    let next = caught_up_on.filter(|last| !ends && on <= *last).and_then(|last| last.succ_opt());
+    Some(next.unwrap_or(on))
 }
 
 /// The renewal that a reminder is owed for: an annual term that goes on, or a trial into one (RE-1, RE-3).
@@ -58,11 +69,8 @@ impl Account {
     /// Recomputes every due instant from the state.
     pub fn reschedule(&mut self, reminder_days: impl Fn(&str) -> u32) {
         let zone = self.profile.zone;
-        let not_before = self.profile.caught_up_on.and_then(|on| on.succ_opt());
         for subscription in self.subscriptions.values_mut() {
-            let due = due_on(subscription);
-            let missed = |on: NaiveDate| not_before.filter(|next| on < *next).unwrap_or(on);
-            subscription.due_at = due.map(|on| start_of_day(missed(on), zone));
+            subscription.due_at = due_date(subscription, self.profile.caught_up_on).map(|on| start_of_day(on, zone));
             let days = reminder_days(&subscription.terms_version);
             subscription.remind_at = renewal_to_remind_of(subscription)
                 .and_then(|on| super::calendar::minus_days(on, days).ok())

@@ -525,7 +525,9 @@ fn in_trialing(command: &Command) -> Answer {
         Command::Subscribe { .. } | Command::StartTrial { .. } => Err("so it exists already"),
         Command::Activate | Command::FailFirstCharge { .. } | Command::FailPayment { .. } => Err("and nothing has been charged"),
         Command::Renew { .. } | Command::RunOut { .. } | Command::ApplyChange { .. } => Err("and no paid period has begun"),
-        Command::ChangeAtOnce { .. } | Command::ChangeAtPeriodEnd { .. } => Err("where a plan change costs nothing and keeps the trial's end"),
+        Command::ChangeAtOnce { .. } | Command::ChangeAtPeriodEnd { .. } => {
+            Err("where a plan change costs nothing and keeps the trial's end")
+        }
         Command::Resume => Err("and no end or change is pending"),
         Command::Suspend { .. } | Command::Reinstate { .. } => Err("which can be terminated, but not suspended"),
         Command::CancelUnpaid { .. } | Command::CancelOrder { .. } | Command::LoseDispute { .. } => Err("and nothing has been charged"),
@@ -617,7 +619,9 @@ fn in_suspended(term: &Term, unpaid_since: Option<NaiveDate>, command: &Command)
         Command::CancelUnpaid { on } if unpaid_since.is_some() => closed(Cause::Unpaid, *on),
         Command::CancelUnpaid { .. } => Err("and nothing is unpaid"),
         Command::Renew { .. } | Command::ApplyChange { .. } => Err("so no renewal happens (LC-7)"),
-        Command::ChangeAtOnce { .. } | Command::ChangeAtPeriodEnd { .. } | Command::Absorb { .. } => Err("so its plan can't change; reinstate it first"),
+        Command::ChangeAtOnce { .. } | Command::ChangeAtPeriodEnd { .. } | Command::Absorb { .. } => {
+            Err("so its plan can't change; reinstate it first")
+        }
         Command::Subscribe { .. } | Command::StartTrial { .. } => Err("so it exists already"),
         Command::EndTrial { .. } | Command::ChangeTrial { .. } => Err("and no trial is running"),
         Command::Activate | Command::FailFirstCharge { .. } => Err("and its first charge settled long ago"),
@@ -672,7 +676,9 @@ pub fn evolve(mut state: State, event: &Life) -> State {
         }
         Life::BecamePastDue { since } => match state {
             State::Active { term } => State::PastDue { term, since: *since },
-            State::Suspended { term, since: suspended, unpaid_since: None } => State::Suspended { term, since: suspended, unpaid_since: Some(*since) },
+            State::Suspended { term, since: suspended, unpaid_since: None } => {
+                State::Suspended { term, since: suspended, unpaid_since: Some(*since) }
+            }
             other => other,
         },
         Life::PaidUp => match state {

@@ -32,6 +32,7 @@ fn words(facts: &mut Facts, data: &NoticeData, recipient: &Recipient) {
         CorrectionOutcome::Charged => "charged",
         CorrectionOutcome::Refunded => "refunded",
         CorrectionOutcome::Credited => "credited",
+        CorrectionOutcome::OwedLess => "taken off what you owe",
     });
     let words = [
         ("name", recipient.name.as_deref()),

@@ -1,13 +1,15 @@
 //! Invoices and the intent to collect: LC-4, MO-2, MO-3, MO-5, PV-1.
 
-use super::super::account::{InvoiceDocument, Purpose};
+use chrono::{DateTime, Utc};
+
+use super::super::account::{AttemptState, Charge, InvoiceDocument, Purpose};
 use super::super::calendar::Period;
 use super::super::catalog::Plan;
-use super::super::event::{ChargeRequest, Event};
+use super::super::event::{ChargeRequest, Event, Given};
 use super::super::ids::SubscriptionId;
 use super::super::money::Money;
 use super::super::notice::{NoticeData, NoticeKind};
-use super::super::subscription::{Command, Term};
+use super::super::subscription::{Command, State, Term};
 use super::super::tax::tax_on;
 use super::{Draft, Planned, Refusal};
 
@@ -34,6 +36,11 @@ pub fn invoice_id(subscription: &SubscriptionId, term: u32, period_no: u32) -> S
 #[must_use]
 pub fn tail(id: &str) -> &str {
     id.split_once('_').map_or(id, |(_, tail)| tail)
+}
+
+/// The number at the end of a note's id.
+fn note_number(id: &str) -> Option<u32> {
+    id.rsplit('_').next()?.parse().ok()
 }
 
 /// What a period of a plan costs, before account credit.
@@ -102,6 +109,12 @@ impl Draft<'_> {
 
     /// LC-4: issues the invoice of the term's present period, pays it from account credit, and asks for the rest.
     pub fn bill(&mut self, id: &SubscriptionId, term: &Term, pending: bool) -> Planned<Collection> {
+        let nothing = Given::nothing(self.account.zero());
+        self.bill_after_change(id, term, pending, &nothing)
+    }
+
+    /// As [`Draft::bill`]; `of_change` is credit of a change at once, which pays before all other credit (CP-1).
+    pub(super) fn bill_after_change(&mut self, id: &SubscriptionId, term: &Term, pending: bool, of_change: &Given) -> Planned<Collection> {
         self.end_spent_promotion(id, &term.plan)?;
         let price = self.price_period(id, &term.plan, &term.version, term.period)?;
         let total = price.total()?;
@@ -128,14 +141,18 @@ impl Draft<'_> {
             issued_on: self.today,
         };
         self.emit(Event::InvoiceIssued { invoice: document, pending })?;
-        self.apply_credit(&invoice, total)?;
+        self.apply_credit(&invoice, total, of_change)?;
         self.collect(&invoice, Purpose::Period)
     }
 
-    /// LC-4: goodwill credit first, so that what came from cash stays refundable (CP-3).
-    fn apply_credit(&mut self, invoice: &str, total: Money) -> Planned {
-        let goodwill = self.account.profile.credit_goodwill.at_most(total)?;
-        let cash = self.account.profile.credit_cash.at_most(total.minus(goodwill)?)?;
+    /// LC-4: goodwill credit before credit that came from cash, so that the latter stays refundable (CP-3); and the credit of a
+    /// change before all other credit (CP-1).
+    fn apply_credit(&mut self, invoice: &str, total: Money, of_change: &Given) -> Planned {
+        let profile = &self.account.profile;
+        let first_goodwill = of_change.credit_goodwill.at_most(total)?;
+        let first_cash = of_change.credit_cash.at_most(total.minus(first_goodwill)?)?;
+        let goodwill = profile.credit_goodwill.at_most(total.minus(first_cash)?)?;
+        let cash = profile.credit_cash.at_most(total.minus(goodwill)?)?;
         if goodwill.is_zero() && cash.is_zero() {
             return Ok(());
         }
@@ -158,19 +175,21 @@ impl Draft<'_> {
     }
 
     /// As [`Draft::collect`], at a later instant (PD-2).
-    pub fn collect_at(&mut self, invoice: &str, purpose: Purpose, due_at: chrono::DateTime<chrono::Utc>) -> Planned<Collection> {
+    pub fn collect_at(&mut self, invoice: &str, purpose: Purpose, due_at: DateTime<Utc>) -> Planned<Collection> {
         let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
         let (open, attempt) = (row.open, row.attempts.saturating_add(1));
         if open.is_zero() {
             return Ok(Collection::Nothing);
         }
         let was_carried = row.carried;
-        let carried = if was_carried { self.account.profile.carried.minus(open)? } else { self.account.profile.carried };
         let amount = match purpose {
-            Purpose::Period => open.plus(carried)?,
-            Purpose::Correction => open,
+            Purpose::Period => open.plus(self.carried_besides(invoice)?)?,
+            Purpose::Correction => match self.open_correction(invoice) {
+                Some(correction) => open.at_most(correction.open_net.plus(correction.open_tax)?)?,
+                None => open,
+            },
         };
-        if self.below_minimum(amount) {
+        if purpose == Purpose::Period && self.below_minimum(amount) {
             if !was_carried {
                 self.because(format!("MO-5: {amount} is below the provider's minimum and is carried to the next bill"));
                 self.emit(Event::AmountCarried { invoice: invoice.to_owned(), amount: open })?;
@@ -187,6 +206,54 @@ impl Draft<'_> {
         Ok(Collection::Requested)
     }
 
+    /// MO-5: carried amounts that a charge for this invoice collects too: all that no other charge under way collects already.
+    fn carried_besides(&self, invoice: &str) -> Planned<Money> {
+        let all = self.account.profile.carried;
+        if !all.is_positive() {
+            return Ok(all);
+        }
+        let mut rest = match self.account.invoices.get(invoice) {
+            Some(row) if row.carried => all.minus(row.open)?,
+            Some(_) | None => all,
+        };
+        let others = self.account.charges.values().filter(|charge| charge.state.in_flight() && charge.invoice != invoice);
+        for other in others.filter(|charge| charge.purpose == Purpose::Period) {
+            rest = rest.minus(other.amount.minus(self.open(&other.invoice)?)?.or_zero())?;
+        }
+        Ok(rest.or_zero())
+    }
+
+    /// What was planned to be collected later follows what is owed now.
+    pub(super) fn replan(&mut self, invoice: &str) -> Planned {
+        let planned = self.planned(|charge| charge.invoice == invoice);
+        for (charge, ..) in &planned {
+            self.emit(Event::ChargeAbandoned { charge: charge.clone() })?;
+        }
+        if let Some((_, purpose, due_at)) = planned.into_iter().next() {
+            self.collect_at(invoice, purpose, due_at)?;
+        }
+        Ok(())
+    }
+
+    /// Charges that have not been sent and are not due yet: id, purpose and when.
+    fn planned(&self, which: impl Fn(&Charge) -> bool) -> Vec<(String, Purpose, DateTime<Utc>)> {
+        let now = self.context.now;
+        let unsent = |charge: &&Charge| charge.state == AttemptState::Requested && charge.lookups == 0;
+        self.account
+            .charges
+            .values()
+            .filter(unsent)
+            .filter_map(|charge| Some((charge, charge.due_at.filter(|due| *due > now)?)))
+            .filter(|(charge, _)| which(charge))
+            .map(|(charge, due_at)| (charge.id.clone(), charge.purpose, due_at))
+            .collect()
+    }
+
+    /// Withdraws charges that have not been sent.
+    pub(super) fn abandon_all_planned(&mut self, which: impl Fn(&Charge) -> bool) -> Planned {
+        self.planned(which).into_iter().try_for_each(|(charge, ..)| self.emit(Event::ChargeAbandoned { charge }))
+    }
+
     /// MO-5: whether an amount is too small for the provider.
     #[must_use]
     pub fn below_minimum(&self, amount: Money) -> bool {
@@ -197,9 +264,27 @@ impl Draft<'_> {
     /// PD-1: an invoice could not be collected; service goes on.
     pub fn fell_behind(&mut self, id: &SubscriptionId, invoice: &str) -> Planned {
         self.command(id, &Command::FailPayment { on: self.today })?;
-        let data = NoticeData { owed_minor: Some(self.open(invoice)?.minor()), ..self.facts(id)? };
+        let on_file = self.account.profile.method.as_ref().map(|method| method.label.clone());
+        let data = NoticeData { owed_minor: Some(self.open(invoice)?.minor()), payment_method: on_file, ..self.invoice_facts(invoice)? };
         self.notify(NoticeKind::PaymentMethodNeeded, invoice, Some(id), data);
         Ok(())
+    }
+
+    /// The number that a mail shows of an invoice; its id while it has none, because numbers are given when a change is stored
+    /// ([`Change::show_numbers`](super::Change::show_numbers)).
+    pub(super) fn number_of(&self, invoice: &str) -> Option<String> {
+        let row = self.account.invoices.get(invoice)?;
+        Some(if row.number.is_empty() { invoice.to_owned() } else { row.number.clone() })
+    }
+
+    /// The last note on an invoice, as a mail shows it.
+    pub(super) fn last_note(&self, invoice: &str) -> Option<String> {
+        self.account
+            .notes
+            .values()
+            .filter(|note| note.invoice == invoice)
+            .max_by_key(|note| note_number(&note.id))
+            .map(|note| note.id.clone())
     }
 
     /// The facts that every mail about a subscription shows.
@@ -214,6 +299,9 @@ impl Draft<'_> {
             happened_at: Some(self.context.now),
             ..NoticeData::default()
         };
+        if let State::Closed { on, .. } = subscription.state {
+            data.ended_on = Some(on);
+        }
         if let Some(term) = subscription.state.term() {
             data.period_start = Some(term.period.start);
             data.period_end = Some(term.period.end);

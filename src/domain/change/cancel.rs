@@ -1,10 +1,9 @@
-//! Ending: cancellation by the customer (SA-b, RF, CP), transfer of a camera (LC-6), and what storage is told (LC-8).
+//! Ending: cancellation by the customer (SA-b, RF, CP), transfer of a camera (LC-6), and withdrawing an end (LC-9).
 
 use chrono::NaiveDate;
 
 use super::super::account::{NoteReason, Subscription};
 use super::super::calendar::{Cycle, plus_days};
-use super::super::catalog::Plan;
 use super::super::event::{Event, Given};
 use super::super::ids::{CameraId, SubscriptionId};
 use super::super::notice::{NoticeData, NoticeKind};
@@ -35,7 +34,11 @@ impl Draft<'_> {
     /// The charge of a term's period whose outcome is still open, if any.
     #[must_use]
     pub fn charge_in_flight(&self, id: &SubscriptionId, term: &Term) -> Option<String> {
-        let invoice = invoice_id(id, term.number, term.period_no);
+        self.sent_charge(&invoice_id(id, term.number, term.period_no))
+    }
+
+    /// A charge of an invoice that may have been sent and has no final outcome. One that waits for a later day is not.
+    pub(super) fn sent_charge(&self, invoice: &str) -> Option<String> {
         self.account
             .charges
             .values()
@@ -44,6 +47,14 @@ impl Draft<'_> {
                 charge.invoice == invoice && charge.state.in_flight() && sent
             })
             .map(|charge| charge.id.clone())
+    }
+
+    /// Refuses while a charge of the term's period is under way (CA-4).
+    pub(super) fn nothing_in_flight(&self, id: &SubscriptionId, term: &Term) -> Planned {
+        match self.charge_in_flight(id, term) {
+            Some(charge) => Err(Refusal::ChargeInFlight { charge }),
+            None => Ok(()),
+        }
     }
 
     /// Cancels to the Free Package. What cannot be carried out yet (a charge in flight, a parked account) is accepted at
@@ -68,22 +79,25 @@ impl Draft<'_> {
     pub fn cancel_on(&mut self, id: &SubscriptionId, on: NaiveDate, ending: Ending) -> Planned {
         let subscription = self.direct(id)?.clone();
         match &subscription.state {
-            State::Trialing { trial } => self.close_without_money(id, on.min(trial.ends), ending),
-            State::Active { term } | State::PastDue { term, .. } | State::Suspended { term, .. } => self.cancel_term(&subscription, term, on, ending),
+            State::Trialing { trial } => self.close_trial(id, on.min(trial.ends), ending),
+            State::Active { term } | State::PastDue { term, .. } | State::Suspended { term, .. } => {
+                self.cancel_term(&subscription, term, on, ending)
+            }
             State::Free | State::Pending { .. } | State::Closed { .. } => {
-                self.command(id, &Command::Cancel { effective: Effective::AtOnce, on })?;
+                self.command(id, &end_command(ending, Effective::AtOnce, on))?;
                 Ok(())
             }
         }
     }
 
-    fn close_without_money(&mut self, id: &SubscriptionId, on: NaiveDate, ending: Ending) -> Planned {
+    fn close_trial(&mut self, id: &SubscriptionId, on: NaiveDate, ending: Ending) -> Planned {
         let data = self.facts(id)?;
         self.because("LC-2: the trial ends at once, nothing was charged, and it stays used");
         self.recordings_inaccessible(id, on)?;
         self.command(id, &end_command(ending, Effective::AtOnce, on))?;
-        self.confirm(id, ending, on, NoticeData { ended_on: Some(on), ..data });
-        Ok(())
+        self.confirm(id, ending, NoticeData { ended_on: Some(on), ..data });
+        // A trial that absorbed the account's paid subscriptions kept their unused value for the charge that never came.
+        self.pay_out_credit_if_last()
     }
 
     fn cancel_term(&mut self, subscription: &Subscription, term: &Term, on: NaiveDate, ending: Ending) -> Planned {
@@ -96,12 +110,17 @@ impl Draft<'_> {
             && (term.number, term.period_no) == (1, 0)
             && on <= plus_days(term.period.start, terms.cooling_off_days)?;
         if cooling_off {
-            self.because(format!("RF-6: cancelled within {} days of {}: everything is refunded", terms.cooling_off_days, term.period.start));
-            return self.end_at_once(subscription, term, on, ending, true);
+            self.because(format!(
+                "RF-6: cancelled within {} days of {}: everything is refunded",
+                terms.cooling_off_days, term.period.start
+            ));
+            return self.end_at_once(id, term, on, ending, None);
         }
         let policy = self.policy(id, ChangeKind::CancelToFree, term.plan.cycle)?;
         match (policy.effective, ending) {
-            (Effective::AtOnce, _) | (Effective::EndOfPeriod, Ending::CameraTransferred) => self.end_at_once(subscription, term, on, ending, false),
+            (Effective::AtOnce, _) | (Effective::EndOfPeriod, Ending::CameraTransferred) => {
+                self.end_at_once(id, term, on, ending, Some(policy.unused))
+            }
             (Effective::EndOfPeriod, Ending::Customer | Ending::Operator) => self.end_with_period(id, term, on, ending),
         }
     }
@@ -113,123 +132,104 @@ impl Draft<'_> {
         let data = self.facts(id)?;
         self.recordings_inaccessible(id, end)?;
         self.command(id, &end_command(ending, Effective::AtOnce, end))?;
-        self.confirm(id, ending, end, NoticeData { ended_on: Some(end), ..data });
+        self.confirm(id, ending, NoticeData { ended_on: Some(end), ..data });
         self.pay_out_credit_if_last()
     }
 
     fn end_with_period(&mut self, id: &SubscriptionId, term: &Term, on: NaiveDate, ending: Ending) -> Planned {
-        self.because(format!("CP: a monthly plan ends with its period, on {}; RF-5: nothing is refunded", term.period.end));
+        self.because(format!("CP: the term ends with its period, on {}; RF-5: nothing is refunded", term.period.end));
+        if let Intent::ChangesTo { plan, .. } = &term.intent {
+            self.because(format!("LC-9: it replaces the change to {plan} that was pending"));
+        }
         if self.command(id, &end_command(ending, Effective::EndOfPeriod, on))? {
             let data = NoticeData { runs_until: Some(term.period.end), ..self.facts(id)? };
-            self.confirm(id, ending, on, data);
+            self.confirm(id, ending, data);
         }
-        Ok(())
+        self.withdraw_request(id)
     }
 
-    fn end_at_once(&mut self, subscription: &Subscription, term: &Term, on: NaiveDate, ending: Ending, everything: bool) -> Planned {
-        let id = &subscription.id;
-        let terms = self.terms(id)?;
-        let invoice = invoice_id(id, term.number, term.period_no);
-        let data = self.facts(id)?;
-        let first_day_without = match terms.cancellation_day {
-            CancellationDay::Used if !everything => plus_days(on, 1)?,
-            CancellationDay::Used | CancellationDay::Refunded => on,
-        };
+    /// A request that waited has been carried out, or is taken back.
+    fn withdraw_request(&mut self, id: &SubscriptionId) -> Planned {
+        match self.subscription(id)?.cancel_requested_on {
+            Some(_) => self.emit(Event::CancelRequestSettled { subscription: id.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends a term today. `unused` says what becomes of the unused value; without it everything is refunded (RF-6).
+    fn end_at_once(&mut self, id: &SubscriptionId, term: &Term, on: NaiveDate, ending: Ending, unused: Option<UnusedValue>) -> Planned {
+        let facts = self.facts(id)?;
+        let day = self.terms(id)?.cancellation_day;
+        let first_day_without = if unused.is_some() { first_day_without(on, day)? } else { on };
         self.recordings_inaccessible(id, first_day_without)?;
-        let policy = self.policy(id, ChangeKind::CancelToFree, term.plan.cycle)?;
-        let refunds = policy.unused == UnusedValue::RefundUnlessAnotherGoesOn;
-        let given = if self.paid_elsewhere(subscription, term) {
-            if everything {
-                self.leave_to_operator(id, term, Back::Everything)?;
-            } else if refunds {
-                self.leave_to_operator(id, term, Back::Cancelled(on))?;
+        let given = match unused {
+            None => self.undo_period(id, term)?,
+            Some(UnusedValue::None) => {
+                self.forfeit(&invoice_id(id, term.number, term.period_no), on)?;
+                Given::nothing(self.account.zero())
             }
-            Given::nothing(self.account.zero())
-        } else if everything {
-            self.undo_given(&invoice, term.period.start)?
-        } else if refunds {
-            let to = if self.account.another_goes_on(id) { Destination::Credit } else { Destination::Refund };
-            self.because(format!("RF-1: cancelled on {on}; the day counts as {}", terms.cancellation_day.tag()));
-            self.refund_unused(&invoice, on, terms.cancellation_day, first_day_without, to)?
-        } else {
-            self.forfeit(&invoice, on)?;
-            Given::nothing(self.account.zero())
+            Some(UnusedValue::RefundUnlessAnotherGoesOn) if self.account.another_goes_on(id) => {
+                self.because("SA-b: another paid subscription goes on, so the unused value is credit for the next bill");
+                self.give_back_unused(id, term, on, NoteReason::Cancellation, Destination::Credit)?
+            }
+            Some(UnusedValue::RefundUnlessAnotherGoesOn | UnusedValue::CreditThenRefund) => {
+                self.give_back_unused(id, term, on, NoteReason::Cancellation, Destination::Refund)?
+            }
+            Some(UnusedValue::CreditToNextBill) => self.give_back_unused(id, term, on, NoteReason::Cancellation, Destination::Credit)?,
         };
         self.command(id, &end_command(ending, Effective::AtOnce, first_day_without))?;
-        let data = NoticeData {
-            ended_on: Some(first_day_without),
-            refund_minor: Some(given.payout.minor()).filter(|minor| *minor != 0),
-            credit_minor: Some(given.credit_cash.plus(given.credit_goodwill)?.minor()).filter(|minor| *minor != 0),
-            ..data
-        };
-        self.confirm(id, ending, on, data);
+        let data = with_given(NoticeData { ended_on: Some(first_day_without), ..facts }, &given)?;
+        self.confirm(id, ending, data);
         self.pay_out_credit_if_last()
     }
 
-    fn undo_given(&mut self, invoice: &str, start: NaiveDate) -> Planned<Given> {
-        let zero = self.account.zero();
-        let payouts = |draft: &Self| draft.account.refunds.len();
-        let before = payouts(self);
-        self.undo_invoice(invoice, start, NoteReason::Cancellation)?;
-        let paid = super::super::money::total(zero.currency(), self.account.refunds.values().skip(before).map(|refund| refund.amount))?;
-        Ok(Given { payout: paid, ..Given::nothing(zero) })
+    /// RF-6: the whole first period is given back.
+    fn undo_period(&mut self, id: &SubscriptionId, term: &Term) -> Planned<Given> {
+        if self.paid_elsewhere(id, term) {
+            self.leave_to_operator(id, term, Back::Everything)?;
+            return Ok(Given::nothing(self.account.zero()));
+        }
+        let invoice = invoice_id(id, term.number, term.period_no);
+        self.undo_invoice(&invoice, term.period.start, NoteReason::Cancellation)
     }
 
-    fn refund_unused(
+    /// RF-1, RF-2: gives back what is unused after `on`.
+    pub(super) fn give_back_unused(
         &mut self,
-        invoice: &str,
+        id: &SubscriptionId,
+        term: &Term,
         on: NaiveDate,
-        day: CancellationDay,
-        first_day_without: NaiveDate,
+        reason: NoteReason,
         to: Destination,
     ) -> Planned<Given> {
-        let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
+        let day = self.terms(id)?.cancellation_day;
+        let last_day = first_day_without(on, day)?.pred_opt().unwrap_or(on);
+        self.because(format!("RF-1: cancelled on {on}; the day counts as {}", day.tag()));
+        if self.paid_elsewhere(id, term) {
+            self.leave_to_operator(id, term, Back::Cancelled(on))?;
+            return Ok(Given::nothing(self.account.zero()));
+        }
+        let invoice = invoice_id(id, term.number, term.period_no);
+        let row = self.account.invoices.get(&invoice).ok_or_else(|| self.no_object("invoice", &invoice))?;
         let parts = unused(&row.line(), on, day)?;
-        let last_day = first_day_without.pred_opt().unwrap_or(on);
-        self.end_service(invoice, &parts, last_day, NoteReason::Cancellation, to)
+        self.end_service(&invoice, &parts, last_day, reason, to)
     }
 
-    fn confirm(&mut self, id: &SubscriptionId, ending: Ending, on: NaiveDate, data: NoticeData) {
+    /// Tells the customer of an end, once for each decision.
+    pub(super) fn confirm(&mut self, id: &SubscriptionId, ending: Ending, data: NoticeData) {
         let (kind, reason) = match ending {
             Ending::Customer => (NoticeKind::CancellationConfirmed, None),
             Ending::Operator => (NoticeKind::TerminationNotice, self.context.reason.map(ToOwned::to_owned)),
             Ending::CameraTransferred => (NoticeKind::TransferConfirmed, None),
         };
-        let effective_on = data.ended_on.or(data.runs_until);
-        self.notify(kind, &format!("{id}_{on}"), Some(id), NoticeData { reason, effective_on, ..data });
+        let today = Some(self.today).filter(|_| ending == Ending::CameraTransferred);
+        let effective_on = today.or(data.ended_on).or(data.runs_until);
+        self.notify(kind, &self.cause_now(id), Some(id), NoticeData { effective_on, reason, ..data });
     }
 
-    /// LC-8: tells the storage service which cameras lose which history, from which day.
-    pub fn recordings_inaccessible(&mut self, id: &SubscriptionId, since: NaiveDate) -> Planned {
-        let subscription = self.subscription(id)?;
-        let cameras = match &subscription.camera {
-            Some(camera) => vec![camera.clone()],
-            None => self.account.cameras.clone(),
-        };
-        self.lose_history(cameras, self.context.reference.catalog.free_history_days, since)
-    }
-
-    fn lose_history(&mut self, cameras: Vec<CameraId>, history_days: u32, since: NaiveDate) -> Planned {
-        if cameras.is_empty() {
-            return Ok(());
-        }
-        self.emit(Event::RecordingsInaccessible { cameras, history_days, since })
-    }
-
-    /// LC-8: what a plan change makes inaccessible: cameras that lose cover, and history beyond the new tier's.
-    pub fn lose_coverage_difference(
-        &mut self,
-        id: &SubscriptionId,
-        from: &Plan,
-        to: &Plan,
-        camera: Option<&CameraId>,
-        since: NaiveDate,
-    ) -> Planned {
-        let (old, new) = (self.tier(from)?, self.tier(to)?);
-        let before = self.subscription(id)?.camera.clone().map_or_else(|| self.account.cameras.clone(), |camera| vec![camera]);
-        let (kept, lost): (Vec<CameraId>, Vec<CameraId>) = before.into_iter().partition(|each| camera.is_none_or(|camera| camera == each));
-        self.lose_history(lost, self.context.reference.catalog.free_history_days, since)?;
-        if new.history_days < old.history_days { self.lose_history(kept, new.history_days, since) } else { Ok(()) }
+    /// A cause that is this decision's alone.
+    pub(super) fn cause_now(&self, id: &SubscriptionId) -> String {
+        format!("{id}_{}", self.context.now.timestamp_micros())
     }
 
     /// LC-6: a camera goes to a new owner and loses its coverage at once.
@@ -238,38 +238,81 @@ impl Draft<'_> {
         if !self.account.cameras.contains(camera) {
             return Err(Refusal::NoCamera { camera: camera.to_string() });
         }
-        let covering = self.account.subscriptions.values().find(|other| other.state.is_live() && other.camera.as_ref() == Some(camera));
-        if let Some(subscription) = covering.cloned() {
-            if subscription.channel != Channel::Direct {
-                return Err(Refusal::Mirror { subscription: subscription.id.to_string(), store: subscription.channel.tag() });
-            }
-            let in_flight = subscription.state.term().and_then(|term| self.charge_in_flight(&subscription.id, term));
-            if let Some(charge) = in_flight {
-                return Err(Refusal::ChargeInFlight { charge });
-            }
-            self.because("LC-6: the camera's own subscription ends: an annual one as in RF, a monthly one with nothing refunded");
-            self.cancel_on(&subscription.id, self.today, Ending::CameraTransferred)?;
-        } else if self.account.subscriptions.values().any(|other| other.state.is_live() && other.camera.is_none()) {
-            self.because("LC-6: the account's subscription merely covers one camera fewer");
-            self.lose_history(vec![camera.clone()], 0, self.today)?;
+        let live = |other: &&Subscription| other.state.is_live();
+        let mut covering = self.account.subscriptions.values().filter(live);
+        let own = covering.clone().find(|other| other.camera.as_ref() == Some(camera)).cloned();
+        let wide = covering.find(|other| other.camera.is_none()).cloned();
+        match (own, wide) {
+            (Some(own), _) => self.transfer_with_its_subscription(&own, camera)?,
+            (None, Some(wide)) => self.transfer_from_account_wide(&wide, camera)?,
+            (None, None) => self.lose_history(vec![camera.clone()], 0, self.today)?,
         }
         self.emit(Event::CameraRemoved { camera: camera.clone() })
+    }
+
+    fn transfer_with_its_subscription(&mut self, own: &Subscription, camera: &CameraId) -> Planned {
+        self.direct(&own.id)?;
+        if let Some(term) = own.state.term() {
+            self.nothing_in_flight(&own.id, term)?;
+        }
+        self.because("LC-6: the camera's own subscription ends: an annual one as in RF, a monthly one with nothing refunded");
+        self.cancel_on(&own.id, self.today, Ending::CameraTransferred)?;
+        self.lose_history(vec![camera.clone()], 0, self.today)
+    }
+
+    fn transfer_from_account_wide(&mut self, wide: &Subscription, camera: &CameraId) -> Planned {
+        self.because("LC-6: the account's subscription merely covers one camera fewer");
+        self.lose_history(vec![camera.clone()], 0, self.today)?;
+        let Some(term) = wide.state.term() else { return Ok(()) };
+        let renews_on = Some(term.period.end);
+        let facts = self.facts(&wide.id)?;
+        let data = NoticeData { camera: Some(camera.to_string()), effective_on: Some(self.today), renews_on, ..facts };
+        let cause = format!("{camera}_{}", self.context.now.timestamp_micros());
+        self.notify(NoticeKind::TransferConfirmed, &cause, Some(&wide.id), data);
+        let goes_to_it = matches!(&term.intent, Intent::ChangesTo { camera: Some(next), .. } if next == camera);
+        if goes_to_it && wide.channel == Channel::Direct {
+            self.because("LC-6: the plan that was to follow would have covered this camera alone, so the term ends with its period");
+            let on = self.today;
+            self.command(&wide.id, &Command::Cancel { effective: Effective::EndOfPeriod, on })?;
+        }
+        Ok(())
     }
 
     /// LC-9: withdraws a pending end or plan change.
     pub fn resume(&mut self, id: &SubscriptionId) -> Planned {
         self.not_parked()?;
-        let state = self.direct(id)?.state.clone();
+        let subscription = self.direct(id)?;
+        let (state, requested) = (subscription.state.clone(), subscription.cancel_requested_on.is_some());
         let over = state.term().filter(|term| term.period.end <= self.today && term.intent != Intent::Renews);
         if let Some(term) = over {
             return Err(Refusal::RenewalDue { subscription: id.to_string(), ended_on: term.period.end });
         }
-        if self.command(id, &Command::Resume)? {
+        if self.command(id, &Command::Resume)? || requested {
+            self.withdraw_request(id)?;
             self.because("LC-9: the pending end or change is withdrawn; the term renews");
             let data = NoticeData { renews_on: state.term().map(|term| term.period.end), ..self.facts(id)? };
-            self.notify(NoticeKind::CancellationWithdrawn, &format!("{id}_{}", self.context.now.timestamp_micros()), Some(id), data);
+            self.notify(NoticeKind::CancellationWithdrawn, &self.cause_now(id), Some(id), data);
+            self.announce_known_prices(id)?;
         }
         Ok(())
+    }
+}
+
+/// The facts of an end with what it gives back.
+pub(super) fn with_given(data: NoticeData, given: &Given) -> Planned<NoticeData> {
+    let credit = given.credit_cash.plus(given.credit_goodwill)?;
+    Ok(NoticeData {
+        refund_minor: Some(given.payout.minor()).filter(|minor| *minor != 0),
+        credit_minor: Some(credit.minor()).filter(|minor| *minor != 0),
+        ..data
+    })
+}
+
+/// RF-1: the first day without the service that was cancelled on `on`.
+pub(super) fn first_day_without(on: NaiveDate, day: CancellationDay) -> Planned<NaiveDate> {
+    match day {
+        CancellationDay::Used => Ok(plus_days(on, 1)?),
+        CancellationDay::Refunded => Ok(on),
     }
 }
 

@@ -1,15 +1,15 @@
 //! Putting wrong payments right within the window (CO-1 to CO-4).
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
-use super::super::account::{AttemptState, Correction, CorrectionState, NoteReason};
+use super::super::account::{Charge, Correction, CorrectionState, Invoice, NoteReason, Purpose};
 use super::super::calendar::{plus_days, start_of_day};
 use super::super::correction::{CorrectionAction, assess};
 use super::super::event::{Event, Reversal};
 use super::super::money::Money;
 use super::super::notice::{CorrectionOutcome, NoticeData, NoticeKind};
 use super::super::refund::{Destination, Line, unused_after};
-use super::billing::{Collection, tail};
+use super::billing::tail;
 use super::operator::part_of;
 use super::{Draft, Planned, Refusal};
 
@@ -38,7 +38,7 @@ impl Draft<'_> {
         self.account.corrections.values().find(|other| other.invoice == invoice && other.state == CorrectionState::Open).cloned()
     }
 
-    /// CO-2: the transaction date: the last capture, or the issue of an invoice that credit paid.
+    /// CO-2: the transaction date: the first capture, or the issue of an invoice that credit paid.
     fn transaction_on(&self, invoice: &str) -> Planned<NaiveDate> {
         let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
         let captured = self.account.payments.values().filter(|payment| payment.invoice == invoice).map(|payment| payment.captured_on).min();
@@ -60,26 +60,62 @@ impl Draft<'_> {
         if correct_net.is_negative() || correct_tax.is_negative() {
             return Err(Refusal::BadAmount { what: "the correct amount", max: Money::new(i64::MAX, self.account.profile.currency) });
         }
-        // After a cancellation: RF at both prices, so that only the days that were kept count.
-        let (kept_net, kept_tax) = match row.ended_on.filter(|last| *last < document.period.last_day()) {
-            Some(last) if !self.forfeited(invoice) => {
-                let line = Line { net: correct_net, tax: correct_tax, rate: document.rate, period: document.period };
+        let line = Line { net: correct_net, tax: correct_tax, rate: document.rate, period: document.period };
+        let kept = match self.kept(row) {
+            Kept::Everything => line,
+            Kept::Through(last) => {
                 let parts = unused_after(&line, document.period.days_through(last))?;
-                (parts.earned_net, parts.tax_kept)
+                Line { net: parts.earned_net, tax: parts.tax_kept, ..line }
             }
-            _ => (correct_net, correct_tax),
+            Kept::Nothing => Line { net: self.account.zero(), tax: self.account.zero(), ..line },
         };
         let charged = row.net.plus(row.tax)?;
-        let correct = kept_net.plus(kept_tax)?;
-        let (net, tax) = (kept_net.minus(row.net)?, kept_tax.minus(row.tax)?);
+        let correct = kept.net.plus(kept.tax)?;
+        // Roundings may leave the two parts with different signs, which no document can have: then the net part takes it all.
+        let gross = correct.minus(charged)?;
+        let (net, tax) = (kept.net.minus(row.net)?, kept.tax.minus(row.tax)?);
+        let mixed = (net.is_negative() && tax.is_positive()) || (net.is_positive() && tax.is_negative());
+        let (net, tax) = if mixed { (gross, self.account.zero()) } else { (net, tax) };
         Ok(Difference { charged, correct, net, tax })
     }
 
-    /// Whether a period that ended early kept its whole price (monthly, breach).
-    fn forfeited(&self, invoice: &str) -> bool {
-        !self.account.notes.values().any(|note| {
-            note.invoice == invoice && matches!(note.reason, NoteReason::Cancellation | NoteReason::PlanChange | NoteReason::CancelledUnpaid)
-        })
+    /// What of a line the customer keeps paying for, after whatever ended its service: RF at both prices (CO-2).
+    fn kept(&self, row: &Invoice) -> Kept {
+        let ended = row.ended_on.filter(|last| *last < row.document.period.last_day());
+        let noted = |reasons: &[NoteReason]| {
+            self.account.notes.values().any(|note| note.invoice == row.document.id && reasons.contains(&note.reason))
+        };
+        if noted(&[NoteReason::FirstChargeDeclined, NoteReason::CancelledWhilePending, NoteReason::OrderCancelled, NoteReason::DisputeLost])
+        {
+            return Kept::Nothing;
+        }
+        match ended {
+            Some(last) if noted(&[NoteReason::Cancellation, NoteReason::PlanChange, NoteReason::CancelledUnpaid]) => Kept::Through(last),
+            // It ran its course, or ended early without anything given back (monthly, breach).
+            Some(_) | None => Kept::Everything,
+        }
+    }
+
+    /// Whether all that is open on an invoice is the difference of a correction, which is collected apart from the period's fee.
+    pub(super) fn only_a_difference_is_open(&self, invoice: &str) -> Planned<bool> {
+        let Some(correction) = self.open_correction(invoice) else { return Ok(false) };
+        Ok(self.open(invoice)?.minor() <= correction.open_net.plus(correction.open_tax)?.minor())
+    }
+
+    /// What a credit note takes off the receivable, it takes off a difference that is still to be collected.
+    pub(super) fn owe_less(&mut self, invoice: &str) -> Planned {
+        let Some(correction) = self.open_correction(invoice) else { return Ok(()) };
+        let (open, difference) = (self.open(invoice)?, correction.open_net.plus(correction.open_tax)?);
+        if open.minor() >= difference.minor() {
+            return Ok(());
+        }
+        if open.is_zero() {
+            self.because("CO-2: the credit note settled the difference, too");
+            return self.emit(Event::CorrectionClosed { id: correction.id, state: CorrectionState::Done });
+        }
+        let open_tax = part_of(open, correction.open_tax, difference)?;
+        let due_at = self.next_correction_day(&correction)?;
+        self.emit(Event::CorrectionScheduled { id: correction.id, open_net: open.minus(open_tax)?, open_tax, due_at })
     }
 
     /// CO: an operator, or reconciliation, reports a wrong payment.
@@ -93,8 +129,8 @@ impl Draft<'_> {
         if let Some(open) = self.open_correction(invoice) {
             return Err(Refusal::CorrectionExists { correction: open.id, invoice: invoice.to_owned() });
         }
-        if let Some(charge) = self.account.charges.values().find(|charge| charge.invoice == invoice && charge.state.in_flight()) {
-            return Err(Refusal::ChargeInFlight { charge: charge.id.clone() });
+        if let Some(charge) = self.sent_charge(invoice) {
+            return Err(Refusal::ChargeInFlight { charge });
         }
         let id = row.document.subscription.clone();
         let difference = self.difference(invoice, correct)?;
@@ -108,6 +144,11 @@ impl Draft<'_> {
         ));
         if assessment.action == CorrectionAction::None {
             return Err(Refusal::NothingToCorrect { invoice: invoice.to_owned(), charged: difference.charged });
+        }
+        let same =
+            |other: &&Correction| (&*other.invoice, other.charged, other.correct) == (invoice, difference.charged, difference.correct);
+        if let Some(other) = self.account.corrections.values().find(same) {
+            return Err(Refusal::CorrectionExists { correction: other.id.clone(), invoice: invoice.to_owned() });
         }
         let number = self.account.corrections.values().filter(|other| other.invoice == invoice).count().saturating_add(1);
         let correction = format!("co_{}_{number}", tail(invoice));
@@ -138,38 +179,54 @@ impl Draft<'_> {
             return self.emit(Event::CorrectionClosed { id: correction.to_owned(), state: CorrectionState::Waived });
         }
         let zero = self.account.zero();
+        let unpaid = self.open(invoice)?.is_positive();
+        self.recognise_before_document(invoice)?;
         self.note(invoice, NoteReason::Undercharge, net, tax, super::Given::nothing(zero))?;
         self.because("the debit note raises the prepayment; recognition catches up");
-        self.catch_up(invoice, self.recognised_through(invoice)?, Reversal::Correction)?;
+        self.catch_up(invoice, self.through_today(invoice)?, Reversal::Correction)?;
         let due_at = self.tomorrow()?;
         self.emit(Event::CorrectionScheduled { id: correction.to_owned(), open_net: net, open_tax: tax, due_at })?;
-        match self.collect_difference(invoice)? {
-            Collection::Requested | Collection::Nothing | Collection::Carried | Collection::NoMethod => Ok(()),
+        if unpaid {
+            self.because("PD: the fee itself is unpaid; what collects it collects the difference, too");
+            return Ok(());
         }
+        self.collect_difference(invoice)
     }
 
-    /// The day through which recognition is caught up: today, within the period.
-    fn recognised_through(&self, invoice: &str) -> Planned<NaiveDate> {
-        let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
-        Ok(self.today.max(row.recognised_through.unwrap_or(self.today)))
+    /// Begins an attempt to collect a difference, unless one is under way, the service is suspended (LC-7), or the rest is too
+    /// small to collect.
+    pub(super) fn collect_difference(&mut self, invoice: &str) -> Planned {
+        let busy = self.account.charges.values().any(|charge| charge.invoice == invoice && charge.state.in_flight());
+        if busy || self.is_suspended(&self.owner(invoice)?) {
+            return Ok(());
+        }
+        self.collect(invoice, Purpose::Correction).map(|_| ())
     }
 
     fn refund_difference(&mut self, correction: &str, invoice: &str, difference: Difference, to: Destination) -> Planned {
         let (net, tax) = (difference.net.negated()?, difference.tax.negated()?);
+        self.recognise_before_document(invoice)?;
+        let owed = self.open(invoice)?;
         let given = self.credit_note(invoice, NoteReason::Overcharge, net, tax, to)?;
-        self.catch_up(invoice, self.recognised_through(invoice)?, Reversal::Correction)?;
+        self.catch_up(invoice, self.through_today(invoice)?, Reversal::Correction)?;
         self.pay_out(given.payout, invoice, "correction")?;
-        let credit = given.credit_cash.plus(given.credit_goodwill)?;
-        let amount = net.plus(tax)?;
-        if to == Destination::Credit {
-            self.because("CO-3: the window is over: the overcharge stays owed, as account credit and a finance task");
-            self.task("overcharge_owed", correction, Some(amount))?;
-            self.emit(Event::CorrectionClosed { id: correction.to_owned(), state: CorrectionState::Owed })?;
-            return self.correction_receipt(invoice, CorrectionOutcome::Credited, amount, correction);
+        if owed.is_positive() {
+            self.settle_standing(&self.owner(invoice)?)?;
         }
-        self.emit(Event::CorrectionClosed { id: correction.to_owned(), state: CorrectionState::Done })?;
+        let credit = given.credit_cash.plus(given.credit_goodwill)?;
+        let state = if to == Destination::Credit && credit.is_positive() {
+            self.because("CO-3: the window is over: the overcharge stays owed, as account credit and a finance task");
+            self.task("overcharge_owed", correction, Some(credit))?;
+            CorrectionState::Owed
+        } else {
+            CorrectionState::Done
+        };
+        self.emit(Event::CorrectionClosed { id: correction.to_owned(), state })?;
         if credit.is_positive() {
             self.correction_receipt(invoice, CorrectionOutcome::Credited, credit, correction)?;
+        }
+        if given.owed_off.is_positive() {
+            self.correction_receipt(invoice, CorrectionOutcome::OwedLess, given.owed_off, &format!("{correction}_owed"))?;
         }
         Ok(())
     }
@@ -177,7 +234,7 @@ impl Draft<'_> {
     /// CO-4: a declined correction is tried again while the window is open; it never makes a term past due.
     pub(super) fn correction_declined(&mut self, invoice: &str) -> Planned {
         let Some(correction) = self.open_correction(invoice) else { return Ok(()) };
-        let due_at = self.tomorrow()?;
+        let due_at = self.next_correction_day(&correction)?;
         self.because(format!("CO-4: the correction is tried again until {}", correction.last_attempt_on));
         self.emit(Event::CorrectionScheduled { id: correction.id, open_net: correction.open_net, open_tax: correction.open_tax, due_at })
     }
@@ -201,41 +258,45 @@ impl Draft<'_> {
     }
 
     fn run_correction(&mut self, correction: &Correction) -> Planned {
-        let busy = self.account.charges.values().any(|charge| charge.invoice == correction.invoice && charge.state.in_flight());
-        let begun_inside = busy;
-        let next = Event::CorrectionScheduled {
-            id: correction.id.clone(),
-            open_net: correction.open_net,
-            open_tax: correction.open_tax,
-            due_at: self.next_correction_day(correction)?,
-        };
-        if begun_inside {
-            return self.emit(next);
+        let invoice = &correction.invoice;
+        let difference = correction.open_net.plus(correction.open_tax)?;
+        let busy = self.account.charges.values().any(|charge| charge.invoice == *invoice && charge.state.in_flight());
+        let begun_inside = busy && self.only_a_difference_is_open(invoice)?;
+        let in_window = self.today <= correction.last_attempt_on;
+        if begun_inside || (in_window && !self.below_minimum(difference)) {
+            if !busy && self.only_a_difference_is_open(invoice)? {
+                self.collect_difference(invoice)?;
+            }
+            let due_at = self.next_correction_day(correction)?;
+            let (id, open_net, open_tax) = (correction.id.clone(), correction.open_net, correction.open_tax);
+            return self.emit(Event::CorrectionScheduled { id, open_net, open_tax, due_at });
         }
-        if self.today <= correction.last_attempt_on {
-            self.collect_difference(&correction.invoice)?;
-            return self.emit(next);
+        if self.sent_charge(invoice).is_some() {
+            // The fee itself is being collected: what comes of it is known soon.
+            let (id, open_net, open_tax) = (correction.id.clone(), correction.open_net, correction.open_tax);
+            return self.emit(Event::CorrectionScheduled { id, open_net, open_tax, due_at: self.tomorrow()? });
         }
-        self.because("CO-3: the window is over: the undercharge is written off");
-        let (net, tax) = (correction.open_net, correction.open_tax);
-        self.credit_note(&correction.invoice, NoteReason::Waived, net, tax, Destination::Refund)?;
-        self.catch_up(&correction.invoice, self.recognised_through(&correction.invoice)?, Reversal::Correction)?;
-        self.emit(Event::CorrectionClosed { id: correction.id.clone(), state: CorrectionState::Waived })
+        self.because("CO-3, MO-5: the window is over, or the rest too small: the undercharge is written off");
+        self.recognise_before_document(invoice)?;
+        self.emit(Event::CorrectionClosed { id: correction.id.clone(), state: CorrectionState::Waived })?;
+        self.credit_note(invoice, NoteReason::Waived, correction.open_net, correction.open_tax, Destination::Refund)?;
+        self.catch_up(invoice, self.through_today(invoice)?, Reversal::Correction).map(|_| ())
     }
 
-    /// Attempts follow the dunning days inside the window, then one look on the day after it.
-    fn next_correction_day(&self, correction: &Correction) -> Planned<chrono::DateTime<chrono::Utc>> {
-        let id = self.owner(&correction.invoice)?;
-        let days = &self.terms(&id)?.soft_retry_days;
-        let after_window = plus_days(correction.last_attempt_on, 1)?;
-        let mut next = after_window;
+    /// Attempts follow the dunning days, counted from the first failure of this correction, inside the window; then comes one look
+    /// on the day after it.
+    fn next_correction_day(&self, correction: &Correction) -> Planned<DateTime<Utc>> {
+        let days = &self.terms(&self.owner(&correction.invoice)?)?.soft_retry_days;
+        let of_this = |charge: &&Charge| charge.invoice == correction.invoice && charge.purpose == Purpose::Correction;
+        let first_failed = self.account.charges.values().filter(of_this).filter_map(|charge| charge.settled_on).min().unwrap_or(self.today);
+        let tomorrow = plus_days(self.today, 1)?;
+        let mut next = plus_days(correction.last_attempt_on, 1)?.max(tomorrow);
         for day in days {
-            let candidate = plus_days(correction.transaction_on, *day)?;
+            let candidate = plus_days(first_failed, *day)?;
             if candidate > self.today && candidate < next {
                 next = candidate;
             }
         }
-        let next = if next <= self.today { plus_days(self.today, 1)? } else { next };
         Ok(start_of_day(next, self.account.profile.zone))
     }
 
@@ -248,18 +309,20 @@ impl Draft<'_> {
             correct_minor: correction.as_ref().map(|correction| correction.correct.minor()),
             transaction_on: correction.map(|correction| correction.transaction_on),
             difference_minor: Some(amount.minor()),
+            credit_note_number: self
+                .last_note(invoice)
+                .filter(|_| outcome != CorrectionOutcome::Charged && outcome != CorrectionOutcome::Refunded),
             correction: Some(outcome),
             ..self.invoice_facts(invoice)?
         };
         self.notify(NoticeKind::ReceiptCorrection, cause, Some(&id), data);
         Ok(())
     }
+}
 
-    /// Whether a charge attempt of this invoice is a correction's and was declined for good.
-    #[must_use]
-    pub fn has_failed_correction(&self, invoice: &str) -> bool {
-        self.account.charges.values().any(|charge| {
-            charge.invoice == invoice && charge.state == AttemptState::Failed && charge.purpose == super::super::account::Purpose::Correction
-        })
-    }
+/// What of a line the customer keeps paying for.
+enum Kept {
+    Everything,
+    Through(NaiveDate),
+    Nothing,
 }

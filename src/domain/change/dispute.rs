@@ -1,6 +1,8 @@
 //! Chargebacks (PD-6): funds are withdrawn, and won back or lost.
 
-use super::super::account::{AttemptState, DisputeState, NoteReason};
+use std::collections::BTreeMap;
+
+use super::super::account::{AttemptState, Dispute, DisputeState, NoteReason};
 use super::super::event::{Event, Given, Reversal};
 use super::super::ids::SubscriptionId;
 use super::super::money::Money;
@@ -21,55 +23,75 @@ impl Draft<'_> {
             return Err(Refusal::Inconsistent(format!("dispute {id} is about charge {charge}, which was not captured")));
         }
         let mut rest = amount;
-        let mut applied = Vec::new();
-        let mut already_refunded = false;
+        let (mut applied, mut credited) = (Vec::new(), Vec::new());
         for payment in self.account.payments.values().filter(|payment| payment.charge == charge) {
             let left = payment.amount.minus(payment.refunded)?.minus(payment.disputed)?.or_zero();
-            already_refunded = already_refunded || payment.refunded.is_positive();
             let part = rest.at_most(left)?;
-            if part.is_positive() {
-                applied.push((payment.invoice.clone(), part));
-                rest = rest.minus(part)?;
-            }
+            rest = rest.minus(part)?;
+            // What the invoice has given back as account credit is not there to be frozen on it.
+            let row = self.account.invoices.get(&payment.invoice).ok_or_else(|| self.no_object("invoice", &payment.invoice))?;
+            let on_invoice = part.at_most(row.settlement()?.refundable()?)?;
+            push(&mut applied, &payment.invoice, on_invoice);
+            push(&mut credited, &payment.invoice, part.minus(on_invoice)?);
         }
-        if rest.is_positive() {
-            // F60: refunded and disputed: the provider takes more than is left of the payment. A person must contest it.
-            self.task("dispute_on_refunded", id, Some(rest))?;
+        let given_back = super::super::money::total(rest.currency(), credited.iter().map(|(_, amount)| *amount))?.plus(rest)?;
+        if given_back.is_positive() {
+            // F60: given back before and disputed now: the provider takes more than is left. A person must contest it.
+            self.task("dispute_on_refunded", id, Some(given_back))?;
         }
         self.because(format!("PD-6: dispute {id} freezes {} of charge {charge}", amount.minus(rest)?));
-        self.emit(Event::DisputeOpened { id: id.to_owned(), charge: charge.to_owned(), applied, fee, on: self.today })?;
+        let (id_owned, charge) = (id.to_owned(), charge.to_owned());
+        self.emit(Event::DisputeOpened { id: id_owned, charge, applied, credited, beyond: rest, fee, on: self.today })?;
         self.task("dispute_evidence", id, Some(amount))
     }
 
-    fn disputed_parts(&self, charge: &str) -> Vec<(String, Money)> {
-        self.account
-            .payments
-            .values()
-            .filter(|payment| payment.charge == charge && payment.disputed.is_positive())
-            .map(|payment| (payment.invoice.clone(), payment.disputed))
-            .collect()
+    /// What a dispute that ends had taken: frozen on invoices, of cash that had become account credit, and beyond the payments.
+    fn taken(&self, dispute: &Dispute) -> Planned<Taken> {
+        let mut rest = dispute.amount;
+        let mut frozen: BTreeMap<&str, Money> = BTreeMap::new();
+        let mut taken = Taken { applied: Vec::new(), credited: Vec::new(), beyond: rest };
+        for payment in self.account.payments.values().filter(|payment| payment.charge == dispute.charge) {
+            let part = payment.disputed.at_most(rest)?;
+            rest = rest.minus(part)?;
+            let on_invoice = self.account.invoices.get(&payment.invoice).map_or(self.account.zero(), |row| row.disputed);
+            let left = frozen.entry(&payment.invoice).or_insert(on_invoice);
+            let applied = part.at_most(*left)?;
+            *left = left.minus(applied)?;
+            push(&mut taken.applied, &payment.invoice, applied);
+            push(&mut taken.credited, &payment.invoice, part.minus(applied)?);
+        }
+        Ok(Taken { beyond: rest, ..taken })
     }
 
     /// PD-6: the money came back; what was frozen for the customer is paid out now.
     pub fn win_dispute(&mut self, id: &str) -> Planned {
         let dispute = self.account.disputes.get(id).cloned().ok_or_else(|| self.no_object("dispute", id))?;
-        if dispute.state != DisputeState::Open {
-            return Ok(());
+        match dispute.state {
+            DisputeState::Open => {}
+            DisputeState::Won => return Ok(()),
+            DisputeState::Lost => return self.win_after_all(&dispute),
         }
-        let applied = self.disputed_parts(&dispute.charge);
+        let Taken { applied, credited, beyond } = self.taken(&dispute)?;
         let mut released = Vec::new();
         for (invoice, amount) in &applied {
-            let held = self.account.invoices.get(invoice).map_or(self.account.zero(), |row| row.held).at_most(*amount)?;
-            if held.is_positive() {
-                released.push((invoice.clone(), held));
-            }
+            let held = self.account.invoices.get(invoice).map_or(self.account.zero(), |row| row.held);
+            push(&mut released, invoice, held.at_most(*amount)?);
         }
         self.because("PD-6: the dispute was won: refunds on the payment are possible again");
-        self.emit(Event::DisputeWon { id: id.to_owned(), applied, released: released.clone() })?;
+        self.emit(Event::DisputeWon { id: id.to_owned(), applied, credited, beyond, released: released.clone() })?;
         for (invoice, amount) in released {
             self.pay_out(amount, &invoice, "dispute_won")?;
         }
-        self.close_task(&format!("tk_dispute_evidence_{id}"))
+        self.close_task(&format!("tk_dispute_evidence_{id}"))?;
+        // CP-3: credit that could not be paid out while its cash was disputed.
+        self.pay_out_credit_if_last()
+    }
+
+    /// F61: the loss was booked and the service ended; the money waits for a person to say what it pays.
+    fn win_after_all(&mut self, dispute: &Dispute) -> Planned {
+        self.because("F61: the dispute was lost before and is won after all");
+        self.task("dispute_won_late", &dispute.id, Some(dispute.amount))?;
+        self.emit(Event::DisputeReversed { id: dispute.id.clone(), amount: dispute.amount })
     }
 
     /// Closes a task, if it is open.
@@ -88,16 +110,24 @@ impl Draft<'_> {
             return Ok(());
         }
         self.because("PD-6: the dispute was lost: the money is gone");
-        for (invoice, amount) in self.disputed_parts(&dispute.charge) {
+        let Taken { applied, credited, beyond } = self.taken(&dispute)?;
+        for (invoice, amount) in applied {
             self.lose_on_invoice(&invoice, amount)?;
         }
-        self.emit(Event::DisputeLost { id: id.to_owned() })?;
+        let credited = super::super::money::total(beyond.currency(), credited.into_iter().map(|(_, amount)| amount))?;
+        let from_credit = credited.at_most(self.account.profile.credit_cash)?;
+        let loss = credited.minus(from_credit)?.plus(beyond)?;
+        if !credited.is_zero() || !beyond.is_zero() {
+            self.because(format!("F60: of what was given back before, {from_credit} is still account credit and is taken; {loss} is lost"));
+        }
+        self.emit(Event::DisputeLost { id: id.to_owned(), from_credit, loss })?;
         self.close_task(&format!("tk_dispute_evidence_{id}"))?;
         self.pay_out_credit_if_last()
     }
 
     fn lose_on_invoice(&mut self, invoice: &str, amount: Money) -> Planned {
         let owner = self.owner(invoice)?;
+        self.recognise_before_document(invoice)?;
         self.end_for_dispute(&owner, invoice)?;
         let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
         let held_used = row.held.at_most(amount)?;
@@ -116,8 +146,8 @@ impl Draft<'_> {
         let given = Given { owed_off, held_used, lost: amount, ..Given::nothing(zero) };
         self.abandon_planned(invoice)?;
         self.note(invoice, NoteReason::DisputeLost, net, tax, given)?;
-        let through = self.today;
-        self.catch_up(invoice, through, Reversal::Dispute)
+        self.owe_less(invoice)?;
+        self.catch_up(invoice, self.through_today(invoice)?, Reversal::Dispute).map(|_| ())
     }
 
     /// Ends the live term that the disputed invoice pays for.
@@ -127,11 +157,29 @@ impl Draft<'_> {
         if !pays(&state) {
             return Ok(());
         }
-        let data = NoticeData { ended_on: Some(self.today), effective_on: Some(self.today), reason: Some("the payment was disputed".to_owned()), ..self.facts(id)? };
+        let data = NoticeData {
+            ended_on: Some(self.today),
+            effective_on: Some(self.today),
+            reason: Some("the payment was disputed".to_owned()),
+            ..self.facts(id)?
+        };
         self.recordings_inaccessible(id, self.today)?;
         self.command(id, &Command::LoseDispute { on: self.today })?;
         self.emit(Event::ServiceEnded { invoice: invoice.to_owned(), on: self.today })?;
-        self.notify(NoticeKind::TerminationNotice, &format!("{id}_{}", self.today), Some(id), data);
+        self.notify(NoticeKind::TerminationNotice, &self.cause_now(id), Some(id), data);
         Ok(())
+    }
+}
+
+/// What one dispute took, by where it was frozen.
+struct Taken {
+    applied: Vec<(String, Money)>,
+    credited: Vec<(String, Money)>,
+    beyond: Money,
+}
+
+fn push(parts: &mut Vec<(String, Money)>, invoice: &str, amount: Money) {
+    if amount.is_positive() {
+        parts.push((invoice.to_owned(), amount));
     }
 }

@@ -10,27 +10,33 @@ use super::calendar::CalendarError;
 use super::catalog::Catalog;
 use super::event::{Event, Given};
 use super::ids::SubscriptionId;
-use super::ledger::{self, Leg, LedgerError};
+use super::ledger::{self, LedgerError, Leg};
 use super::money::{Money, MoneyError};
 use super::notice::{NoticeData, NoticeKind};
 use super::promotion::PromotionError;
 use super::refund::RefundError;
-use super::subscription::{Channel, Command, Illegal, Life, decide};
+use super::subscription::{Channel, Command, Illegal, Intent, Life, decide};
 use super::tax::{TaxError, TaxRates};
 use super::terms::Terms;
 
 pub mod billing;
-
-pub mod cancel;
 pub mod calendar_jobs;
+pub mod cancel;
 pub mod correct;
+pub mod coverage;
 pub mod dispute;
+pub mod dunning;
 pub mod operator;
 pub mod payout;
 pub mod plan;
+pub mod prices;
+pub mod refunds;
 pub mod settle;
 pub mod start;
 pub mod taken_over;
+
+#[cfg(test)]
+mod tests;
 
 /// What every plan may look at besides the account: reference data and the time.
 #[derive(Debug, Clone)]
@@ -105,6 +111,23 @@ pub struct Change {
 }
 
 impl Change {
+    /// Shows numbers in mails about documents of this very change: they are given when it is stored, after its mails were written.
+    /// Invoices have theirs in [`Change::after`] by then; `of_note` gives those of notes by id, where they have one.
+    pub fn show_numbers(&mut self, of_note: impl Fn(&str) -> Option<String>) {
+        for notice in &mut self.notices {
+            if let Some(shown) = &mut notice.data.invoice_number
+                && let Some(invoice) = self.after.invoices.get(shown).filter(|invoice| !invoice.number.is_empty())
+            {
+                shown.clone_from(&invoice.number);
+            }
+            if let Some(shown) = &mut notice.data.credit_note_number
+                && let Some(number) = of_note(shown)
+            {
+                *shown = number;
+            }
+        }
+    }
+
     /// Whether there is anything to store: an empty change means "already so".
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -401,16 +424,34 @@ impl<'a> Draft<'a> {
 
     /// Lets the state machine decide and emits what it says; true if anything happened.
     pub fn command(&mut self, id: &SubscriptionId, command: &Command) -> Planned<bool> {
-        let state = self.subscription(id)?.state.clone();
-        let events = decide(&state, command)?;
+        let events = decide(&self.subscription(id)?.state, command)?;
         let happened = !events.is_empty();
         for life in events {
-            if matches!(life, Life::Closed { .. } | Life::TermOpened { .. } | Life::Intends { .. } | Life::Suspended { .. }) {
-                self.withdrawn.push(id.clone());
-            }
+            self.withdraw_notices(id, &life)?;
             self.emit(Event::Life { subscription: id.clone(), life })?;
         }
         Ok(happened)
+    }
+
+    /// What waits to be told of a renewal that will not come, or not so, is not told; and price notices lapse (PR-6): all of a plan
+    /// that is left; of one that may go on, those that were not sent, which are written anew if it does (LC-9).
+    fn withdraw_notices(&mut self, id: &SubscriptionId, life: &Life) -> Planned {
+        let present = self.subscription(id)?.state.plan();
+        let left = match life {
+            Life::Closed { .. } => true,
+            Life::TermOpened { term } => present != Some(&term.plan),
+            Life::Trialing { trial } => present.is_some_and(|plan| *plan != trial.plan),
+            Life::Suspended { .. } | Life::Intends { intent: Intent::Ends | Intent::ChangesTo { .. } } => false,
+            Life::Subscribed { .. }
+            | Life::Activated
+            | Life::Renewed { .. }
+            | Life::Intends { intent: Intent::Renews }
+            | Life::BecamePastDue { .. }
+            | Life::PaidUp
+            | Life::Reinstated => return Ok(()),
+        };
+        self.withdrawn.push(id.clone());
+        if left { self.lapse_notices(id) } else { self.lapse_unsent_notices(id) }
     }
 
     /// Records a rule that was applied and its arithmetic, in words.
@@ -450,10 +491,10 @@ impl<'a> Draft<'a> {
 
     /// A subscription of the account.
     pub fn subscription(&self, id: &SubscriptionId) -> Planned<&Subscription> {
-        self.account.subscriptions.get(id).ok_or_else(|| Refusal::NoSubscription {
-            account: self.account.profile.id.to_string(),
-            subscription: id.to_string(),
-        })
+        self.account
+            .subscriptions
+            .get(id)
+            .ok_or_else(|| Refusal::NoSubscription { account: self.account.profile.id.to_string(), subscription: id.to_string() })
     }
 
     /// A subscription that we bill ourselves (RF-7).

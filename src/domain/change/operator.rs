@@ -2,17 +2,19 @@
 
 use chrono::NaiveDate;
 
-use super::super::account::{Method, NoteReason, Parked, Purpose};
-use super::super::calendar::{Period, plus_days};
-use super::super::event::{Event, Given};
+use super::super::account::{Invoice, Method, NoteReason, Parked};
+use super::super::calendar::plus_days;
+use super::super::catalog::Plan;
+use super::super::event::{Event, Given, Reversal};
 use super::super::ids::SubscriptionId;
 use super::super::money::Money;
 use super::super::notice::{NoticeData, NoticeKind};
-use super::super::refund::{CancellationDay, Destination, Unused, unused};
-use super::super::subscription::{Command, Intent, State, Term};
-use super::super::terms::{ChangeKind, UnusedValue};
-use super::billing::{Collection, invoice_id};
-use super::cancel::Ending;
+use super::super::refund::{Destination, Unused, unused};
+use super::super::subscription::{Command, Intent, State, Term, Trial};
+use super::super::terms::{ChangeKind, Effective, UnusedValue};
+use super::billing::invoice_id;
+use super::cancel::{Ending, first_day_without, with_given};
+use super::dunning::Retry;
 use super::taken_over::Back;
 use super::{Draft, Planned, Refusal};
 
@@ -43,28 +45,7 @@ impl Draft<'_> {
         if self.account.profile.parked.is_some() {
             return Ok(());
         }
-        self.retry_what_is_owed()
-    }
-
-    fn retry_what_is_owed(&mut self) -> Planned {
-        let mut owed: Vec<(NaiveDate, String)> = self
-            .account
-            .invoices
-            .values()
-            .filter(|invoice| invoice.open.is_positive() && !invoice.carried)
-            .map(|invoice| (invoice.document.issued_on, invoice.document.id.clone()))
-            .collect();
-        owed.sort();
-        for (_, invoice) in owed {
-            self.abandon_planned(&invoice)?;
-            let busy = self.account.charges.values().any(|charge| charge.invoice == invoice && charge.state.in_flight());
-            if busy || self.open_correction(&invoice).is_some() {
-                continue;
-            }
-            self.because(format!("PD-2: a new payment method is tried at once for {invoice}"));
-            self.collect(&invoice, Purpose::Period)?;
-        }
-        Ok(())
+        self.retry_what_is_owed(Retry::Everything, None)
     }
 
     /// LC-7: stops the service; nothing is refunded for it, and the paid period runs on.
@@ -72,10 +53,19 @@ impl Draft<'_> {
         self.operator("suspend")?;
         self.direct(id)?;
         if self.command(id, &Command::Suspend { on: self.today })? {
-            let data = NoticeData { effective_on: Some(self.today), reason: self.context.reason.map(ToOwned::to_owned), ..self.facts(id)? };
-            self.notify(NoticeKind::SuspensionNotice, &format!("{id}_{}", self.context.now.timestamp_micros()), Some(id), data);
+            self.because("LC-7: no service, no renewal and no charge while it is suspended; the paid period runs on");
+            let ours: Vec<String> = self.invoices_of(id).map(|invoice| invoice.document.id.clone()).collect();
+            self.abandon_all_planned(|charge| ours.contains(&charge.invoice))?;
+            let reason = self.context.reason.map(ToOwned::to_owned);
+            let data = NoticeData { effective_on: Some(self.today), reason, ..self.facts(id)? };
+            self.notify(NoticeKind::SuspensionNotice, &self.cause_now(id), Some(id), data);
         }
         Ok(())
+    }
+
+    /// The invoices of one subscription.
+    pub(super) fn invoices_of<'b>(&'b self, id: &'b SubscriptionId) -> impl Iterator<Item = &'b Invoice> {
+        self.account.invoices.values().filter(move |invoice| invoice.document.subscription == *id)
     }
 
     /// LC-7: inside the paid period it goes on as it was; later a new period, with a new anchor, starts today.
@@ -84,24 +74,43 @@ impl Draft<'_> {
         self.not_parked()?;
         let state = self.direct(id)?.state.clone();
         let next = match &state {
-            State::Suspended { term, .. } if self.today >= term.period.end => {
-                let version = self.version_today(&term.plan)?;
-                self.because(format!("LC-7: the paid period ended on {}; a new one starts today", term.period.end));
-                let period = Period::nth(self.today, term.plan.cycle, 0)?;
-                let number = term.number.saturating_add(1);
-                Some(Term { number, anchor: self.today, plan: term.plan.clone(), period_no: 0, period, version, intent: Intent::Renews })
-            }
+            State::Suspended { term, .. } if self.today >= term.period.end => Some(self.next_term_after_gap(id, term)?),
             _ => None,
         };
         self.command(id, &Command::Reinstate { on: self.today, term: next.clone() })?;
-        if next.is_some() {
-            self.lapse_notices(id)?;
-            self.announce_known_prices(id)?;
+        if let Some(next) = &next {
+            self.cover_as_changed(id, &state, &next.plan)?;
             self.bill_present_period(id)?;
         }
-        let data = NoticeData { effective_on: Some(self.today), ..self.billed_facts(id)? };
-        self.notify(NoticeKind::Reinstated, &format!("{id}_{}", self.context.now.timestamp_micros()), Some(id), data);
+        self.announce_known_prices(id)?;
+        self.retry_what_is_owed(Retry::Everything, Some(id))?;
+        let facts = self.billed_facts(id)?;
+        let ends = self.subscription(id)?.state.term().filter(|term| term.intent == Intent::Ends).map(|term| term.period.end);
+        let data = NoticeData { effective_on: Some(self.today), runs_until: ends, ..facts };
+        self.notify(NoticeKind::Reinstated, &self.cause_now(id), Some(id), data);
         Ok(())
+    }
+
+    /// LC-7, CA-3: the term that starts today after a gap, at the price that PR says, or as a pending change fixed it. One that
+    /// was to end has ended.
+    fn next_term_after_gap(&mut self, id: &SubscriptionId, term: &Term) -> Planned<Term> {
+        self.because(format!("the paid period ended on {}; a new one starts today", term.period.end));
+        match &term.intent {
+            Intent::Ends => Err(Refusal::RenewalDue { subscription: id.to_string(), ended_on: term.period.end }),
+            Intent::ChangesTo { plan, version, .. } => self.term_from_today(term, plan, version.clone()),
+            Intent::Renews => {
+                let version = self.renewal_version(id, self.today)?;
+                self.term_from_today(term, &term.plan, version)
+            }
+        }
+    }
+
+    /// A pending change that took effect with a late start also changes what is covered.
+    fn cover_as_changed(&mut self, id: &SubscriptionId, before: &State, to: &Plan) -> Planned {
+        let Some(Term { intent: Intent::ChangesTo { camera, .. }, plan: from, .. }) = before.term() else { return Ok(()) };
+        self.absorb_others(id, to)?;
+        self.lose_coverage_difference(id, from, to, camera.as_ref(), self.today)?;
+        self.emit(Event::CameraCovered { subscription: id.clone(), camera: camera.clone() })
     }
 
     /// LC-7: as a customer's cancellation, unless it is for a breach, which forfeits the refund.
@@ -109,22 +118,21 @@ impl Draft<'_> {
         self.operator("terminate")?;
         self.not_parked()?;
         let subscription = self.direct(id)?.clone();
-        let in_flight = subscription.state.term().and_then(|term| self.charge_in_flight(id, term));
-        if let Some(charge) = in_flight {
-            return Err(Refusal::ChargeInFlight { charge });
+        if let Some(term) = subscription.state.term() {
+            self.nothing_in_flight(id, term)?;
         }
         if !breach {
             return self.cancel_on(id, self.today, Ending::Operator);
         }
         self.because("LC-7: terminated for a breach: nothing is refunded");
-        let data = NoticeData { reason: self.context.reason.map(ToOwned::to_owned), ended_on: Some(self.today), effective_on: Some(self.today), ..self.facts(id)? };
-        self.recordings_inaccessible(id, self.today)?;
-        if let Some(term) = subscription.state.term().filter(|term| term.period.contains(self.today) && !self.paid_elsewhere(&subscription, term)) {
+        let facts = self.facts(id)?;
+        if let Some(term) = subscription.state.term().filter(|term| term.period.contains(self.today)) {
             self.forfeit(&invoice_id(id, term.number, term.period_no), self.today)?;
         }
-        let effective = super::super::terms::Effective::AtOnce;
+        self.recordings_inaccessible(id, self.today)?;
+        let effective = Effective::AtOnce;
         self.command(id, &Command::Terminate { effective, on: self.today, breach: true })?;
-        self.notify(NoticeKind::TerminationNotice, &format!("{id}_{}", self.today), Some(id), data);
+        self.confirm(id, Ending::Operator, NoticeData { ended_on: Some(self.today), ..facts });
         self.pay_out_credit_if_last()
     }
 
@@ -133,37 +141,31 @@ impl Draft<'_> {
     pub fn cancel_unpaid(&mut self, id: &SubscriptionId) -> Planned {
         self.operator("cancel-unpaid")?;
         self.not_parked()?;
-        let subscription = self.direct(id)?.clone();
-        let on = self.today;
-        let Some(term) = subscription.state.term().cloned() else {
-            self.command(id, &Command::CancelUnpaid { on })?;
+        let Some(term) = self.direct(id)?.state.term().cloned() else {
+            self.command(id, &Command::CancelUnpaid { on: self.today })?;
             return Ok(());
         };
-        if let Some(charge) = self.charge_in_flight(id, &term) {
-            return Err(Refusal::ChargeInFlight { charge });
+        self.nothing_in_flight(id, &term)?;
+        let facts = self.facts(id)?;
+        let policy = self.policy(id, ChangeKind::CancelToFree, term.plan.cycle)?;
+        let day = self.terms(id)?.cancellation_day;
+        let ended_on = match (term.period.contains(self.today), policy.unused) {
+            (false, _) => self.today.min(term.period.end),
+            (true, UnusedValue::None) => self.today,
+            (true, _) => first_day_without(self.today, day)?,
+        };
+        self.recordings_inaccessible(id, ended_on)?;
+        self.command(id, &Command::CancelUnpaid { on: ended_on })?;
+        let mut given = Given::nothing(self.account.zero());
+        if term.period.contains(self.today) && policy.unused == UnusedValue::None {
+            self.because("PD-3: monthly: the whole period stays owed");
+            self.forfeit(&invoice_id(id, term.number, term.period_no), self.today)?;
+        } else if term.period.contains(self.today) {
+            given = self.give_back_unused(id, &term, self.today, NoteReason::CancelledUnpaid, Destination::Refund)?;
         }
-        let data = NoticeData { reason: self.context.reason.map(ToOwned::to_owned), ended_on: Some(on), effective_on: Some(on), ..self.facts(id)? };
-        self.recordings_inaccessible(id, on)?;
-        self.command(id, &Command::CancelUnpaid { on })?;
-        if term.period.contains(on) {
-            let invoice = invoice_id(id, term.number, term.period_no);
-            let day = self.terms(id)?.cancellation_day;
-            let policy = self.policy(id, ChangeKind::CancelToFree, term.plan.cycle)?;
-            if policy.unused == UnusedValue::RefundUnlessAnotherGoesOn {
-                let row = self.account.invoices.get(&invoice).ok_or_else(|| self.no_object("invoice", &invoice))?;
-                let parts = unused(&row.line(), on, day)?;
-                let last_day = if day == CancellationDay::Used { on } else { on.pred_opt().unwrap_or(on) };
-                self.end_service(&invoice, &parts, last_day, NoteReason::CancelledUnpaid, Destination::Refund)?;
-            } else {
-                self.because("PD-3: monthly: the whole period stays owed");
-                self.forfeit(&invoice, on)?;
-            }
-        }
-        let owed = super::super::money::total(
-            self.account.profile.currency,
-            self.account.invoices.values().filter(|invoice| invoice.document.subscription == *id).map(|invoice| invoice.open),
-        )?;
-        self.notify(NoticeKind::TerminationNotice, &format!("{id}_{on}"), Some(id), NoticeData { owed_minor: Some(owed.minor()), ..data });
+        let owed = super::super::money::total(self.account.profile.currency, self.invoices_of(id).map(|invoice| invoice.open))?;
+        let data = NoticeData { ended_on: Some(ended_on), owed_minor: Some(owed.minor()).filter(|minor| *minor != 0), ..facts };
+        self.confirm(id, Ending::Operator, with_given(data, &given)?);
         self.pay_out_credit_if_last()
     }
 
@@ -177,19 +179,17 @@ impl Draft<'_> {
             self.command(id, &Command::CancelOrder { on: self.today })?;
             return Ok(());
         };
-        if let Some(charge) = self.charge_in_flight(id, &term) {
-            return Err(Refusal::ChargeInFlight { charge });
-        }
+        self.nothing_in_flight(id, &term)?;
         let data = self.billed_facts(id)?;
         self.recordings_inaccessible(id, self.today)?;
-        self.command(id, &Command::CancelOrder { on: self.today })?;
         self.because("CO-5: the published price was wrong: the order is cancelled and the full charge goes back");
-        let given = if self.paid_elsewhere(&subscription, &term) {
+        let given = if self.paid_elsewhere(id, &term) {
             self.leave_to_operator(id, &term, Back::Everything)?;
             Given::nothing(self.account.zero())
         } else {
             self.undo_order(&invoice_id(id, term.number, term.period_no))?
         };
+        self.command(id, &Command::CancelOrder { on: self.today })?;
         let data = NoticeData {
             ended_on: Some(self.today),
             effective_on: Some(self.today),
@@ -204,12 +204,12 @@ impl Draft<'_> {
 
     /// CO-5: the whole line goes back to what it was paid from.
     fn undo_order(&mut self, invoice: &str) -> Planned<Given> {
-        self.abandon_planned(invoice)?;
+        self.recognise_before_document(invoice)?;
         let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
         let (net, tax) = (row.net, row.tax);
         let given = self.credit_note(invoice, NoteReason::OrderCancelled, net, tax, Destination::Refund)?;
         self.emit(Event::ServiceEnded { invoice: invoice.to_owned(), on: self.today })?;
-        self.catch_up(invoice, self.today, super::super::event::Reversal::Correction)?;
+        self.catch_up(invoice, self.today, Reversal::Correction)?;
         self.pay_out(given.payout, invoice, "order_cancelled")?;
         Ok(given)
     }
@@ -222,9 +222,11 @@ impl Draft<'_> {
         if !open.is_positive() {
             return Err(Refusal::BadAmount { what: "the open amount of the invoice", max: open });
         }
-        let busy = self.account.charges.values().find(|charge| charge.invoice == invoice && charge.state.in_flight());
-        if let Some(charge) = busy.filter(|charge| charge.due_at.is_none_or(|due| due <= self.context.now) || charge.lookups > 0) {
-            return Err(Refusal::ChargeInFlight { charge: charge.id.clone() });
+        if let Some(charge) = self.sent_charge(invoice) {
+            return Err(Refusal::ChargeInFlight { charge });
+        }
+        if let Some(correction) = self.open_correction(invoice) {
+            return Err(Refusal::CorrectionExists { correction: correction.id, invoice: invoice.to_owned() });
         }
         let delivered = row.ended_on.unwrap_or_else(|| row.document.period.last_day()) < self.today;
         if !delivered {
@@ -243,6 +245,7 @@ impl Draft<'_> {
         self.abandon_planned(invoice)?;
         self.because(format!("PD-4: {open} is written off: net {net}, tax {open_tax} (rate {rate_tax})"));
         self.emit(Event::WrittenOff { invoice: invoice.to_owned(), net, tax: open_tax })?;
+        self.close_task(&format!("tk_dunning_exhausted_{invoice}"))?;
         if self.subscription(&id)?.state.is_live() { self.settle_standing(&id) } else { Ok(()) }
     }
 
@@ -250,7 +253,10 @@ impl Draft<'_> {
     pub fn add_collection_cost(&mut self, amount: Money, document: &str) -> Planned {
         self.operator("collection-cost")?;
         if !amount.is_positive() || document.trim().is_empty() {
-            return Err(Refusal::BadAmount { what: "the collection cost (with its document)", max: Money::new(i64::MAX, amount.currency()) });
+            return Err(Refusal::BadAmount {
+                what: "the collection cost (with its document)",
+                max: Money::new(i64::MAX, amount.currency()),
+            });
         }
         if self.account.costs.values().any(|cost| cost.document == document) {
             return Ok(());
@@ -268,7 +274,18 @@ impl Draft<'_> {
             return Err(Refusal::BadAmount { what: "the credit", max: Money::new(i64::MAX, amount.currency()) });
         }
         self.because("goodwill credit pays the next invoice before cash (LC-4)");
-        self.emit(Event::CreditGranted { amount })
+        self.emit(Event::CreditGranted { amount })?;
+        let balance = self.account.profile.credit_cash.plus(self.account.profile.credit_goodwill)?;
+        let data = NoticeData {
+            currency: Some(amount.currency()),
+            credit_minor: Some(amount.minor()),
+            credit_balance_minor: Some(balance.minor()),
+            reason: self.context.reason.map(ToOwned::to_owned),
+            ..NoticeData::default()
+        };
+        let cause = format!("{}_{}", self.account.profile.id, self.context.now.timestamp_micros());
+        self.notify(NoticeKind::CreditGranted, &cause, None, data);
+        Ok(())
     }
 
     /// Marks an operator task as done, by name and with a reason; done already is not an error.
@@ -304,21 +321,27 @@ impl Draft<'_> {
         if waive_missed {
             ids.iter().try_for_each(|id| self.skip_missed(id))?;
         }
-        self.retry_what_is_owed()
+        self.retry_what_is_owed(Retry::Untried, None)
     }
 
     /// CA-3: an operator decided not to bill the missed periods; a new term starts today.
     fn skip_missed(&mut self, id: &SubscriptionId) -> Planned {
-        let (State::Active { term } | State::PastDue { term, .. }) = self.subscription(id)?.state.clone() else { return Ok(()) };
-        if term.intent != Intent::Renews || term.period.end >= self.today {
-            return Ok(());
+        let state = self.subscription(id)?.state.clone();
+        match &state {
+            State::Trialing { trial } if trial.ends < self.today => {
+                self.because(format!("CA-3: the periods from {} until today are waived", trial.ends));
+                self.end_trial(id, &Trial { ends: self.today, ..trial.clone() })
+            }
+            State::Active { term } | State::PastDue { term, .. } if term.period.end < self.today && term.intent != Intent::Ends => {
+                self.because(format!("CA-3: the periods from {} until today are waived", term.period.end));
+                let next = self.next_term_after_gap(id, term)?;
+                self.command(id, &Command::ChangeAtOnce { term: next.clone() })?;
+                self.cover_as_changed(id, &state, &next.plan)?;
+                self.bill_present_period(id)?;
+                self.announce_known_prices(id)
+            }
+            _ => Ok(()),
         }
-        let version = self.renewal_version(id, self.today)?;
-        self.because(format!("CA-3: the periods from {} until today are waived; a new term starts today", term.period.end));
-        let period = Period::nth(self.today, term.plan.cycle, 0)?;
-        let next = Term { number: term.number.saturating_add(1), anchor: self.today, period_no: 0, period, version, ..term };
-        self.command(id, &Command::ChangeAtOnce { term: next })?;
-        self.bill_present_period(id)
     }
 
     /// What a subscription's unused value would be today, for quotes.
@@ -329,11 +352,6 @@ impl Draft<'_> {
             return Ok(None);
         }
         Ok(Some(unused(&row.line(), self.today, self.terms(id)?.cancellation_day)?))
-    }
-
-    /// The collection of an undercharge, or of nothing; used by corrections.
-    pub(super) fn collect_difference(&mut self, invoice: &str) -> Planned<Collection> {
-        self.collect(invoice, Purpose::Correction)
     }
 
     /// One day after today, in the account's zone, as an instant.

@@ -7,18 +7,21 @@ use chrono::NaiveDate;
 
 use super::super::account::{Note, NoteReason, Payment, Task};
 use super::super::event::{Event, Given, Reversal};
+use super::super::ids::SubscriptionId;
 use super::super::money::Money;
+use super::super::notice::{NoticeData, NoticeKind};
 use super::super::refund::{Destination, Disposition, Unused, dispose};
 use super::super::revenue::earned_through;
 use super::billing::tail;
 use super::{Draft, Planned, Refusal};
 
 impl Draft<'_> {
-    /// RR-1: brings an invoice's recognised revenue up to (or back to) what its line has earned through a date.
-    pub fn catch_up(&mut self, invoice: &str, through: NaiveDate, reversal: Reversal) -> Planned {
+    /// RR-1: brings an invoice's recognised revenue up to (or back to) what its line has earned through a date; whether there was
+    /// anything to book.
+    pub fn catch_up(&mut self, invoice: &str, through: NaiveDate, reversal: Reversal) -> Planned<bool> {
         let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
         if row.pending {
-            return Ok(());
+            return Ok(false);
         }
         let earned = match row.ended_on {
             Some(last) if through >= last => row.net,
@@ -27,14 +30,15 @@ impl Draft<'_> {
         self.recognise_up_to(invoice, through, earned, reversal)
     }
 
-    fn recognise_up_to(&mut self, invoice: &str, through: NaiveDate, earned: Money, reversal: Reversal) -> Planned {
+    fn recognise_up_to(&mut self, invoice: &str, through: NaiveDate, earned: Money, reversal: Reversal) -> Planned<bool> {
         let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
         let amount = earned.minus(row.recognised)?;
         if amount.is_zero() {
-            return Ok(());
+            return Ok(false);
         }
         let reversal = Some(reversal).filter(|_| amount.is_negative());
-        self.emit(Event::RevenueRecognised { invoice: invoice.to_owned(), through, amount, reversal, forfeited: false })
+        self.emit(Event::RevenueRecognised { invoice: invoice.to_owned(), through, amount, reversal, forfeited: false })?;
+        Ok(true)
     }
 
     /// RF, CP-1: ends the service of an invoice's period: recognises what was earned, credits what was not, and pays out
@@ -61,9 +65,10 @@ impl Draft<'_> {
         Ok(given)
     }
 
-    /// The rest of a period is earned at once, because service ended for good and nothing is given back (RR-1).
+    /// The rest of a period is earned at once, because service ended for good and nothing is given back (RR-1). A period that was
+    /// paid elsewhere has no invoice here, and so nothing to recognise.
     pub fn forfeit(&mut self, invoice: &str, last_day: NaiveDate) -> Planned {
-        let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
+        let Some(row) = self.account.invoices.get(invoice) else { return Ok(()) };
         let amount = row.net.minus(row.recognised)?;
         self.emit(Event::ServiceEnded { invoice: invoice.to_owned(), on: last_day })?;
         if amount.is_zero() {
@@ -104,7 +109,19 @@ impl Draft<'_> {
         };
         self.because(told(&parts));
         self.note(invoice, reason, net, tax, given)?;
+        self.owe_less(invoice)?;
         Ok(given)
+    }
+
+    /// A document that corrects a line finds it recognised through today, so that revenue which it takes back is seen as taken back.
+    pub(super) fn recognise_before_document(&mut self, invoice: &str) -> Planned {
+        self.catch_up(invoice, self.through_today(invoice)?, Reversal::Correction).map(|_| ())
+    }
+
+    /// The day through which a document recognises: today, or what was recognised before.
+    pub(super) fn through_today(&self, invoice: &str) -> Planned<NaiveDate> {
+        let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
+        Ok(row.recognised_through.map_or(self.today, |through| through.max(self.today)))
     }
 
     /// Issues a note with a known destination.
@@ -113,13 +130,18 @@ impl Draft<'_> {
         let kind = if reason.is_debit() { "dn" } else { "cn" };
         let id = format!("{kind}_{}_{number}", tail(invoice));
         let note = Note { id, invoice: invoice.to_owned(), reason, net, tax, issued_on: self.today };
-        self.emit(Event::NoteIssued { note, given })
+        self.emit(Event::NoteIssued { note, given })?;
+        self.replan(invoice)
     }
 
     /// RF-4: asks for payouts of `amount` to the payments of one invoice, latest first, each up to its own remainder.
     pub fn pay_out(&mut self, amount: Money, invoice: &str, reason: &str) -> Planned {
         let rest = self.request_payouts(amount, Some(invoice), reason)?;
-        if rest.is_zero() { Ok(()) } else { Err(Refusal::Inconsistent(format!("the payments of invoice {invoice} cannot take back {rest}"))) }
+        if rest.is_zero() {
+            Ok(())
+        } else {
+            Err(Refusal::Inconsistent(format!("the payments of invoice {invoice} cannot take back {rest}")))
+        }
     }
 
     fn request_payouts(&mut self, amount: Money, invoice: Option<&str>, reason: &str) -> Planned<Money> {
@@ -130,18 +152,37 @@ impl Draft<'_> {
                 continue;
             }
             rest = rest.minus(part)?;
-            let number = self.account.refunds.values().filter(|refund| refund.charge == payment.charge).count().saturating_add(1);
             self.because(format!("RF-4: {part} goes back to the payment of {} (charge {})", payment.captured_on, payment.charge));
-            self.emit(Event::RefundRequested {
-                id: format!("re_{}_{number}", tail(&payment.charge)),
-                charge: payment.charge,
-                invoice: payment.invoice,
-                amount: part,
-                reason: reason.to_owned(),
-                due_at: self.context.now,
-            })?;
+            self.request_payout(&payment.charge, &payment.invoice, part, reason)?;
         }
         Ok(rest)
+    }
+
+    /// PV-1: records the intent to give money of one payment back.
+    pub(super) fn request_payout(&mut self, charge: &str, invoice: &str, amount: Money, reason: &str) -> Planned {
+        let number = self.account.refunds.values().filter(|refund| refund.charge == charge).count().saturating_add(1);
+        self.emit(Event::RefundRequested {
+            id: format!("re_{}_{number}", tail(charge)),
+            charge: charge.to_owned(),
+            invoice: invoice.to_owned(),
+            amount,
+            reason: reason.to_owned(),
+            due_at: self.context.now,
+        })
+    }
+
+    /// RF-4, CO-3, goodwill: tells the customer of new account credit.
+    pub(super) fn tell_of_credit(&mut self, id: &SubscriptionId, cause: &str, amount: Money, reason: &str) -> Planned {
+        let facts = self.facts(id)?;
+        let balance = self.account.profile.credit_cash.plus(self.account.profile.credit_goodwill)?;
+        let data = NoticeData {
+            credit_minor: Some(amount.minor()),
+            credit_balance_minor: Some(balance.minor()),
+            reason: Some(reason.to_owned()),
+            ..facts
+        };
+        self.notify(NoticeKind::CreditGranted, cause, Some(id), data);
+        Ok(())
     }
 
     /// Payments that can take money back, latest first, with how much. For one invoice: what is left of each. For the
@@ -175,7 +216,9 @@ impl Draft<'_> {
                 *left = left.minus(payment.refunded)?;
             }
         }
-        credited.values_mut().for_each(|left| *left = left.or_zero());
+        for left in credited.values_mut() {
+            *left = left.or_zero();
+        }
         Ok(credited)
     }
 

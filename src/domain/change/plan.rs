@@ -19,6 +19,9 @@ impl Draft<'_> {
     pub fn change_plan(&mut self, id: &SubscriptionId, to: &Plan, camera: Option<&CameraId>) -> Planned {
         self.not_parked()?;
         let subscription = self.direct(id)?.clone();
+        if matches!(subscription.state, State::Free | State::Pending { .. } | State::Suspended { .. } | State::Closed { .. }) {
+            self.command(id, &Command::ChangeAtPeriodEnd { intent: Intent::Renews })?;
+        }
         let from = subscription.state.plan().cloned();
         if from.as_ref() == Some(to) {
             return Err(Refusal::SamePlan { plan: to.to_string() });
@@ -35,11 +38,7 @@ impl Draft<'_> {
         match &subscription.state {
             State::Trialing { trial } => self.change_trial(id, trial, to, camera.as_ref()),
             State::Active { term } | State::PastDue { term, .. } => self.change_term(&subscription, term, to, camera),
-            State::Free | State::Pending { .. } | State::Suspended { .. } | State::Closed { .. } => {
-                let intent = Intent::Renews;
-                self.command(id, &Command::ChangeAtPeriodEnd { intent })?;
-                Ok(())
-            }
+            State::Free | State::Pending { .. } | State::Suspended { .. } | State::Closed { .. } => Ok(()),
         }
     }
 
@@ -48,12 +47,17 @@ impl Draft<'_> {
         let version = self.version_today(to)?;
         self.because("LC-2: a plan change while trialing is at once, without money, with the same trial end");
         self.absorb_others(id, to)?;
+        self.lose_coverage_difference(id, &trial.plan, to, camera, self.today)?;
         let changed = Trial { plan: to.clone(), version, ..trial.clone() };
-        self.lapse_notices(id)?;
         self.command(id, &Command::ChangeTrial { trial: changed })?;
         self.emit(Event::CameraCovered { subscription: id.clone(), camera: camera.cloned() })?;
-        let data = NoticeData { plan_old: Some(self.plan_title(&trial.plan)), effective_on: Some(self.today), ..self.price_facts(id, to, trial.ends)? };
-        self.notify(NoticeKind::PlanChanged, &format!("{id}_{to}_{}", self.today), Some(id), data);
+        let data = NoticeData {
+            plan_old: Some(self.plan_title(&trial.plan)),
+            effective_on: Some(self.today),
+            trial_ends_on: Some(trial.ends),
+            ..self.price_facts(id, to, trial.ends)?
+        };
+        self.notify(NoticeKind::PlanChanged, &self.cause_now(id), Some(id), data);
         self.announce_known_prices(id)
     }
 
@@ -62,16 +66,18 @@ impl Draft<'_> {
             (Cycle::Monthly, Cycle::Annual) => ChangeKind::CycleToAnnual,
             (Cycle::Annual, Cycle::Monthly) => ChangeKind::CycleToMonthly,
             (Cycle::Monthly, Cycle::Monthly) | (Cycle::Annual, Cycle::Annual) => {
-                if self.tier(to)?.rank > self.tier(from)?.rank { ChangeKind::TierUp } else { ChangeKind::TierDown }
+                if self.tier(to)?.rank > self.tier(from)?.rank {
+                    ChangeKind::TierUp
+                } else {
+                    ChangeKind::TierDown
+                }
             }
         })
     }
 
     fn change_term(&mut self, subscription: &Subscription, term: &Term, to: &Plan, camera: Option<CameraId>) -> Planned {
         let id = &subscription.id;
-        if let Some(charge) = self.charge_in_flight(id, term) {
-            return Err(Refusal::ChargeInFlight { charge });
-        }
+        self.nothing_in_flight(id, term)?;
         if self.today >= term.period.end {
             return Err(Refusal::RenewalDue { subscription: id.to_string(), ended_on: term.period.end });
         }
@@ -92,12 +98,14 @@ impl Draft<'_> {
         }
         let intent = Intent::ChangesTo { plan: to.clone(), version, camera };
         if self.command(id, &Command::ChangeAtPeriodEnd { intent })? {
+            let facts = self.price_facts(id, to, term.period.end)?;
             let data = NoticeData {
                 plan_old: Some(self.plan_title(&term.plan)),
+                price_new_minor: facts.net_minor,
                 effective_on: Some(term.period.end),
-                ..self.price_facts(id, to, term.period.end)?
+                ..facts
             };
-            self.notify(NoticeKind::PlanChangeScheduled, &format!("{id}_{to}_{}", self.today), Some(id), data);
+            self.notify(NoticeKind::PlanChangeScheduled, &self.cause_now(id), Some(id), data);
         }
         Ok(())
     }
@@ -113,81 +121,85 @@ impl Draft<'_> {
         policy: Policy,
     ) -> Planned {
         let id = &subscription.id;
-        let old_invoice = invoice_id(id, term.number, term.period_no);
         self.because(format!("CP-1: {} belongs to the new plan; {} keeps {} to {}", self.today, term.plan, term.period.start, self.today));
+        if term.intent != Intent::Renews {
+            self.because("LC-9: it replaces the end or change that was pending; the new term renews");
+        }
         let given = match policy.unused {
-            UnusedValue::None if self.paid_elsewhere(subscription, term) => Given::nothing(self.account.zero()),
             UnusedValue::None => {
                 let last_day = self.today.pred_opt().unwrap_or(self.today);
-                self.forfeit(&old_invoice, last_day)?;
+                self.forfeit(&invoice_id(id, term.number, term.period_no), last_day)?;
                 Given::nothing(self.account.zero())
             }
             UnusedValue::RefundUnlessAnotherGoesOn | UnusedValue::CreditToNextBill | UnusedValue::CreditThenRefund => {
-                self.credit_unused(subscription, term)?
+                self.credit_unused(id, term)?
             }
         };
         self.absorb_others(id, to)?;
         self.lose_coverage_difference(id, &term.plan, to, camera, self.today)?;
-        self.lapse_notices(id)?;
-        let period = Period::nth(self.today, to.cycle, 0)?;
-        let next = Term {
-            number: term.number.saturating_add(1),
-            anchor: self.today,
-            plan: to.clone(),
-            period_no: 0,
-            period,
-            version,
-            intent: Intent::Renews,
-        };
+        let next = self.term_from_today(term, to, version)?;
         self.command(id, &Command::ChangeAtOnce { term: next.clone() })?;
         self.emit(Event::CameraCovered { subscription: id.clone(), camera: camera.cloned() })?;
-        let credit_before = self.account.profile.credit_cash;
-        let collection = self.bill(id, &next, false)?;
-        if collection == Collection::NoMethod {
+        if self.bill_after_change(id, &next, false, &given)? == Collection::NoMethod {
             self.fell_behind(id, &invoice_id(id, next.number, next.period_no))?;
         }
         let refunded = match policy.unused {
-            UnusedValue::CreditThenRefund => self.refund_rest(&old_invoice, given, credit_before)?,
+            UnusedValue::CreditThenRefund => self.refund_rest(id, term, &next, given)?,
             UnusedValue::None | UnusedValue::RefundUnlessAnotherGoesOn | UnusedValue::CreditToNextBill => self.account.zero(),
         };
         self.settle_standing(id)?;
+        let credit = given.credit_cash.plus(given.credit_goodwill)?.minus(refunded)?;
         let data = NoticeData {
             plan_old: Some(self.plan_title(&term.plan)),
             effective_on: Some(self.today),
             refund_minor: Some(refunded.minor()).filter(|minor| *minor != 0),
-            credit_minor: Some(given.credit_cash.plus(given.credit_goodwill)?.minor()).filter(|minor| *minor != 0),
+            credit_minor: Some(credit.minor()).filter(|minor| *minor != 0),
             ..self.billed_facts(id)?
         };
-        self.notify(NoticeKind::PlanChanged, &format!("{id}_{to}_{}_{}", self.today, next.number), Some(id), data);
+        self.notify(NoticeKind::PlanChanged, &self.cause_now(id), Some(id), data);
         self.announce_known_prices(id)
     }
 
-    /// CP-1: credits the unused part of a period that ends today, today excluded.
-    fn credit_unused(&mut self, subscription: &Subscription, term: &Term) -> Planned<Given> {
-        if self.paid_elsewhere(subscription, term) {
-            self.leave_to_operator(&subscription.id, term, Back::Changed)?;
-            return Ok(Given::nothing(self.account.zero()));
-        }
-        let invoice = &invoice_id(&subscription.id, term.number, term.period_no);
-        let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
-        let parts = unused_at_change(&row.line(), self.today)?;
-        let last_day = self.today.pred_opt().unwrap_or(self.today);
-        self.end_service(invoice, &parts, last_day, NoteReason::PlanChange, Destination::Credit)
+    /// The term that follows `term` and begins today.
+    pub(super) fn term_from_today(&self, term: &Term, plan: &Plan, version: String) -> Planned<Term> {
+        Ok(Term {
+            number: term.number.saturating_add(1),
+            anchor: self.today,
+            plan: plan.clone(),
+            period_no: 0,
+            period: Period::nth(self.today, plan.cycle, 0)?,
+            version,
+            intent: Intent::Renews,
+        })
     }
 
-    /// FAQ 2117: what the new charge left of the credit is refunded as far as it came from cash; what came from account
-    /// credit stays credit.
-    fn refund_rest(&mut self, old_invoice: &str, given: Given, credit_before: Money) -> Planned<Money> {
-        let used = credit_before.minus(self.account.profile.credit_cash)?;
-        let earlier = credit_before.minus(given.from_captured)?.or_zero();
-        // Credit from before this change pays first, so that the rest is cash of the period just left.
-        let rest = given.from_captured.minus(used.minus(earlier)?.or_zero())?.at_most(self.account.profile.credit_cash)?.or_zero();
+    /// CP-1: credits the unused part of a period that ends today, today excluded.
+    fn credit_unused(&mut self, id: &SubscriptionId, term: &Term) -> Planned<Given> {
+        let last_day = self.today.pred_opt().unwrap_or(self.today);
+        if self.paid_elsewhere(id, term) {
+            self.leave_to_operator(id, term, Back::Changed)?;
+            return Ok(Given::nothing(self.account.zero()));
+        }
+        let invoice = invoice_id(id, term.number, term.period_no);
+        let row = self.account.invoices.get(&invoice).ok_or_else(|| self.no_object("invoice", &invoice))?;
+        let parts = unused_at_change(&row.line(), self.today)?;
+        self.end_service(&invoice, &parts, last_day, NoteReason::PlanChange, Destination::Credit)
+    }
+
+    /// FAQ 2117: what the new charge left of the credit is refunded as far as it came from cash; what came from account credit pays
+    /// the new charge first and stays credit.
+    fn refund_rest(&mut self, id: &SubscriptionId, old: &Term, new: &Term, given: Given) -> Planned<Money> {
+        let row = self.account.invoices.get(&invoice_id(id, new.number, new.period_no));
+        let paid = row.map_or(Ok(self.account.zero()), |row| row.credit_cash.plus(row.credit_goodwill))?;
+        let from_credit = given.credit_cash.plus(given.credit_goodwill)?.minus(given.from_captured)?;
+        let paid_with_cash = paid.minus(from_credit)?.or_zero();
+        let rest = given.from_captured.minus(paid_with_cash)?.or_zero().at_most(self.account.profile.credit_cash)?;
         if rest.is_zero() {
             return Ok(rest);
         }
         self.because(format!("CP, FAQ 2117: the rest, {rest}, came from cash and is refunded"));
         self.emit(Event::CreditPaidOut { amount: rest })?;
-        self.pay_out(rest, old_invoice, "plan_change")?;
+        self.pay_out(rest, &invoice_id(id, old.number, old.period_no), "plan_change")?;
         Ok(rest)
     }
 
@@ -204,32 +216,13 @@ impl Draft<'_> {
         }
         for other in others {
             if let Some(term) = other.state.term() {
-                if let Some(charge) = self.charge_in_flight(&other.id, term) {
-                    return Err(Refusal::ChargeInFlight { charge });
-                }
+                self.nothing_in_flight(&other.id, term)?;
                 if term.period.contains(self.today) {
-                    self.credit_unused(&other, term)?;
+                    self.credit_unused(&other.id, term)?;
                 }
             }
             self.because(format!("{to} covers the account: subscription {} ends, its unused value is credit", other.id));
-            self.lapse_notices(&other.id)?;
             self.command(&other.id, &Command::Absorb { on: self.today })?;
-        }
-        Ok(())
-    }
-
-    /// PD: a term is past due exactly while something that was asked for and refused is unpaid.
-    pub fn settle_standing(&mut self, id: &SubscriptionId) -> Planned {
-        let owes = self.account.invoices.values().any(|invoice| {
-            let failed = invoice.first_failed_on.is_some() || invoice.attempts == 0;
-            invoice.document.subscription == *id && invoice.open.is_positive() && !invoice.carried && failed
-        });
-        if owes {
-            return Ok(());
-        }
-        let state = &self.subscription(id)?.state;
-        if matches!(state, State::PastDue { .. } | State::Suspended { unpaid_since: Some(_), .. }) {
-            self.command(id, &Command::PayUp)?;
         }
         Ok(())
     }

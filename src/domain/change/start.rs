@@ -3,9 +3,10 @@
 use super::super::account::NoteReason;
 use super::super::calendar::Period;
 use super::super::catalog::{Covers, Plan, Tier};
-use super::super::event::Event;
+use super::super::event::{Event, Given};
 use super::super::ids::{CameraId, SubscriptionId};
 use super::super::notice::{NoticeData, NoticeKind};
+use super::super::promotion::Redemption;
 use super::super::refund::{Destination, Unused};
 use super::super::subscription::{Channel, Command, Intent, State, Term, Trial};
 use super::billing::{Collection, invoice_id};
@@ -104,15 +105,10 @@ impl<'a> Draft<'a> {
         if let Some(code) = &order.promotion {
             self.redeem(&id, code, &order.plan)?;
         }
-        let term = self.first_term(&order.plan, version, self.today)?;
+        let term = first_term(&order.plan, version, self.today)?;
         self.command(&id, &Command::Subscribe { term: term.clone() })?;
         self.begin(&id, &term)?;
         Ok(id)
-    }
-
-    fn first_term(&self, plan: &Plan, version: String, anchor: chrono::NaiveDate) -> Planned<Term> {
-        let period = Period::nth(anchor, plan.cycle, 0)?;
-        Ok(Term { number: 1, anchor, plan: plan.clone(), period_no: 0, period, version, intent: Intent::Renews })
     }
 
     /// LC-3: bills the first period of a pending term; active at once where nothing is to be collected.
@@ -149,7 +145,7 @@ impl<'a> Draft<'a> {
         let credit = invoice.credit_cash.plus(invoice.credit_goodwill)?;
         data.credit_applied_minor = Some(credit.minor()).filter(|minor| *minor != 0);
         data.charged_minor = Some(invoice.captured.plus(invoice.open)?.minor());
-        data.invoice_number = Some(invoice.number.clone()).filter(|number| !number.is_empty());
+        data.invoice_number = self.number_of(&document.id);
         Ok(data)
     }
 
@@ -179,12 +175,19 @@ impl<'a> Draft<'a> {
     /// LC-2: the trial is over: the first period starts on the day it ended, and its first charge is as in LC-3.
     pub fn end_trial(&mut self, id: &SubscriptionId, trial: &Trial) -> Planned {
         let version = self.renewal_version(id, trial.ends)?;
-        let term = self.first_term(&trial.plan, version, trial.ends)?;
+        let term = first_term(&trial.plan, version, trial.ends)?;
         self.command(id, &Command::EndTrial { term: term.clone() })?;
         match self.begin(id, &term) {
             Err(Refusal::NoPaymentMethod) => self.undo_first_period(id),
             other => other,
         }
+    }
+
+    /// LC-8: a trial covered its cameras until its first charge was declined.
+    fn end_cover_of_trial(&mut self, id: &SubscriptionId, term: &Term) -> Planned {
+        let days = self.tier(&term.plan)?.trial_days;
+        let began = self.account.profile.trial_used_on.and_then(|used| super::super::calendar::plus_days(used, days).ok());
+        if began == Some(term.anchor) { self.recordings_inaccessible(id, self.today) } else { Ok(()) }
     }
 
     /// LC-3: the first charge was declined: a full credit note undoes the invoice, the promotion use is released, and the
@@ -193,21 +196,28 @@ impl<'a> Draft<'a> {
         self.because("LC-3: the first charge was declined, so the invoice is undone and nothing is owed");
         let data = self.billed_facts(id)?;
         let subscription = self.subscription(id)?;
-        let State::Pending { term } = &subscription.state else { return Ok(()) };
+        let State::Pending { term } = subscription.state.clone() else { return Ok(()) };
         let invoice = invoice_id(id, term.number, term.period_no);
-        let code = subscription.promotion.as_ref().map(|redemption| redemption.code.clone());
-        let start = term.period.start;
-        self.undo_invoice(&invoice, start, NoteReason::FirstChargeDeclined)?;
-        if let Some(code) = code.filter(|code| self.account.redemptions.get(code).is_some_and(|used| !used.released)) {
-            self.emit(Event::PromotionReleased { code })?;
-        }
+        self.release_promotion(id)?;
+        self.undo_invoice(&invoice, term.period.start, NoteReason::FirstChargeDeclined)?;
+        self.end_cover_of_trial(id, &term)?;
         self.command(id, &Command::FailFirstCharge { on: self.today })?;
+        let data = NoticeData { credit_note_number: self.last_note(&invoice), invoice_number: self.number_of(&invoice), ..data };
         self.notify(NoticeKind::SubscriptionNotStarted, id.as_str(), Some(id), data);
-        Ok(())
+        self.pay_out_credit_if_last()
+    }
+
+    /// LC-3: a first period that is undone has not used its promotion.
+    pub(super) fn release_promotion(&mut self, id: &SubscriptionId) -> Planned {
+        let code = self.subscription(id)?.promotion.as_ref().map(|redemption| redemption.code.clone());
+        match code.filter(|code| self.account.redemptions.get(code).is_some_and(|used| !used.released)) {
+            Some(code) => self.emit(Event::PromotionReleased { code }),
+            None => Ok(()),
+        }
     }
 
     /// Credits a whole line: no day of it was used.
-    pub fn undo_invoice(&mut self, invoice: &str, start: chrono::NaiveDate, reason: NoteReason) -> Planned {
+    pub fn undo_invoice(&mut self, invoice: &str, start: chrono::NaiveDate, reason: NoteReason) -> Planned<Given> {
         let zero = self.account.zero();
         let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
         let days = row.document.period.days();
@@ -222,8 +232,7 @@ impl<'a> Draft<'a> {
             value: row.net.plus(row.tax)?,
         };
         let last_day = start.pred_opt().unwrap_or(start);
-        self.end_service(invoice, &whole, last_day, reason, Destination::Refund)?;
-        Ok(())
+        self.end_service(invoice, &whole, last_day, reason, Destination::Refund)
     }
 
     /// MO-3: puts a promotion code to use.
@@ -244,7 +253,9 @@ impl<'a> Draft<'a> {
             let because = "and its first charge has not settled; try again when it has";
             return Err(Refusal::Illegal(super::Illegal { state: "pending", command: "promotion", because }));
         }
-        if let Some(present) = &subscription.promotion {
+        let catalog = &self.context.reference.catalog;
+        let goes_on = |present: &&Redemption| catalog.promotion(&present.code).is_some_and(|code| code.covers_next(present.periods_billed));
+        if let Some(present) = subscription.promotion.as_ref().filter(goes_on) {
             return Err(Refusal::PromotionUsed(present.code.clone()));
         }
         let Some(plan) = subscription.state.plan().cloned() else {
@@ -256,4 +267,9 @@ impl<'a> Draft<'a> {
         };
         self.redeem(id, code, &plan)
     }
+}
+
+fn first_term(plan: &Plan, version: String, anchor: chrono::NaiveDate) -> Planned<Term> {
+    let period = Period::nth(anchor, plan.cycle, 0)?;
+    Ok(Term { number: 1, anchor, plan: plan.clone(), period_no: 0, period, version, intent: Intent::Renews })
 }

@@ -8,7 +8,6 @@
 
 use chrono::NaiveDate;
 
-use super::super::account::Subscription;
 use super::super::calendar::Period;
 use super::super::catalog::Plan;
 use super::super::event::Event;
@@ -100,9 +99,9 @@ impl Draft<'_> {
 
     /// Whether a term's present period was paid elsewhere: the first term of a subscription for which nothing was ever invoiced.
     #[must_use]
-    pub(super) fn paid_elsewhere(&self, subscription: &Subscription, term: &Term) -> bool {
-        let invoiced = self.account.invoices.values().any(|invoice| invoice.document.subscription == subscription.id);
-        term.number == 1 && subscription.channel == Channel::Direct && !invoiced
+    pub(super) fn paid_elsewhere(&self, id: &SubscriptionId, term: &Term) -> bool {
+        let direct = self.account.subscriptions.get(id).is_some_and(|subscription| subscription.channel == Channel::Direct);
+        term.number == 1 && direct && self.invoices_of(id).next().is_none()
     }
 
     /// Leaves what a rule gives back of a period that was paid elsewhere to an operator, with the amount by the list price.

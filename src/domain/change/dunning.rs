@@ -1,0 +1,141 @@
+//! Declined charges and what is tried again (PD-1, PD-2).
+
+use super::super::account::{Charge, Invoice, Purpose};
+use super::super::calendar::{plus_days, start_of_day};
+use super::super::event::Event;
+use super::super::ids::SubscriptionId;
+use super::super::notice::{NoticeData, NoticeKind};
+use super::super::subscription::{Command, State};
+use super::billing::{Collection, invoice_id};
+use super::{Draft, Planned};
+
+/// Which unpaid invoices are tried at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retry {
+    /// PD-2: all of them, for there is a new payment method.
+    Everything,
+    /// PV-8: those for which the method on file has not been tried yet.
+    Untried,
+}
+
+impl Draft<'_> {
+    pub(super) fn declined(&mut self, charge: &Charge, code: &str, hard: bool) -> Planned {
+        self.because(format!("PD-2: {} was declined ({code}, {})", charge.id, if hard { "hard" } else { "soft" }));
+        self.emit(Event::ChargeDeclined { charge: charge.id.clone(), code: code.to_owned(), hard, on: self.today })?;
+        if hard {
+            self.emit(Event::MethodBlocked { number: charge.method })?;
+            // PD-2: a hard decline blocks every charge with that method.
+            self.abandon_all_planned(|planned| planned.method == charge.method)?;
+        }
+        let id = self.owner(&charge.invoice)?;
+        let state = &self.subscription(&id)?.state;
+        let pending = matches!(state, State::Pending { term } if invoice_id(&id, term.number, term.period_no) == charge.invoice);
+        if pending {
+            return self.undo_first_period(&id);
+        }
+        match charge.purpose {
+            Purpose::Correction => self.correction_declined(&charge.invoice)?,
+            Purpose::Period => {
+                self.command(&id, &Command::FailPayment { on: self.today })?;
+                self.plan_retry(&id, charge, hard)?;
+            }
+        }
+        self.cancel_if_requested(&id)
+    }
+
+    /// PD-2: the next retry of a soft decline by the terms' days; a hard one waits for a new payment method.
+    fn plan_retry(&mut self, id: &SubscriptionId, charge: &Charge, hard: bool) -> Planned {
+        if self.is_suspended(id) {
+            self.because("LC-7: no charge is attempted while it is suspended");
+            return Ok(());
+        }
+        let invoice = self.account.invoices.get(&charge.invoice).ok_or_else(|| self.no_object("invoice", &charge.invoice))?;
+        let (first, owed) = (invoice.first_failed_on.unwrap_or(self.today), invoice.open);
+        let facts = NoticeData { owed_minor: Some(owed.minor()), ..self.invoice_facts(&charge.invoice)? };
+        if hard {
+            self.notify(NoticeKind::PaymentMethodNeeded, &charge.id, Some(id), facts);
+            return Ok(());
+        }
+        let mut next = None;
+        for days in &self.terms(id)?.soft_retry_days {
+            let on = plus_days(first, *days)?;
+            if on > self.today && next.is_none_or(|(sooner, _)| on < sooner) {
+                next = Some((on, *days));
+            }
+        }
+        let Some((retry_on, days)) = next else {
+            self.because("PD-2: the last retry has failed; the term waits as past due and is listed");
+            self.task("dunning_exhausted", &charge.invoice, Some(owed))?;
+            self.notify(NoticeKind::PaymentMethodNeeded, &charge.id, Some(id), facts);
+            return Ok(());
+        };
+        self.because(format!("PD-2: it is tried again on {retry_on}, day {days} after the first failure"));
+        let at = start_of_day(retry_on, self.account.profile.zone);
+        match self.collect_at(&charge.invoice, Purpose::Period, at)? {
+            Collection::Requested => {
+                self.notify(NoticeKind::PaymentFailed, &charge.id, Some(id), NoticeData { retry_on: Some(retry_on), ..facts })
+            }
+            Collection::NoMethod => self.notify(NoticeKind::PaymentMethodNeeded, &charge.id, Some(id), facts),
+            Collection::Nothing | Collection::Carried => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_suspended(&self, id: &SubscriptionId) -> bool {
+        self.account.subscriptions.get(id).is_some_and(|subscription| matches!(subscription.state, State::Suspended { .. }))
+    }
+
+    /// Tries what is owed at once, oldest first.
+    pub(super) fn retry_what_is_owed(&mut self, which: Retry, of: Option<&SubscriptionId>) -> Planned {
+        let Some(method) = self.account.profile.method.as_ref().filter(|method| !method.blocked).map(|method| method.number) else {
+            return Ok(());
+        };
+        let tried = |invoice: &Invoice| {
+            let with_it = |charge: &&Charge| charge.invoice == invoice.document.id && charge.method == method;
+            self.account.charges.values().any(|charge| with_it(&charge))
+        };
+        let mut owed: Vec<_> = self
+            .account
+            .invoices
+            .values()
+            .filter(|invoice| invoice.open.is_positive() && !invoice.carried && !invoice.pending)
+            .filter(|invoice| of.is_none_or(|id| invoice.document.subscription == *id))
+            .filter(|invoice| !self.is_suspended(&invoice.document.subscription))
+            .filter(|invoice| which == Retry::Everything || !tried(invoice))
+            .map(|invoice| (invoice.document.issued_on, invoice.document.id.clone()))
+            .collect();
+        owed.sort();
+        for (_, invoice) in owed {
+            self.abandon_planned(&invoice)?;
+            let busy = self.account.charges.values().any(|charge| charge.invoice == invoice && charge.state.in_flight());
+            if busy {
+                continue;
+            }
+            if self.only_a_difference_is_open(&invoice)? {
+                if self.open_correction(&invoice).is_some_and(|open| self.today <= open.last_attempt_on) {
+                    self.collect_difference(&invoice)?;
+                }
+                continue;
+            }
+            self.because(format!("PD-2: the payment method on file is tried at once for {invoice}"));
+            self.collect(&invoice, Purpose::Period)?;
+        }
+        Ok(())
+    }
+
+    /// PD: a term is past due exactly while something that was asked for and refused is unpaid.
+    pub fn settle_standing(&mut self, id: &SubscriptionId) -> Planned {
+        for invoice in self.account.invoices.values().filter(|invoice| invoice.document.subscription == *id) {
+            // A single attempt that has not failed is still under way; none at all means that nothing could be asked for.
+            let refused = invoice.first_failed_on.is_some() || invoice.attempts != 1;
+            if refused && invoice.open.is_positive() && !invoice.carried && !self.only_a_difference_is_open(&invoice.document.id)? {
+                return Ok(());
+            }
+        }
+        let state = &self.subscription(id)?.state;
+        if matches!(state, State::PastDue { .. } | State::Suspended { unpaid_since: Some(_), .. }) {
+            self.command(id, &Command::PayUp)?;
+        }
+        Ok(())
+    }
+}

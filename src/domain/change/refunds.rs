@@ -1,0 +1,57 @@
+//! What became of payouts (RF-4): settled, refused, or come back later (F62).
+
+use super::super::account::{AttemptState, Refund};
+use super::super::event::Event;
+use super::super::notice::{CorrectionOutcome, NoticeData, NoticeKind};
+use super::settle::{LOOKUPS_MAX, Settlement};
+use super::{Draft, Planned, Refusal};
+
+impl Draft<'_> {
+    /// Settles a payout.
+    pub fn settle_refund(&mut self, id: &str, settlement: &Settlement) -> Planned {
+        let refund = self.account.refunds.get(id).cloned().ok_or_else(|| self.no_object("refund", id))?;
+        match (refund.state, settlement) {
+            (AttemptState::Succeeded, Settlement::Declined { code, .. }) => self.refund_failed(&refund, code, true),
+            // The amount is account credit already: a person takes one of the two back.
+            (AttemptState::Failed, Settlement::Succeeded { .. }) => self.task("refund_paid_after_all", id, Some(refund.amount)),
+            (AttemptState::Succeeded | AttemptState::Failed, _) => Ok(()),
+            (_, Settlement::Succeeded { reference }) => self.refund_paid(&refund, reference),
+            (_, Settlement::Mismatch { reference, moved }) => {
+                self.refund_paid(&refund, reference)?;
+                self.task("amount_mismatch", id, None)?;
+                self.park("amount_mismatch", &format!("refund {id} was for {}, and the provider moved {moved}", refund.amount))
+            }
+            (_, Settlement::Declined { code, .. }) => self.refund_failed(&refund, code, false),
+            (_, Settlement::NeverHappened | Settlement::Unknown) => {
+                if refund.lookups >= LOOKUPS_MAX {
+                    return Err(Refusal::Inconsistent(format!("the provider has not said what became of {id}")));
+                }
+                let due_at = self.look_up_at(refund.lookups);
+                self.emit(Event::RefundUnknown { refund: id.to_owned(), due_at })
+            }
+        }
+    }
+
+    /// RE-4: a receipt for each refund, once.
+    fn refund_paid(&mut self, refund: &Refund, reference: &str) -> Planned {
+        self.emit(Event::RefundSettled { refund: refund.id.clone(), reference: reference.to_owned(), on: self.today })?;
+        if refund.reason == "correction" {
+            return self.correction_receipt(&refund.invoice, CorrectionOutcome::Refunded, refund.amount, &refund.id);
+        }
+        let data = NoticeData { refund_minor: Some(refund.amount.minor()), ..self.invoice_facts(&refund.invoice)? };
+        let subscription = self.owner(&refund.invoice)?;
+        self.notify(NoticeKind::ReceiptRefund, &refund.id, Some(&subscription), data);
+        Ok(())
+    }
+
+    /// RF-4: the provider refused: the amount becomes account credit and an operator task; it is never lost.
+    fn refund_failed(&mut self, refund: &Refund, code: &str, after_success: bool) -> Planned {
+        let id = &refund.id;
+        self.because(format!("RF-4: the refund failed ({code}): {} becomes account credit", refund.amount));
+        self.emit(Event::RefundFailed { refund: id.clone(), code: code.to_owned(), on: self.today, after_success })?;
+        self.task("refund_failed", id, Some(refund.amount))?;
+        let subscription = self.owner(&refund.invoice)?;
+        let reason = "a refund could not be paid out to the payment method";
+        self.tell_of_credit(&subscription, id, refund.amount, reason)
+    }
+}

@@ -1,0 +1,601 @@
+//! One account, a calendar, a provider that does what the story says, and a mail room.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use super::books::Books;
+use super::invariants;
+use crate::domain::account::{Account, AttemptState, CorrectionState, Invoice, Profile, Subscription};
+use crate::domain::calendar::{Cycle, local_date, start_of_day};
+use crate::domain::catalog::{Catalog, Covers, Plan, Price, PriceVersion, Tier};
+use crate::domain::change::operator::NewMethod;
+use crate::domain::change::settle::Settlement;
+use crate::domain::change::start::Order;
+use crate::domain::change::{Change, Context, Draft, Planned, QueuedNotice, Reference, Refusal};
+use crate::domain::event::Event;
+use crate::domain::ids::{AccountId, CameraId, SubscriptionId};
+use crate::domain::money::{Currency, Money, Rate};
+use crate::domain::notice::NoticeKind;
+use crate::domain::promotion::{Discount, Duration, Promotion};
+use crate::domain::tax::{DatedRate, TaxRates};
+use crate::domain::terms::Terms;
+use crate::mail::{Letterhead, Recipient, RenderedMail, Renderer};
+
+/// What the provider does with the next call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    Captured,
+    Soft,
+    Hard,
+    Silence,
+}
+
+/// A mail that was delivered.
+#[derive(Debug, Clone)]
+pub(super) struct Mail {
+    pub(super) on: NaiveDate,
+    pub(super) kind: NoticeKind,
+    pub(super) subject: String,
+    pub(super) text: String,
+}
+
+/// One story.
+pub(super) struct World {
+    pub(super) account: Account,
+    replayed: Account,
+    pub(super) reference: Reference,
+    pub(super) now: DateTime<Utc>,
+    pub(super) actor: &'static str,
+    pub(super) reason: Option<&'static str>,
+    pub(super) books: Books,
+    pub(super) mails: Vec<Mail>,
+    /// Events with the date of their decision.
+    pub(super) events: Vec<(NaiveDate, Event)>,
+    /// The reasons recorded with all decisions.
+    pub(super) why: Vec<String>,
+    /// Answers to the next charges; when none is left, they are captured.
+    pub(super) charges: VecDeque<Answer>,
+    /// Answers to the next refunds.
+    pub(super) refunds: VecDeque<Answer>,
+    /// No mail leaves the house.
+    pub(super) mail_is_down: bool,
+    waiting: Vec<QueuedNotice>,
+    written: BTreeSet<String>,
+    renderer: Renderer,
+    documents: u32,
+    references: u32,
+    /// Why the account was parked by a refused job, as the engine does it.
+    pub(super) parked_by: Option<Refusal>,
+}
+
+pub(super) fn day(text: &str) -> NaiveDate {
+    text.parse().expect("a date")
+}
+
+pub(super) fn plan(text: &str) -> Plan {
+    text.parse().expect("a plan")
+}
+
+pub(super) fn camera(number: u32) -> CameraId {
+    CameraId::parse(&format!("cam-{number}")).expect("a camera")
+}
+
+pub(super) fn money(text: &str) -> Money {
+    text.parse().expect("an amount")
+}
+
+fn prices(currency: &str, amounts: [&str; 4]) -> Vec<Price> {
+    let plans = ["plus/monthly", "plus/annual", "premium/monthly", "premium/annual"];
+    let priced = plans.into_iter().zip(amounts);
+    priced.map(|(name, amount)| Price { plan: plan(name), amount: money(&format!("{amount} {currency}")) }).collect()
+}
+
+fn version(name: &str, from: &str, prices: Vec<Price>) -> PriceVersion {
+    PriceVersion { version: name.to_owned(), effective_from: day(from), prices }
+}
+
+fn tier(name: &str, rank: u32, covers: Covers, cameras_max: u32, history_days: u32, trial_days: u32) -> Tier {
+    let title = format!("Kasa Care {}{}", &name[..1].to_uppercase(), &name[1..]);
+    Tier { name: name.to_owned(), title, rank, covers, cameras_max, history_days, trial_days }
+}
+
+/// A code for the tests: what it takes off, for how long, for which plans.
+pub(super) fn promotion(code: &str, off: Discount, duration: Duration, plans: Option<&[&str]>) -> Promotion {
+    let plans = plans.map(|plans| plans.iter().map(|name| plan(name)).collect());
+    Promotion { code: code.to_owned(), off, duration, plans, expires_on: None, max_uses: None }
+}
+
+fn reference() -> Reference {
+    let mut first = prices("USD", ["9.99", "99.99", "19.99", "199.99"]);
+    first.extend(prices("JPY", ["1480", "14800", "2980", "29800"]));
+    first.extend(prices("KWD", ["2.990", "29.900", "5.990", "59.900"]));
+    let rate = |jurisdiction: &str, from: &str, rate: &str| DatedRate {
+        jurisdiction: jurisdiction.to_owned(),
+        valid_from: day(from),
+        rate: Rate::parse(rate).expect("a rate"),
+    };
+    Reference {
+        catalog: Catalog {
+            seller: "KASA".to_owned(),
+            free_history_days: 1,
+            tiers: vec![tier("plus", 1, Covers::OneCamera, 1, 30, 14), tier("premium", 2, Covers::Account, 10, 60, 30)],
+            versions: vec![version("v1", "2020-01-01", first)],
+            promotions: vec![
+                promotion(
+                    "TWENTY",
+                    Discount::AmountOff(vec![money("20.00 USD")]),
+                    Duration::Once,
+                    Some(&["plus/annual", "premium/annual"]),
+                ),
+                promotion("HALF3", Discount::PercentOff(Rate::parse("0.5").expect("a rate")), Duration::Periods(3), None),
+                promotion("FREE1", Discount::PercentOff(Rate::parse("1").expect("a rate")), Duration::Once, None),
+                promotion("ALWAYS", Discount::PercentOff(Rate::parse("0.1").expect("a rate")), Duration::Forever, None),
+            ],
+        },
+        terms: vec![Terms::standard("2025-01")],
+        tax: TaxRates::new([
+            rate("US-CA", "2019-01-01", "0.0825"),
+            rate("US-OR", "2019-01-01", "0"),
+            rate("JP", "2019-10-01", "0.1"),
+            rate("KW", "2019-01-01", "0"),
+        ])
+        .expect("a tax table"),
+        minimums: vec![money("0.50 USD"), money("50 JPY"), money("0.150 KWD")],
+    }
+}
+
+fn profile(currency: &str, zone: Tz, jurisdiction: &str) -> Profile {
+    let zero = Money::zero(Currency::parse(currency).expect("a currency"));
+    Profile {
+        id: AccountId::parse("a1").expect("an id"),
+        currency: zero.currency(),
+        zone,
+        jurisdiction: jurisdiction.to_owned(),
+        trial_used_on: None,
+        method: None,
+        credit_cash: zero,
+        credit_goodwill: zero,
+        carried: zero,
+        caught_up_on: None,
+        parked: None,
+        journal_seq: 0,
+        journal_hash: String::new(),
+    }
+}
+
+impl World {
+    /// An account in USD with 8.25 % tax and a card on file, at nine in the morning of a date.
+    pub(super) fn on(date: &str) -> Self {
+        Self::of("USD", chrono_tz::America::Los_Angeles, "US-CA", date)
+    }
+
+    /// An account of another place.
+    pub(super) fn of(currency: &str, zone: Tz, jurisdiction: &str, date: &str) -> Self {
+        let account = Account::new(profile(currency, zone, jurisdiction));
+        let mut world = Self {
+            replayed: account.clone(),
+            account,
+            reference: reference(),
+            now: start_of_day(day(date), zone) + TimeDelta::hours(9),
+            actor: "ann",
+            reason: Some("as agreed on the phone"),
+            books: Books::default(),
+            mails: Vec::new(),
+            events: Vec::new(),
+            why: Vec::new(),
+            charges: VecDeque::new(),
+            refunds: VecDeque::new(),
+            mail_is_down: false,
+            waiting: Vec::new(),
+            written: BTreeSet::new(),
+            renderer: Renderer::new(Letterhead::default()).expect("the templates"),
+            documents: 0,
+            references: 0,
+            parked_by: None,
+        };
+        world.new_card();
+        world
+    }
+
+    /// With other terms than the standard ones.
+    pub(super) fn with_terms(mut self, change: impl FnOnce(&mut Terms)) -> Self {
+        change(&mut self.reference.terms[0]);
+        self
+    }
+
+    /// Adds a price version in USD.
+    pub(super) fn add_version(&mut self, name: &str, from: &str, amounts: [&str; 4]) {
+        self.reference.catalog.versions.push(version(name, from, prices("USD", amounts)));
+    }
+
+    pub(super) fn today(&self) -> NaiveDate {
+        self.account.today(self.now)
+    }
+
+    fn attempt<T>(&self, change: impl FnOnce(&mut Draft<'_>) -> Planned<T>) -> Planned<(Change, T)> {
+        let context = Context { reference: &self.reference, now: self.now, actor: self.actor, reason: self.reason };
+        let mut draft = Draft::new(&context, self.account.clone());
+        let value = change(&mut draft)?;
+        Ok((draft.finish("test", "test".to_owned()), value))
+    }
+
+    /// Plans and stores.
+    #[track_caller]
+    pub(super) fn plan<T>(&mut self, change: impl FnOnce(&mut Draft<'_>) -> Planned<T>) -> T {
+        self.try_plan(change).expect("it is not refused")
+    }
+
+    /// Plans, and stores what is not refused.
+    #[track_caller]
+    pub(super) fn try_plan<T>(&mut self, change: impl FnOnce(&mut Draft<'_>) -> Planned<T>) -> Planned<T> {
+        let (change, value) = self.attempt(change)?;
+        self.store(change);
+        Ok(value)
+    }
+
+    /// The refusal of a command that must be refused.
+    #[track_caller]
+    pub(super) fn refused<T>(&self, change: impl FnOnce(&mut Draft<'_>) -> Planned<T>) -> Refusal {
+        match self.attempt(change) {
+            Err(refusal) => refusal,
+            Ok((change, _)) => panic!("it was not refused: {:?}", change.events),
+        }
+    }
+
+    #[track_caller]
+    fn store(&mut self, mut change: Change) {
+        for invoice in change.after.invoices.values_mut().filter(|invoice| invoice.number.is_empty()) {
+            self.documents += 1;
+            invoice.number = format!("KASA-{:06}", self.documents);
+        }
+        change.show_numbers(|note| Some(format!("N-{note}")));
+        let mut entries = change.entries.iter().peekable();
+        for (position, event) in change.events.iter().enumerate() {
+            let stored = serde_json::to_string(event).expect("an event is stored");
+            let read: Event = serde_json::from_str(&stored).expect("a stored event is read");
+            assert_eq!(&read, event, "{stored}");
+            self.replayed.apply(&read, change.recorded_at).expect("a stored event applies again");
+            if let Some((_, legs)) = entries.next_if(|(at, _)| *at == position) {
+                self.books.post(tag(&stored), legs);
+            }
+            self.events.push((change.effective_on, read));
+        }
+        self.why.extend(change.why.iter().cloned());
+        self.waiting.retain(|waiting| {
+            let renewal = matches!(waiting.kind, NoticeKind::RenewalReminder | NoticeKind::PriceNotice);
+            let gone = renewal && waiting.subscription.as_ref().is_some_and(|id| change.withdrawn.contains(id));
+            if gone {
+                self.written.remove(&waiting.id);
+            }
+            !gone
+        });
+        for notice in &change.notices {
+            self.render(notice);
+            if self.written.insert(notice.id.clone()) {
+                self.waiting.push(notice.clone());
+            }
+        }
+        invariants::of_change(&change);
+        self.account = change.after;
+        invariants::of_world(self);
+        assert_eq!(essence(&self.account), essence(&self.replayed), "the events tell the same story");
+    }
+
+    #[track_caller]
+    fn render(&self, notice: &QueuedNotice) -> RenderedMail {
+        let recipient = Recipient { name: None, email: "someone@example.com".to_owned(), time_zone: self.account.profile.zone };
+        match self.renderer.render(notice.kind, &notice.data, &recipient) {
+            Ok(mail) => mail,
+            Err(error) => panic!("{} cannot be written: {error}: {:?}", notice.id, notice.data),
+        }
+    }
+
+    fn deliver(&mut self) -> bool {
+        if self.mail_is_down {
+            return false;
+        }
+        let mut delivered = false;
+        for notice in std::mem::take(&mut self.waiting) {
+            let subscription = notice.subscription.clone();
+            let waits = notice.kind == NoticeKind::PriceNotice
+                && subscription
+                    .as_ref()
+                    .is_some_and(|id| self.attempt(|draft| Ok(draft.notice_must_wait(id))).is_ok_and(|(_, waits)| waits));
+            if waits {
+                self.waiting.push(notice);
+                continue;
+            }
+            let mail = self.render(&notice);
+            self.mails.push(Mail { on: self.today(), kind: notice.kind, subject: mail.subject, text: mail.text });
+            delivered = true;
+            if let (NoticeKind::PriceNotice, Some(id)) = (notice.kind, subscription) {
+                let version = notice.id.strip_prefix(&format!("price_notice_{id}_")).expect("the version announced").to_owned();
+                let now = self.now;
+                self.plan(|draft| draft.price_notice_sent(&id, &version, now));
+            }
+        }
+        delivered
+    }
+
+    fn due(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+        at.is_some_and(|at| at <= now)
+    }
+
+    /// A job of the engine: a refusal parks the account.
+    fn job(&mut self, job: impl FnOnce(&mut Draft<'_>) -> Planned) {
+        if let Err(refusal) = self.try_plan(job) {
+            self.plan(|draft| draft.park("refused", &refusal.to_string()));
+            self.parked_by = Some(refusal);
+        }
+    }
+
+    fn pass(&mut self) -> bool {
+        let mut did = self.deliver();
+        let parked = |world: &Self| world.account.profile.parked.is_some();
+        if parked(self) {
+            return did;
+        }
+        let now = self.now;
+        if self.account.subscriptions.values().any(|one| Self::due(one.due_at, now)) {
+            self.job(|draft| draft.run_due());
+            did = true;
+        }
+        if self.account.subscriptions.values().any(|one| Self::due(one.remind_at, now)) {
+            self.job(|draft| draft.remind());
+            did = true;
+        }
+        if self.account.corrections.values().any(|one| one.state == CorrectionState::Open && Self::due(one.due_at, now)) {
+            self.job(|draft| draft.run_corrections());
+            did = true;
+        }
+        did |= self.call_provider();
+        if !parked(self) && self.account.invoices.values().any(|one| Self::due(one.recognise_at, now)) {
+            self.job(|draft| draft.recognise());
+            did = true;
+        }
+        did
+    }
+
+    fn call_provider(&mut self) -> bool {
+        let now = self.now;
+        let due = |state: AttemptState, at: Option<DateTime<Utc>>| state.in_flight() && Self::due(at, now);
+        let mut did = false;
+        while let Some(id) = self.account.charges.values().find(|one| due(one.state, one.due_at)).map(|one| one.id.clone()) {
+            if self.account.profile.parked.is_some() {
+                return did;
+            }
+            let answer = self.charges.pop_front().unwrap_or(Answer::Captured);
+            let settlement = self.settlement(answer);
+            self.job(|draft| draft.settle_charge(&id, &settlement));
+            did = true;
+        }
+        while let Some(id) = self.account.refunds.values().find(|one| due(one.state, one.due_at)).map(|one| one.id.clone()) {
+            if self.account.profile.parked.is_some() {
+                return did;
+            }
+            let answer = self.refunds.pop_front().unwrap_or(Answer::Captured);
+            let settlement = self.settlement(answer);
+            self.job(|draft| draft.settle_refund(&id, &settlement));
+            did = true;
+        }
+        did
+    }
+
+    fn settlement(&mut self, answer: Answer) -> Settlement {
+        self.references += 1;
+        match answer {
+            Answer::Captured => Settlement::Succeeded { reference: format!("ref_{}", self.references) },
+            Answer::Soft => Settlement::Declined { code: "insufficient_funds".to_owned(), hard: false },
+            Answer::Hard => Settlement::Declined { code: "stolen_card".to_owned(), hard: true },
+            Answer::Silence => Settlement::Unknown,
+        }
+    }
+
+    /// Does what is due now, and what that makes due.
+    #[track_caller]
+    pub(super) fn run(&mut self) {
+        let passes = (0..40).take_while(|_| self.pass()).count();
+        assert!(passes < 40, "something is due for ever");
+    }
+
+    /// The next instant at which something is due.
+    fn next_due(&self) -> Option<DateTime<Utc>> {
+        let account = &self.account;
+        let tomorrow = self.today().succ_opt().map(|next| start_of_day(next, account.profile.zone));
+        let waiting = tomorrow.filter(|_| !self.waiting.is_empty() && !self.mail_is_down);
+        if account.profile.parked.is_some() {
+            return waiting;
+        }
+        let open = |state: AttemptState, at: Option<DateTime<Utc>>| at.filter(|_| state.in_flight());
+        let corrections = account.corrections.values().filter(|one| one.state == CorrectionState::Open);
+        account
+            .subscriptions
+            .values()
+            .flat_map(|one| [one.due_at, one.remind_at])
+            .chain(account.invoices.values().map(|one| one.recognise_at))
+            .chain(account.charges.values().map(|one| open(one.state, one.due_at)))
+            .chain(account.refunds.values().map(|one| open(one.state, one.due_at)))
+            .chain(corrections.map(|one| one.due_at))
+            .chain([waiting])
+            .flatten()
+            .min()
+    }
+
+    /// Lives on until nine in the morning of a date, as the stored instants say what is due when.
+    #[track_caller]
+    pub(super) fn advance_to(&mut self, date: &str) {
+        self.advance_until(day(date));
+    }
+
+    #[track_caller]
+    pub(super) fn advance_until(&mut self, date: NaiveDate) {
+        let target = start_of_day(date, self.account.profile.zone) + TimeDelta::hours(9);
+        assert!(target >= self.now, "time does not run backwards");
+        self.run();
+        while let Some(next) = self.next_due().filter(|next| *next <= target) {
+            assert!(next > self.now, "what is due at {next} was not done at {}", self.now);
+            self.now = next;
+            self.run();
+        }
+        self.now = target;
+    }
+
+    /// Time passes, and nobody runs the jobs.
+    pub(super) fn sleep_until(&mut self, date: &str) {
+        self.now = start_of_day(day(date), self.account.profile.zone) + TimeDelta::hours(9);
+    }
+
+    /// Puts a new card on file.
+    pub(super) fn new_card(&mut self) {
+        let method = NewMethod { token: "pm_1".to_owned(), label: "Visa ending 4242".to_owned(), expires_on: None };
+        self.plan(|draft| draft.replace_method(&method));
+    }
+
+    /// Orders a plan; the tier says whether the camera is named.
+    #[track_caller]
+    pub(super) fn order(&mut self, name: &str, number: u32, promotion: Option<&str>) -> SubscriptionId {
+        let order = order(name, number, promotion);
+        let id = self.plan(|draft| draft.subscribe(&order));
+        self.run();
+        id
+    }
+
+    /// Orders a plan for camera 1.
+    #[track_caller]
+    pub(super) fn subscribe(&mut self, name: &str) -> SubscriptionId {
+        self.order(name, 1, None)
+    }
+
+    /// Starts the trial on camera 1.
+    #[track_caller]
+    pub(super) fn start_trial(&mut self, name: &str) -> SubscriptionId {
+        let order = order(name, 1, None);
+        let id = self.plan(|draft| draft.start_trial(&order.plan, order.camera.as_ref()));
+        self.run();
+        id
+    }
+
+    #[track_caller]
+    pub(super) fn cancel(&mut self, id: &SubscriptionId) {
+        self.plan(|draft| draft.cancel(id));
+        self.run();
+    }
+
+    #[track_caller]
+    pub(super) fn change(&mut self, id: &SubscriptionId, name: &str) {
+        let to = plan(name);
+        self.plan(|draft| draft.change_plan(id, &to, None));
+        self.run();
+    }
+
+    pub(super) fn subscription(&self, id: &SubscriptionId) -> &Subscription {
+        &self.account.subscriptions[id]
+    }
+
+    /// The state's name and, where there is one, the period: `active 2026-01-31..2027-01-31`.
+    pub(super) fn standing(&self, id: &SubscriptionId) -> String {
+        let state = &self.subscription(id).state;
+        match (state, state.term()) {
+            (crate::domain::subscription::State::Closed { cause, on }, _) => format!("closed {on} {cause:?}"),
+            (_, Some(term)) => format!("{} {} {}..{}", state.name(), term.plan, term.period.start, term.period.end),
+            (_, None) => state.name().to_owned(),
+        }
+    }
+
+    /// The invoice of a subscription's term and period.
+    #[track_caller]
+    pub(super) fn invoice(&self, id: &SubscriptionId, term: u32, period: u32) -> &Invoice {
+        &self.account.invoices[&format!("in_{id}_{term}_{period}")]
+    }
+
+    /// All invoices, oldest first: `2026-01-31 9.99 + 0.82`.
+    pub(super) fn invoices(&self) -> Vec<String> {
+        let mut invoices: Vec<&Invoice> = self.account.invoices.values().collect();
+        invoices.sort_by_key(|invoice| (invoice.document.period.start, invoice.document.id.clone()));
+        let shown = invoices.into_iter().map(|one| (&one.document.period.start, one.document.net.major(), one.document.tax.major()));
+        shown.map(|(start, net, tax)| format!("{start} {net} + {tax}")).collect()
+    }
+
+    /// Requested refunds in the order of their ids: amount, charge and state.
+    pub(super) fn refunds_made(&self) -> Vec<String> {
+        let shown = |one: &crate::domain::account::Refund| format!("{} {} {:?}", one.amount.major(), one.charge, one.state);
+        self.account.refunds.values().map(shown).collect()
+    }
+
+    /// Charges in the order of their ids: id, amount and state.
+    pub(super) fn charges_made(&self) -> Vec<String> {
+        let shown = |one: &crate::domain::account::Charge| format!("{} {} {:?}", one.id, one.amount.major(), one.state);
+        self.account.charges.values().map(shown).collect()
+    }
+
+    /// Kinds of open tasks.
+    pub(super) fn tasks(&self) -> Vec<&str> {
+        self.account.tasks.values().filter(|task| task.closed_on.is_none()).map(|task| task.kind.as_str()).collect()
+    }
+
+    /// Kinds of mails delivered since the given one.
+    pub(super) fn mails_since(&self, first: usize) -> Vec<NoticeKind> {
+        self.mails[first..].iter().map(|mail| mail.kind).collect()
+    }
+
+    /// Dates on which mails of a kind were delivered.
+    pub(super) fn mailed_on(&self, kind: NoticeKind) -> Vec<String> {
+        self.mails.iter().filter(|mail| mail.kind == kind).map(|mail| mail.on.to_string()).collect()
+    }
+
+    /// Cash credit and goodwill credit.
+    pub(super) fn credit(&self) -> (String, String) {
+        (self.account.profile.credit_cash.major(), self.account.profile.credit_goodwill.major())
+    }
+
+    /// The trial balance.
+    pub(super) fn trial_balance(&self) -> String {
+        self.books.trial_balance(self.account.zero())
+    }
+
+    /// Whether some recorded reason contains a text.
+    pub(super) fn said(&self, text: &str) -> bool {
+        self.why.iter().any(|why| why.contains(text))
+    }
+
+    /// The date of an instant for this account.
+    pub(super) fn date_of(&self, at: Option<DateTime<Utc>>) -> Option<String> {
+        at.map(|at| local_date(at, self.account.profile.zone).to_string())
+    }
+}
+
+pub(super) fn order(name: &str, number: u32, promotion: Option<&str>) -> Order {
+    let plan = plan(name);
+    let camera = Some(camera(number)).filter(|_| plan.tier == "plus");
+    Order { plan, camera, promotion: promotion.map(str::to_owned) }
+}
+
+/// The tag of a stored event.
+pub(super) fn tag(stored: &str) -> &str {
+    stored.split('"').nth(1).expect("a tag")
+}
+
+/// What events tell: all but instants that are derived, what waits in rows alone, and numbers of documents.
+fn essence(account: &Account) -> Account {
+    let mut account = account.clone();
+    account.profile.caught_up_on = None;
+    if let Some(method) = &mut account.profile.method {
+        method.token.clear();
+        method.label.clear();
+    }
+    for subscription in account.subscriptions.values_mut() {
+        (subscription.due_at, subscription.remind_at) = (None, None);
+    }
+    for invoice in account.invoices.values_mut() {
+        invoice.number.clear();
+        invoice.recognise_at = None;
+    }
+    account
+}
+
+/// Monthly or annual, by a plan's name.
+pub(super) fn cycle(name: &str) -> Cycle {
+    plan(name).cycle
+}

@@ -1,0 +1,222 @@
+//! Events of charges, refunds and disputes.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::super::account::{Account, AttemptState, Charge, Dispute, DisputeState, Payment, Purpose, Refund};
+use super::super::event::Event;
+use super::super::ledger::LedgerError;
+use super::super::money::Money;
+use super::missing;
+
+impl Account {
+    pub(super) fn apply_charges(&mut self, event: &Event, at: DateTime<Utc>) -> Result<(), LedgerError> {
+        match event {
+            Event::ChargeRequested { charge } => {
+                self.charges.insert(charge.id.clone(), charge.row(at));
+                self.invoice_mut(&charge.invoice)?.attempts = charge.attempt;
+            }
+            Event::ChargeUnknown { charge, due_at } => {
+                let charge = self.charge_mut(charge)?;
+                charge.state = AttemptState::Unknown;
+                charge.due_at = Some(*due_at);
+                charge.lookups = charge.lookups.saturating_add(1);
+            }
+            Event::ChargeCaptured { charge, reference, on, applied, costs, .. } => {
+                let row = self.charge_mut(charge)?;
+                row.state = AttemptState::Succeeded;
+                row.reference = Some(reference.clone());
+                row.settled_on = Some(*on);
+                row.due_at = None;
+                for (id, amount) in applied {
+                    self.pay(charge, id, *amount, *on)?;
+                }
+                for (id, amount) in costs {
+                    let cost = self.costs.get_mut(id).ok_or_else(|| missing(id))?;
+                    cost.open = cost.open.minus(*amount)?;
+                    self.profile.carried = self.profile.carried.minus(*amount)?;
+                }
+            }
+            Event::UnappliedReturned { charge, invoice, amount, on } => self.give_back_unapplied(charge, invoice, *amount, *on)?,
+            Event::ChargeDeclined { charge, code, on, .. } => {
+                let row = self.charge_mut(charge)?;
+                row.state = AttemptState::Failed;
+                row.code = Some(code.clone());
+                row.settled_on = Some(*on);
+                row.due_at = None;
+                let (id, retry) = (row.invoice.clone(), row.purpose == Purpose::Period);
+                let invoice = self.invoice_mut(&id)?;
+                if retry {
+                    invoice.retries = if invoice.first_failed_on.is_some() { invoice.retries.saturating_add(1) } else { 0 };
+                    invoice.first_failed_on = invoice.first_failed_on.or(Some(*on));
+                }
+            }
+            Event::ChargeAbandoned { charge } => {
+                let charge = self.charge_mut(charge)?;
+                charge.state = AttemptState::Abandoned;
+                charge.due_at = None;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn charge_mut(&mut self, id: &str) -> Result<&mut Charge, LedgerError> {
+        self.charges.get_mut(id).ok_or_else(|| missing(id))
+    }
+
+    fn pay(&mut self, charge: &str, id: &str, amount: Money, on: NaiveDate) -> Result<(), LedgerError> {
+        let zero = self.zero();
+        let invoice = self.invoice_mut(id)?;
+        invoice.captured = invoice.captured.plus(amount)?;
+        invoice.first_failed_on = None;
+        invoice.retries = 0;
+        self.settle(id, amount)?;
+        let payment =
+            Payment { charge: charge.to_owned(), invoice: id.to_owned(), amount, refunded: zero, disputed: zero, captured_on: on };
+        self.payments.insert((charge.to_owned(), id.to_owned()), payment);
+        Ok(())
+    }
+
+    fn give_back_unapplied(&mut self, charge: &str, id: &str, amount: Money, on: NaiveDate) -> Result<(), LedgerError> {
+        let zero = self.zero();
+        let invoice = self.invoice_mut(id)?;
+        invoice.captured = invoice.captured.plus(amount)?;
+        invoice.returned = invoice.returned.plus(amount)?;
+        let payment = self.payments.entry((charge.to_owned(), id.to_owned())).or_insert_with(|| Payment {
+            charge: charge.to_owned(),
+            invoice: id.to_owned(),
+            amount: zero,
+            refunded: zero,
+            disputed: zero,
+            captured_on: on,
+        });
+        payment.amount = payment.amount.plus(amount)?;
+        Ok(())
+    }
+
+    fn payment_mut(&mut self, charge: &str, invoice: &str) -> Result<&mut Payment, LedgerError> {
+        self.payments.get_mut(&(charge.to_owned(), invoice.to_owned())).ok_or_else(|| missing(charge))
+    }
+
+    pub(super) fn apply_refunds(&mut self, event: &Event, at: DateTime<Utc>) -> Result<(), LedgerError> {
+        match event {
+            Event::RefundRequested { id, charge, invoice, amount, reason, due_at } => {
+                let payment = self.payment_mut(charge, invoice)?;
+                payment.refunded = payment.refunded.plus(*amount)?;
+                let refund = Refund {
+                    id: id.clone(),
+                    charge: charge.clone(),
+                    invoice: invoice.clone(),
+                    amount: *amount,
+                    reason: reason.clone(),
+                    state: AttemptState::Requested,
+                    due_at: Some(*due_at),
+                    requested_at: at,
+                    reference: None,
+                    code: None,
+                    settled_on: None,
+                    lookups: 0,
+                };
+                self.refunds.insert(id.clone(), refund);
+            }
+            Event::RefundUnknown { refund, due_at } => {
+                let refund = self.refund_mut(refund)?;
+                refund.state = AttemptState::Unknown;
+                refund.due_at = Some(*due_at);
+                refund.lookups = refund.lookups.saturating_add(1);
+            }
+            Event::RefundSettled { refund, reference, on } => {
+                let refund = self.refund_mut(refund)?;
+                refund.state = AttemptState::Succeeded;
+                refund.reference = Some(reference.clone());
+                refund.settled_on = Some(*on);
+                refund.due_at = None;
+            }
+            Event::RefundFailed { refund, code, on, .. } => {
+                // The payment stays reserved: its money was given back as credit, and this card refused it once.
+                let refund = self.refund_mut(refund)?;
+                refund.state = AttemptState::Failed;
+                refund.code = Some(code.clone());
+                refund.settled_on = Some(*on);
+                refund.due_at = None;
+                let amount = refund.amount;
+                self.profile.credit_cash = self.profile.credit_cash.plus(amount)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn refund_mut(&mut self, id: &str) -> Result<&mut Refund, LedgerError> {
+        self.refunds.get_mut(id).ok_or_else(|| missing(id))
+    }
+
+    pub(super) fn apply_disputes(&mut self, event: &Event) -> Result<(), LedgerError> {
+        match event {
+            Event::DisputeOpened { id, charge, applied, credited, beyond, fee, on } => {
+                for (invoice, amount) in applied {
+                    let invoice = self.invoice_mut(invoice)?;
+                    invoice.disputed = invoice.disputed.plus(*amount)?;
+                }
+                let mut withdrawn = *beyond;
+                for (invoice, amount) in applied.iter().chain(credited) {
+                    let payment = self.payment_mut(charge, invoice)?;
+                    payment.disputed = payment.disputed.plus(*amount)?;
+                    withdrawn = withdrawn.plus(*amount)?;
+                }
+                let dispute = Dispute {
+                    id: id.clone(),
+                    charge: charge.clone(),
+                    amount: withdrawn,
+                    fee: *fee,
+                    state: DisputeState::Open,
+                    opened_on: *on,
+                };
+                self.disputes.insert(id.clone(), dispute);
+            }
+            Event::DisputeWon { id, applied, credited, released, .. } => {
+                let dispute = self.dispute_mut(id)?;
+                dispute.state = DisputeState::Won;
+                let charge = dispute.charge.clone();
+                for (invoice, amount) in applied.iter().chain(credited) {
+                    let payment = self.payment_mut(&charge, invoice)?;
+                    payment.disputed = payment.disputed.minus(*amount)?;
+                }
+                for (invoice, amount) in applied {
+                    let invoice = self.invoice_mut(invoice)?;
+                    invoice.disputed = invoice.disputed.minus(*amount)?;
+                }
+                for (invoice, amount) in released {
+                    let invoice = self.invoice_mut(invoice)?;
+                    invoice.held = invoice.held.minus(*amount)?;
+                    invoice.returned = invoice.returned.plus(*amount)?;
+                }
+            }
+            Event::DisputeReversed { id, .. } => self.dispute_mut(id)?.state = DisputeState::Won,
+            Event::DisputeLost { id, from_credit, .. } => {
+                self.profile.credit_cash = self.profile.credit_cash.minus(*from_credit)?;
+                self.lose(id)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn dispute_mut(&mut self, id: &str) -> Result<&mut Dispute, LedgerError> {
+        self.disputes.get_mut(id).ok_or_else(|| missing(id))
+    }
+
+    /// The notes of a lost dispute come first and move its invoices; here what it froze on payments is gone.
+    fn lose(&mut self, id: &str) -> Result<(), LedgerError> {
+        let dispute = self.dispute_mut(id)?;
+        dispute.state = DisputeState::Lost;
+        let (charge, mut rest) = (dispute.charge.clone(), dispute.amount);
+        for payment in self.payments.values_mut().filter(|payment| payment.charge == charge) {
+            let part = payment.disputed.at_most(rest)?;
+            payment.refunded = payment.refunded.plus(part)?;
+            payment.disputed = payment.disputed.minus(part)?;
+            rest = rest.minus(part)?;
+        }
+        Ok(())
+    }
+}
