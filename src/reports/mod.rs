@@ -3,13 +3,23 @@
 //! A report reads in one read transaction, so that all of it is the state of one moment; it takes no locks and never holds up
 //! the jobs. Large results are streamed.
 
+mod chart;
 pub mod check;
 mod error;
+pub mod journal;
 mod stored;
+pub mod trial_balance;
 
 pub use error::ReportError;
 
 use crate::store::db::Sql;
 
 /// Every statement of the reports, for the test that prepares them all on both databases.
-pub const STATEMENTS: &[&[(&str, Sql)]] = &[stored::STATEMENTS, check::STATEMENTS, check::GLOBAL_STATEMENTS, check::PROVIDER_STATEMENTS];
+pub const STATEMENTS: &[&[(&str, Sql)]] = &[
+    stored::STATEMENTS,
+    check::STATEMENTS,
+    check::GLOBAL_STATEMENTS,
+    check::PROVIDER_STATEMENTS,
+    journal::STATEMENTS,
+    trial_balance::STATEMENTS,
+];
