@@ -52,7 +52,7 @@ impl Printer for Beancount<'_> {
 
     fn entry(&mut self, entry: &Entry) -> Result<(), ReportError> {
         writeln!(self.out, "\n{} * {}", entry.effective_on, quoted(entry.title))?;
-        let posted = entry.posted_at.to_rfc3339();
+        let posted = entry.posted();
         self.metadata(2, std::iter::once(("posted", posted.as_str())).chain(entry.dimensions()))?;
         for leg in &entry.legs {
             writeln!(self.out, "  {}  {} {}", chart::path(leg.ledger_account), leg.major(), leg.currency)?;

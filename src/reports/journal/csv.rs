@@ -54,7 +54,7 @@ impl Printer for Csv<'_> {
             let amount = |minor: i64| if minor > 0 { chart::major(minor.into(), &leg.currency) } else { String::new() };
             let record: [String; COLUMNS.len()] = [
                 entry.effective_on.to_string(),
-                entry.posted_at.to_rfc3339(),
+                entry.posted(),
                 text(Some(&entry.account)),
                 text(Some(&entry.event_id)),
                 leg.leg_no.to_string(),

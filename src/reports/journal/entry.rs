@@ -1,6 +1,6 @@
 //! One entry of the books with everything that is known about it.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::Serialize;
 
 use crate::domain::account::NoteReason;
@@ -169,6 +169,11 @@ impl EntryLeg {
 }
 
 impl Entry {
+    /// The instant of recording as text.
+    pub(super) fn posted(&self) -> String {
+        self.posted_at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    }
+
     /// The dimensions of an entry with their names, as far as it has them.
     pub(super) fn dimensions(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let known = [("customer", &self.account), ("event", &self.event_id), ("kind", &self.kind), ("actor", &self.actor)];

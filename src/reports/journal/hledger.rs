@@ -62,7 +62,7 @@ impl Printer for Hledger<'_> {
 
     fn entry(&mut self, entry: &Entry) -> Result<(), ReportError> {
         writeln!(self.out, "\n{} * ({}) {}", entry.effective_on, entry.event_id, entry.title)?;
-        writeln!(self.out, "    ; posted:{}", plain(&entry.posted_at.to_rfc3339()))?;
+        writeln!(self.out, "    ; posted:{}", entry.posted())?;
         writeln!(self.out, "    ; {}", tags(entry.dimensions()))?;
         for leg in &entry.legs {
             let tags = tags(leg.dimensions());
