@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::import;
 use crate::jobs::{Progress, RunOptions, Runner};
 use crate::mail::{FolderMailer, Mailer, Mailroom, Renderer, Sender};
+use crate::reports::journal::{JournalFormat, Range};
 use crate::reports;
 use crate::store::db::{ConnectOptions, Db, Kind};
 use crate::store::instances::Instance;
@@ -65,7 +66,10 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     bar.finish_and_clear();
     let check = reports::check::run(&db, reports::check::Options::default(), |_, _| {}).await?;
     let broken = !check.is_clean();
-    print(args, &lived, &check, &mails, &shown, context.format)?;
+    let files = write_journals(&db, &args.out).await?;
+    let balance = reports::trial_balance::load(&db, None).await?;
+    let page = Page { lived: &lived, check: &check, balance: &balance, files: &files, mails: &mails, database: &shown };
+    print(args, &page, context.format)?;
     db.close().await;
     Ok(if broken { Exit::Found } else { Exit::Done })
 }
@@ -125,35 +129,55 @@ async fn runner(engine: &Engine, mails: &Path) -> Result<Runner, CliError> {
     Ok(Runner::new(engine.clone(), mailroom, mailer, Progress::quiet(), Arc::new(instance), RunOptions::default()).await?)
 }
 
-fn print(
-    args: &Args,
-    lived: &Lived,
-    check: &reports::check::CheckReport,
-    mails: &Path,
-    database: &str,
-    format: Format,
-) -> Result<(), CliError> {
-    let total = lived.total();
+async fn write_journals(db: &Db, out: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let mut files = Vec::new();
+    for (format, name) in
+        [(JournalFormat::Hledger, "books.journal"), (JournalFormat::Beancount, "books.beancount"), (JournalFormat::Csv, "books.csv")]
+    {
+        let path = out.join(name);
+        let mut file = std::io::BufWriter::new(std::fs::File::create(&path).map_err(CliError::Write)?);
+        reports::journal::write(db, format, &Range::default(), &mut file).await?;
+        file.flush().map_err(CliError::Write)?;
+        files.push(path);
+    }
+    Ok(files)
+}
+
+/// What the demo shows at its end.
+struct Page<'a> {
+    lived: &'a Lived,
+    check: &'a reports::check::CheckReport,
+    balance: &'a reports::trial_balance::TrialBalance,
+    files: &'a [PathBuf],
+    mails: &'a Path,
+    database: &'a str,
+}
+
+fn print(args: &Args, page: &Page<'_>, format: Format) -> Result<(), CliError> {
+    let total = page.lived.total();
     let mut out = std::io::stdout().lock();
     if format == Format::Json {
-        let page = serde_json::json!({
-            "accounts": args.accounts, "months": args.months, "seed": args.seed, "summary": total, "refused": lived.refused,
-            "check": check, "database": database, "mail": mails,
+        let json = serde_json::json!({
+            "accounts": args.accounts, "months": args.months, "seed": args.seed, "summary": total, "refused": page.lived.refused,
+            "trial_balance": page.balance, "check": page.check, "database": page.database, "mail": page.mails, "files": page.files,
         });
-        return writeln!(out, "{page}").map_err(CliError::Write);
+        return writeln!(out, "{json}").map_err(CliError::Write);
     }
-    let page = format!(
-        "{} accounts lived through {} months (seed {}).\n\n{}\nAll together:\n{}{:>9}  acts refused by a rule\n\n{}{}\n",
+    let text = format!(
+        "{} accounts lived through {} months (seed {}).\n\n{}\nAll together:\n{}{:>9}  acts refused by a rule\n\n{}Trial balance\n{}\n{}\n",
         args.accounts,
         args.months,
         args.seed,
-        story::months(lived),
+        story::months(page.lived),
         run::told(&total),
-        lived.refused,
-        story::told(lived),
-        check.summary(),
+        page.lived.refused,
+        story::told(page.lived),
+        page.balance.table(),
+        page.check.summary(),
     );
-    write!(out, "{page}").map_err(CliError::Write)?;
-    writeln!(out, "Database  {database}\nMails     {}", mails.display()).map_err(CliError::Write)?;
-    writeln!(out, "\nNext: kasacare --db {database} account show a000001").map_err(CliError::Write)
+    write!(out, "{text}Database  {}\nMails     {}\n", page.database, page.mails.display()).map_err(CliError::Write)?;
+    for file in page.files {
+        writeln!(out, "Journal   {}", file.display()).map_err(CliError::Write)?;
+    }
+    writeln!(out, "\nNext: kasacare --db {} account show a000001", page.database).map_err(CliError::Write)
 }

@@ -20,9 +20,11 @@ pub mod database;
 mod demo;
 mod error;
 mod exit;
+mod format;
 mod groups;
 mod import;
 mod init;
+mod journal;
 mod log;
 mod parked;
 mod payment_method;
@@ -47,22 +49,13 @@ mod write_off;
 use std::future::Future;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use comfy_table::Table;
 
 pub use as_of::Moment;
 pub use error::CliError;
 pub use exit::Exit;
-
-/// How a command prints its result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Format {
-    /// Tables and sentences for people.
-    #[default]
-    Table,
-    /// One JSON document for programs.
-    Json,
-}
+pub use format::{AnyFormat, Format};
 
 /// The database of a command that names none.
 pub const DEFAULT_DB: &str = "sqlite://kasacare.db";
@@ -92,7 +85,10 @@ pub struct Context {
     )]
     pub db: String,
     /// How results are printed
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long = "format", global = true, value_enum, value_name = "FORMAT")]
+    pub asked: Option<AnyFormat>,
+    /// The same for commands that print words and documents alone.
+    #[arg(skip)]
     pub format: Format,
     /// Accept a database that may lose commits on power loss; for demos and tests
     #[arg(long, global = true)]
@@ -129,6 +125,7 @@ enum Command {
     Simulate(simulate::Args),
     Check(check::Args),
     Account(account::Args),
+    Journal(journal::Args),
     TrialBalance(trial_balance::Args),
     Quote(quote::Args),
 }
@@ -138,7 +135,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let matches = groups::grouped(Cli::command()).try_get_matches();
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => cli,
+        Ok(cli) => cli.settled(),
         // Help and version come this way, too; clap knows which stream and code each of them wants.
         Err(error) => error.exit(),
     };
@@ -152,7 +149,28 @@ pub fn main() -> ExitCode {
     }
 }
 
+impl Cli {
+    /// Spreads what was asked for to where commands look for it.
+    fn settled(mut self) -> Self {
+        self.context.format = self.context.asked.map_or_else(Format::default, AnyFormat::usual);
+        self
+    }
+}
+
+impl Command {
+    /// What `--format` may be.
+    const fn formats(&self) -> &'static [AnyFormat] {
+        match self {
+            Self::Journal(_) => journal::FORMATS,
+            _ => AnyFormat::USUAL,
+        }
+    }
+}
+
 fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
+    if let Some(asked) = context.asked {
+        asked.check(command.formats())?;
+    }
     match command {
         Command::Init(args) => block_on(init::run(args, context)),
         Command::Import(args) => block_on(import::run(args, context)),
@@ -181,6 +199,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Simulate(args) => block_on(simulate::run(args, context)),
         Command::Check(args) => block_on(check::run(args, context)),
         Command::Account(args) => block_on(account::run(args, context)),
+        Command::Journal(args) => block_on(journal::run(args, context)),
         Command::TrialBalance(args) => block_on(trial_balance::run(args, context)),
         Command::Quote(args) => quote::run(args, context),
     }
@@ -215,7 +234,7 @@ mod tests {
             ["kasacare", "--db", "sqlite://a.db", "--format", "json", "quote", "refund"],
             ["kasacare", "quote", "refund", "--db", "sqlite://a.db", "--format", "json"],
         ] {
-            let cli = Cli::try_parse_from(arguments).unwrap();
+            let cli = Cli::try_parse_from(arguments).unwrap().settled();
             assert_eq!((cli.context.db.as_str(), cli.context.format), ("sqlite://a.db", Format::Json));
         }
     }

@@ -4,8 +4,10 @@
 //! the jobs. Large results are streamed.
 
 pub mod account;
+mod chart;
 pub mod check;
 mod error;
+pub mod journal;
 mod stored;
 pub mod trial_balance;
 
@@ -20,5 +22,6 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     check::GLOBAL_STATEMENTS,
     check::PROVIDER_STATEMENTS,
     account::STATEMENTS,
+    journal::STATEMENTS,
     trial_balance::STATEMENTS,
 ];

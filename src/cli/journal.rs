@@ -1,0 +1,74 @@
+//! `kasacare journal`: the books as other programs read them (LE, F77).
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+
+use super::format::AnyFormat;
+use super::{CliError, Context, Exit, Moment, database};
+use crate::domain::ids::AccountId;
+use crate::reports::journal::{self, JournalFormat, Range};
+
+const EXAMPLES: &str = "\
+Examples:
+  kasacare journal > books.journal && hledger check -s ordereddates accounts commodities -f books.journal
+  kasacare journal --format beancount --out books.beancount && bean-check books.beancount
+  kasacare journal --format csv --from 2026-01-01 --to 2026-03-31
+  kasacare journal --account acc-0001 --known-at 2026-02-01
+
+The journals of hledger and beancount carry our own trial balance as assertions at the end of each month and at the end, so
+that the other program proves it. The same range and the same --known-at give the same bytes, today and in years.";
+
+/// What the journal can be printed as.
+pub const FORMATS: &[AnyFormat] = &[AnyFormat::Hledger, AnyFormat::Beancount, AnyFormat::Csv, AnyFormat::Json];
+
+/// Print the books for hledger, beancount, as CSV or as JSON (--format)
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// First business date; what was booked before becomes opening balances
+    #[arg(long, value_name = "DATE")]
+    from: Option<NaiveDate>,
+    /// Last business date
+    #[arg(long, value_name = "DATE")]
+    to: Option<NaiveDate>,
+    /// The books of one customer alone
+    #[arg(long, value_name = "ID")]
+    account: Option<AccountId>,
+    /// Only what was recorded by this instant, or by the end of this date in UTC
+    #[arg(long, value_name = "INSTANT|DATE")]
+    known_at: Option<Moment>,
+    /// File to write; standard output where it is left out
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// A range that ends before it begins, trouble with the database or the output.
+pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+    let format = match context.asked.unwrap_or(AnyFormat::Hledger) {
+        AnyFormat::Beancount => JournalFormat::Beancount,
+        AnyFormat::Csv => JournalFormat::Csv,
+        AnyFormat::Json => JournalFormat::Json,
+        AnyFormat::Hledger | AnyFormat::Table => JournalFormat::Hledger,
+    };
+    if args.from.zip(args.to).is_some_and(|(from, to)| from > to) {
+        return Err(CliError::Option { option: "--to", problem: "lies before --from".to_owned() });
+    }
+    let db = database::open(context, 1).await?;
+    db.check_schema().await?;
+    let range = Range { from: args.from, to: args.to, account: args.account.clone(), known_at: args.known_at.map(Moment::instant) };
+    let mut out: BufWriter<Box<dyn Write>> = match &args.out {
+        None => BufWriter::new(Box::new(io::stdout())),
+        Some(path) => BufWriter::new(Box::new(File::create(path).map_err(|source| CliError::OpenInput { path: path.clone(), source })?)),
+    };
+    let written = journal::write(&db, format, &range, &mut out).await;
+    db.close().await;
+    written?;
+    out.flush().map_err(CliError::Write)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,87 @@
+//! How accounts of the chart and amounts are written in reports.
+
+use std::sync::LazyLock;
+
+use crate::domain::ledger::{AccountType, CHART, LedgerAccount, by_number};
+use crate::domain::money::{Currency, Money};
+
+/// The five roots under which plain-text ledgers keep accounts.
+#[must_use]
+pub const fn root(kind: AccountType) -> &'static str {
+    match kind {
+        AccountType::Asset => "Assets",
+        AccountType::Liability => "Liabilities",
+        AccountType::Equity => "Equity",
+        AccountType::Income => "Income",
+        AccountType::Expense => "Expenses",
+    }
+}
+
+static PATHS: LazyLock<Vec<(i64, String)>> =
+    LazyLock::new(|| CHART.iter().map(|account| (i64::from(account.number), path_of(account))).collect());
+
+/// An account as plain-text ledgers name it: `Assets:A1100-Accounts-receivable`. A number that the chart does not have gets a name
+/// that no journal declares, so that whoever checks the journal stumbles over it.
+#[must_use]
+pub fn path(number: i64) -> String {
+    let known = PATHS.iter().find(|(known, _)| *known == number);
+    known.map_or_else(|| format!("Equity:A{number}-Not-in-the-chart"), |(_, path)| path.clone())
+}
+
+fn path_of(account: &LedgerAccount) -> String {
+    let words = account.name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let name: Vec<&str> = words.collect();
+    format!("{}:A{}-{}", root(account.kind), account.number, name.join("-"))
+}
+
+/// The name of an account that people read.
+#[must_use]
+pub fn name(number: i64) -> &'static str {
+    u16::try_from(number).ok().and_then(by_number).map_or("(not in the chart)", |account| account.name)
+}
+
+/// An amount in major units with the currency's decimals: `-9.99`. A currency that is none keeps its minor units.
+#[must_use]
+pub fn major(minor: i128, currency: &str) -> String {
+    match (Currency::parse(currency), i64::try_from(minor)) {
+        (Ok(currency), Ok(minor)) => Money::new(minor, currency).major(),
+        _ => minor.to_string(),
+    }
+}
+
+/// A text cell of a table that a spreadsheet may open: what would run as a formula gets an apostrophe before it (F73).
+#[must_use]
+pub fn neutral(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_names_that_both_programs_accept() {
+        assert_eq!(path(1100), "Assets:A1100-Accounts-receivable");
+        assert_eq!(path(2100), "Liabilities:A2100-Customer-prepayments-refundable");
+        assert_eq!(path(1150), "Assets:A1150-Receivable-recharged-collection-costs");
+        for (_, path) in PATHS.iter() {
+            assert!(path.split(':').all(|part| part.starts_with(|c: char| c.is_ascii_uppercase())), "{path}");
+        }
+        assert_eq!(path(7), "Equity:A7-Not-in-the-chart");
+    }
+
+    #[test]
+    fn amounts_have_the_decimals_of_their_currency() {
+        let shown = [("USD", "-0.05"), ("JPY", "-5"), ("KWD", "-0.005"), ("???", "-5")];
+        for (currency, expected) in shown {
+            assert_eq!(major(-5, currency), expected);
+        }
+    }
+
+    #[test]
+    fn formulas_are_neutralised() {
+        for (text, expected) in [("=1+1", "'=1+1"), ("-5", "'-5"), ("@a", "'@a"), ("\tx", "'\tx"), ("a=b", "a=b"), ("", "")] {
+            assert_eq!(neutral(text), expected);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! One entry of the books with everything that is known about it.
+
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use serde::Serialize;
+
+use crate::domain::account::NoteReason;
+use crate::domain::event::{Event, Reversal};
+use crate::reports::ReportError;
+use crate::reports::chart;
+use crate::reports::stored::Body;
+use crate::store::db::{DbError, Row};
+
+/// One leg: an amount on an account of the chart, and the document line that it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct EntryLeg {
+    /// From 1 within the record.
+    pub leg_no: i64,
+    /// Number in the chart of accounts.
+    pub ledger_account: i64,
+    /// Debits positive.
+    pub amount_minor: i64,
+    /// ISO 4217 code.
+    pub currency: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscription: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoice: Option<String>,
+    /// The invoice's printed number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoice_number: Option<String>,
+    /// `plus/annual`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promotion: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jurisdiction: Option<String>,
+}
+
+/// One entry: the legs that book one event of one journal record. They sum to zero.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Entry {
+    /// Business date.
+    pub effective_on: NaiveDate,
+    /// The customer's account.
+    pub account: String,
+    /// `account/record#event`, unique.
+    pub event_id: String,
+    /// What happened, in words.
+    pub title: &'static str,
+    /// When it was recorded.
+    pub posted_at: DateTime<Utc>,
+    /// The decision: `renew`, `cancel`, …
+    pub kind: String,
+    /// Who decided.
+    pub actor: String,
+    /// Why, where a reason was recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The event's own reason: of a note, of a reversal, of a decline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason_code: Option<String>,
+    /// The provider's id of the money object, or the document that proves a cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The invoice that a correction puts right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correction_of: Option<String>,
+    pub legs: Vec<EntryLeg>,
+}
+
+/// Puts rows together to entries, in the order of the rows.
+#[derive(Default)]
+pub(super) struct Assembler {
+    open: Option<Entry>,
+    events: Vec<Event>,
+    record: (String, i64),
+}
+
+impl Assembler {
+    /// Takes a row; gives the entry before it, if the row begins another.
+    pub(super) fn take(&mut self, row: &Row) -> Result<Option<Entry>, ReportError> {
+        let (account, seq, event_no) = (row.str_at(0)?, row.int_at(1)?, row.int_at(3)?);
+        if let Some(body) = row.opt_text_at(14)? {
+            self.events = read(&body, account, seq)?.events;
+            self.record = (account.to_owned(), seq);
+        }
+        let id = format!("{account}/{seq}#{event_no}");
+        let leg = leg(row)?;
+        if let Some(open) = self.open.as_mut().filter(|open| open.event_id == id) {
+            open.legs.push(leg);
+            return Ok(None);
+        }
+        // A record whose first leg is gone tells nothing about its events; its legs are shown all the same.
+        let is_known = (self.record.0.as_str(), self.record.1) == (account, seq);
+        let event = usize::try_from(event_no).ok().and_then(|at| self.events.get(at)).filter(|_| is_known);
+        let about = event.map_or(About::UNKNOWN, about);
+        let next = Entry {
+            effective_on: row.date_at(5)?,
+            account: account.to_owned(),
+            event_id: id,
+            title: about.title,
+            posted_at: posted_at(row)?,
+            kind: row.text_at(11)?,
+            actor: row.text_at(12)?,
+            reason: row.opt_text_at(13)?,
+            reason_code: about.reason_code,
+            reference: about.reference,
+            correction_of: about.correction_of,
+            legs: vec![leg],
+        };
+        Ok(self.open.replace(next))
+    }
+
+    /// The last entry.
+    pub(super) fn last(self) -> Option<Entry> {
+        self.open
+    }
+}
+
+fn read(body: &str, account: &str, seq: i64) -> Result<Body, ReportError> {
+    serde_json::from_str(body).map_err(|error| ReportError::UnreadableRecord {
+        account: account.to_owned(),
+        seq,
+        line: error.line(),
+        column: error.column(),
+    })
+}
+
+fn posted_at(row: &Row) -> Result<DateTime<Utc>, DbError> {
+    DateTime::from_timestamp_micros(row.int_at(10)?).ok_or_else(|| row.corrupt("posted_at", "is out of range"))
+}
+
+fn leg(row: &Row) -> Result<EntryLeg, DbError> {
+    let plan = row.opt_text_at(15)?.zip(row.opt_text_at(16)?).map(|(tier, cycle)| format!("{tier}/{cycle}"));
+    Ok(EntryLeg {
+        leg_no: row.int_at(2)?,
+        ledger_account: row.int_at(4)?,
+        amount_minor: row.int_at(6)?,
+        currency: row.text_at(7)?,
+        subscription: row.opt_text_at(8)?,
+        invoice: row.opt_text_at(9)?,
+        invoice_number: row.opt_text_at(19)?,
+        plan,
+        promotion: row.opt_text_at(17)?,
+        jurisdiction: row.opt_text_at(18)?,
+    })
+}
+
+impl EntryLeg {
+    /// The amount in major units.
+    pub(super) fn major(&self) -> String {
+        chart::major(self.amount_minor.into(), &self.currency)
+    }
+
+    /// The dimensions of a leg with their names, as far as it has them.
+    pub(super) fn dimensions(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("subscription", &self.subscription),
+            ("invoice", &self.invoice),
+            ("number", &self.invoice_number),
+            ("plan", &self.plan),
+            ("promotion", &self.promotion),
+            ("jurisdiction", &self.jurisdiction),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
+}
+
+impl Entry {
+    /// The instant of recording as text.
+    pub(super) fn posted(&self) -> String {
+        self.posted_at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    }
+
+    /// The dimensions of an entry with their names, as far as it has them.
+    pub(super) fn dimensions(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let known = [("customer", &self.account), ("event", &self.event_id), ("kind", &self.kind), ("actor", &self.actor)];
+        let more = [
+            ("reason", &self.reason),
+            ("reason-code", &self.reason_code),
+            ("reference", &self.reference),
+            ("correction-of", &self.correction_of),
+        ];
+        let known = known.into_iter().map(|(name, value)| (name, value.as_str()));
+        known.chain(more.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))))
+    }
+}
+
+/// What an event says about its entry.
+struct About {
+    title: &'static str,
+    reason_code: Option<String>,
+    reference: Option<String>,
+    correction_of: Option<String>,
+}
+
+impl About {
+    const UNKNOWN: Self = Self::titled("Unknown event");
+
+    const fn titled(title: &'static str) -> Self {
+        Self { title, reason_code: None, reference: None, correction_of: None }
+    }
+
+    fn reference(self, reference: &str) -> Self {
+        Self { reference: Some(reference.to_owned()), ..self }
+    }
+
+    fn code(self, code: &str) -> Self {
+        Self { reason_code: Some(code.to_owned()), ..self }
+    }
+
+    fn correcting(self, invoice: &str) -> Self {
+        Self { correction_of: Some(invoice.to_owned()), ..self }
+    }
+}
+
+fn about(event: &Event) -> About {
+    match event {
+        Event::InvoiceIssued { .. } => About::titled("Invoice issued"),
+        Event::CreditApplied { .. } => About::titled("Account credit applied"),
+        Event::CreditGranted { .. } => About::titled("Goodwill credit granted"),
+        Event::CreditPaidOut { .. } => About::titled("Account credit to be paid out"),
+        Event::ChargeCaptured { reference, .. } => About::titled("Payment captured").reference(reference),
+        Event::NoteIssued { note, .. } => {
+            let title = if note.reason.is_debit() { "Debit note issued" } else { "Credit note issued" };
+            let about = About::titled(title).code(note_code(note.reason)).reference(&note.id);
+            match note.reason {
+                NoteReason::Overcharge | NoteReason::Undercharge | NoteReason::Waived | NoteReason::OrderCancelled => {
+                    about.correcting(&note.invoice)
+                }
+                _ => about,
+            }
+        }
+        Event::RefundSettled { reference, .. } => About::titled("Refund paid out").reference(reference),
+        Event::RefundFailed { refund, code, .. } => About::titled("Refund failed, kept as credit").code(code).reference(refund),
+        Event::RevenueRecognised { reversal: None, forfeited: false, .. } => About::titled("Revenue recognised"),
+        Event::RevenueRecognised { reversal: None, forfeited: true, .. } => About::titled("Revenue recognised").code("forfeited"),
+        Event::RevenueRecognised { invoice, reversal: Some(Reversal::Correction), .. } => {
+            About::titled("Revenue reversed").code("correction").correcting(invoice)
+        }
+        Event::RevenueRecognised { reversal: Some(Reversal::Dispute), .. } => About::titled("Revenue reversed").code("dispute"),
+        Event::DisputeOpened { id, .. } => About::titled("Dispute opened").reference(id),
+        Event::DisputeWon { id, .. } => About::titled("Dispute won").reference(id),
+        Event::WrittenOff { .. } => About::titled("Written off"),
+        Event::CollectionCostAdded { document, .. } => About::titled("Collection cost recharged").reference(document),
+        _ => About::UNKNOWN,
+    }
+}
+
+const fn note_code(reason: NoteReason) -> &'static str {
+    match reason {
+        NoteReason::Cancellation => "cancellation",
+        NoteReason::PlanChange => "plan_change",
+        NoteReason::FirstChargeDeclined => "first_charge_declined",
+        NoteReason::CancelledWhilePending => "cancelled_while_pending",
+        NoteReason::Overcharge => "overcharge",
+        NoteReason::Undercharge => "undercharge",
+        NoteReason::Waived => "waived",
+        NoteReason::OrderCancelled => "order_cancelled",
+        NoteReason::CancelledUnpaid => "cancelled_unpaid",
+        NoteReason::DisputeLost => "dispute_lost",
+    }
+}
