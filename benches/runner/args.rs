@@ -46,6 +46,8 @@ pub enum Without {
 pub enum Job {
     /// Renews what is due.
     Renew,
+    /// The same, and prints a line for each that it has planned.
+    RenewTelling,
     /// Settles the charges that are under way, as if all had been captured.
     Settle,
 }

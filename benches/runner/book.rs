@@ -7,14 +7,17 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use kasacare::clock::Clock;
-use kasacare::domain::change::Reference;
+use kasacare::domain::account::Account;
+use kasacare::domain::change::{Draft, Planned, Reference};
 use kasacare::domain::tax::TaxRates;
 use kasacare::engine::Engine;
+use kasacare::engine::batch::Work;
 use kasacare::engine::summary::Summary;
 use kasacare::import;
 use kasacare::jobs::calendar::Renewals;
 use kasacare::jobs::{Progress, RunOptions, Runner, Stop};
 use kasacare::mail::{Letterhead, Mailer, Mailroom, MemoryMailer, Renderer, Sender};
+use kasacare::store::account::Scope;
 use kasacare::store::claims::Due;
 use kasacare::store::db::{Db, Kind};
 use kasacare::store::instances::Instance;
@@ -84,19 +87,52 @@ pub async fn fill(db: &Db, url: &str, due: u32) {
 }
 
 /// A runner at the time of the renewals, whose mails stay in memory.
-pub async fn runner(db: &Db, workers: usize, progress: Progress) -> Runner {
+pub async fn runner(db: &Db, workers: usize, chunk: u32) -> Runner {
     let engine = Engine::open(db.clone(), Clock::Fixed(renewal_day())).await.expect("the engine");
     let sender = Sender::parse("Kasa Care <billing@kasacare.example>").expect("a sender");
     let mailroom = Arc::new(Mailroom::new(Renderer::new(Letterhead::default()).expect("templates"), sender));
     let mailer = Arc::new(Mailer::Memory(MemoryMailer::default()));
     let instance = Arc::new(Instance::register(db, |_| {}).await.expect("an instance"));
-    let options = RunOptions { workers, ..RunOptions::default() };
-    Runner::new(engine, mailroom, mailer, progress, instance, options).await.expect("a runner")
+    let options = RunOptions { workers, chunk };
+    Runner::new(engine, mailroom, mailer, Progress::quiet(), instance, options).await.expect("a runner")
 }
 
 /// Renews everything that is due.
 pub async fn renew(runner: &Runner) -> Summary {
     runner.drain(Due::Subscriptions, "renewals", &Renewals, &Stop::default()).await.expect("renewals")
+}
+
+/// The renewals as they are, saying so on standard output after each that was planned: whoever kills this process in mid-run
+/// knows how many were planned, and can count how many were committed.
+#[derive(Debug, Clone, Copy)]
+struct ToldRenewals;
+
+impl Work for ToldRenewals {
+    fn kind(&self) -> &'static str {
+        Renewals.kind()
+    }
+
+    fn scope(&self) -> Scope {
+        Renewals.scope()
+    }
+
+    fn needs_everything(&self, account: &Account) -> bool {
+        Renewals.needs_everything(account)
+    }
+
+    fn plan(&self, draft: &mut Draft<'_>) -> Planned {
+        Renewals.plan(draft)?;
+        println!("{PLANNED}");
+        Ok(())
+    }
+}
+
+/// The line for each renewal that was planned.
+pub const PLANNED: &str = "planned a renewal";
+
+/// Renews everything that is due, and prints [`PLANNED`] for each renewal that is planned.
+pub async fn renew_telling(runner: &Runner) -> Summary {
+    runner.drain(Due::Subscriptions, "renewals", &ToldRenewals, &Stop::default()).await.expect("renewals")
 }
 
 /// The most memory that this process has had so far, in KiB; nothing where the system does not say (it is Linux that does).

@@ -8,7 +8,7 @@ use kasacare::domain::change::settle::Settlement;
 use kasacare::domain::change::{Draft, Planned};
 use kasacare::domain::ids::AccountId;
 use kasacare::engine::batch::{Accounts, Work};
-use kasacare::jobs::{CALL_CHUNK, Progress};
+use kasacare::jobs::{CALL_CHUNK, RENEWAL_CHUNK};
 use kasacare::store::account::{self as accounts, Scope};
 use kasacare::store::db::{ConnectOptions, Db};
 
@@ -31,6 +31,7 @@ pub struct Run {
 fn command(url: &str, job: Job, workers: usize) -> Command {
     let name = match job {
         Job::Renew => "renew",
+        Job::RenewTelling => "renew-telling",
         Job::Settle => "settle",
     };
     let mut command = Command::new(std::env::current_exe().expect("this program"));
@@ -38,9 +39,9 @@ fn command(url: &str, job: Job, workers: usize) -> Command {
     command
 }
 
-/// Starts the engine and does not wait for it.
+/// Starts the engine, which prints a line for each renewal that it has planned, and does not wait for it.
 pub fn start(url: &str, workers: usize) -> Child {
-    command(url, Job::Renew, workers).spawn().expect("the engine")
+    command(url, Job::RenewTelling, workers).spawn().expect("the engine")
 }
 
 /// Runs the engine to its end.
@@ -58,10 +59,14 @@ pub async fn be_the_child(url: &str, job: Job, workers: usize) {
     let db = Db::connect(url, ConnectOptions::default()).await.expect("the database");
     let (done, seconds, statements) = match job {
         Job::Renew => {
-            let runner = book::runner(&db, workers, Progress::quiet()).await;
+            let runner = book::runner(&db, workers, RENEWAL_CHUNK).await;
             let (before, began) = (db.statements_sent(), Instant::now());
             let summary = book::renew(&runner).await;
             (summary.of("renewals"), began.elapsed().as_secs_f64(), db.statements_sent() - before)
+        }
+        Job::RenewTelling => {
+            let runner = book::runner(&db, workers, RENEWAL_CHUNK).await;
+            (book::renew_telling(&runner).await.of("renewals"), 0.0, 0)
         }
         Job::Settle => {
             let under_way = charges(&db, url).await;

@@ -6,6 +6,7 @@ mod check;
 mod import_files;
 mod laws;
 mod mail;
+mod performance;
 mod provider;
 mod quote;
 mod rows;
