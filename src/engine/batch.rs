@@ -99,11 +99,11 @@ impl Engine {
         let mut loaded = accounts::load_with_invoices(tx, ids, work.scope(), invoices).await?;
         let whole: Vec<AccountId> =
             loaded.iter().filter(|account| work.needs_everything(account)).map(|account| account.profile.id.clone()).collect();
-        if !whole.is_empty() {
-            for account in accounts::load(tx, &whole, Scope::ALL).await? {
-                if let Some(place) = loaded.iter_mut().find(|other| other.profile.id == account.profile.id) {
-                    *place = account;
-                }
+        // Both are in the order of the ids, so one pass puts each in its place.
+        let mut whole = accounts::load(tx, &whole, Scope::ALL).await?.into_iter().peekable();
+        for place in &mut loaded {
+            if let Some(account) = whole.next_if(|account| account.profile.id == place.profile.id) {
+                *place = account;
             }
         }
         Ok(loaded)

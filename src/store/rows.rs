@@ -79,6 +79,19 @@ pub(super) trait TableRow: Sized + PartialEq {
     /// Writes the cells after the account's, in the order of [`TableRow::CHANGING`].
     fn write_changes(&self, key: &Self::Key, row: &mut Writer<'_>);
 
+    /// The columns of the update that is needed most often, the key's first; none where all updates are alike.
+    const USUAL: &'static [&'static str] = &[];
+
+    /// Whether nothing differs but columns of [`TableRow::USUAL`].
+    fn differs_as_usual(&self, _stored: &Self) -> bool {
+        false
+    }
+
+    /// Writes the cells after the account's, in the order of [`TableRow::USUAL`].
+    fn write_usual(&self, key: &Self::Key, row: &mut Writer<'_>) {
+        self.write_changes(key, row);
+    }
+
     /// Whether the stored row is the same, which is the whole value unless it has rows of its own.
     fn is_same_row(&self, other: &Self) -> bool {
         self == other
@@ -318,12 +331,17 @@ impl<'batch> Writer<'batch> {
 pub(super) struct Batch {
     pub(super) new: Columns,
     pub(super) changed: Columns,
+    pub(super) usual: Columns,
 }
 
 impl Batch {
     /// Nothing to write yet.
     pub(super) fn of<R: TableRow>() -> Self {
-        Self { new: Columns::of(R::TABLE), changed: Columns::only(R::TABLE, R::CHANGING) }
+        Self {
+            new: Columns::of(R::TABLE),
+            changed: Columns::only(R::TABLE, R::CHANGING),
+            usual: Columns::only(R::TABLE, R::USUAL),
+        }
     }
 
     /// Adds what differs between two states of an account. Rows never vanish.
@@ -335,7 +353,12 @@ impl Batch {
                 None => row.write(key, &mut Writer::new(&mut self.new, after, fault)),
                 Some(stored) => {
                     found += 1;
-                    if !row.is_same_row(stored) {
+                    if row.is_same_row(stored) {
+                        continue;
+                    }
+                    if row.differs_as_usual(stored) {
+                        row.write_usual(key, &mut Writer::new(&mut self.usual, after, fault));
+                    } else {
                         row.write_changes(key, &mut Writer::new(&mut self.changed, after, fault));
                     }
                 }

@@ -7,6 +7,7 @@ mod import_files;
 mod kill;
 mod laws;
 mod mail;
+mod performance;
 mod provider;
 mod quote;
 mod rows;

@@ -162,8 +162,11 @@ async fn write_profiles(tx: &mut Tx, changes: &[Change], histories: &[History]) 
 async fn write_tables(tx: &mut Tx, changes: &[Change], histories: &[History]) -> Result<(), StoreError> {
     let mut fault = None;
     let (mut came, mut went) = (Columns::of(&profile::CAMERAS), Columns::of(&profile::CAMERAS));
-    let mut price_notices =
-        Batch { new: Columns::of(&subscriptions::PRICE_NOTICES), changed: Columns::of(&subscriptions::PRICE_NOTICES) };
+    let mut price_notices = Batch {
+        new: Columns::of(&subscriptions::PRICE_NOTICES),
+        changed: Columns::of(&subscriptions::PRICE_NOTICES),
+        usual: Columns::only(&subscriptions::PRICE_NOTICES, &[]),
+    };
     let mut tables = [
         Batch::of::<Subscription>(),
         Batch::of::<Charge>(),
@@ -227,6 +230,7 @@ async fn write_documents(tx: &mut Tx, changes: &mut [Change], histories: &[Histo
 
 /// Changed rows before new ones: an attempt must be over before the next one for the same invoice can begin (F08).
 async fn write_batch(tx: &mut Tx, batch: &Batch) -> Result<(), StoreError> {
+    update_all(tx, &batch.usual).await?;
     update_all(tx, &batch.changed).await?;
     tx.insert_rows(&batch.new).await?;
     Ok(())

@@ -76,6 +76,19 @@ const ALL_COLUMNS: &[&str] = &{
     names
 };
 
+/// What an ordinary renewal changes: a third of the columns, and of the indexes only the two that follow the calendar.
+const RENEWED: &[&str] = &[
+    "account_id",
+    "subscription_id",
+    "due_at",
+    "remind_at",
+    "period_no",
+    "promotion_periods_billed",
+    "period_start",
+    "period_end",
+    "price_version",
+];
+
 /// The columns of plan, present period and trial, before they are put together.
 struct Parts {
     term_no: Option<u32>,
@@ -152,6 +165,7 @@ impl TableRow for Subscription {
     type Key = SubscriptionId;
     const TABLE: &'static Table = &SUBSCRIPTIONS;
     const CHANGING: &'static [&'static str] = ALL_COLUMNS;
+    const USUAL: &'static [&'static str] = RENEWED;
 
     fn of(account: &Account) -> &BTreeMap<SubscriptionId, Self> {
         &account.subscriptions
@@ -241,6 +255,50 @@ impl TableRow for Subscription {
 
     fn write_changes(&self, key: &Self::Key, row: &mut Writer<'_>) {
         self.write(key, row);
+    }
+
+    fn write_usual(&self, _: &Self::Key, row: &mut Writer<'_>) {
+        let term = self.state.term();
+        row.text(self.id.as_str())
+            .opt_instant(self.due_at)
+            .opt_instant(self.remind_at)
+            .opt_int(term.map(|term| term.period_no))
+            .opt_int(self.promotion.as_ref().map(|promotion| promotion.periods_billed))
+            .opt_date(term.map(|term| term.period.start))
+            .opt_date(term.map(|term| term.period.end))
+            .opt_text(term.map(|term| term.version.as_str()));
+    }
+
+    /// An active subscription that has gone on to another period of the same term.
+    fn differs_as_usual(&self, stored: &Self) -> bool {
+        let (State::Active { term }, State::Active { term: before }) = (&self.state, &stored.state) else { return false };
+        let Term { number, anchor, plan, period_no: _, period: _, version: _, intent } = term;
+        let Self {
+            id,
+            channel,
+            camera,
+            state: _,
+            promotion,
+            terms_version,
+            cancel_requested_on,
+            reminded_for,
+            reminded_on,
+            price_notices: _,
+            due_at: _,
+            remind_at: _,
+        } = self;
+        *number == before.number
+            && *anchor == before.anchor
+            && *plan == before.plan
+            && *intent == before.intent
+            && *id == stored.id
+            && *channel == stored.channel
+            && *camera == stored.camera
+            && promotion.as_ref().map(|redemption| &redemption.code) == stored.promotion.as_ref().map(|redemption| &redemption.code)
+            && *terms_version == stored.terms_version
+            && *cancel_requested_on == stored.cancel_requested_on
+            && *reminded_for == stored.reminded_for
+            && *reminded_on == stored.reminded_on
     }
 
     fn is_same_row(&self, other: &Self) -> bool {

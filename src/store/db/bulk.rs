@@ -1,7 +1,7 @@
 //! Many rows in one statement: where the speed of the program comes from.
 //!
 //! PostgreSQL gets one statement for a batch of any size, with one array a column (`unnest`). SQLite gets one statement for up to
-//! [`SQLITE_ROWS_MAX`] rows, with one parameter a cell (`values`). An empty batch sends nothing.
+//! 2000 rows, with one parameter a cell (`values`). An empty batch sends nothing.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -16,8 +16,9 @@ use super::table::{CellColumn, Columns, Table};
 use super::tx::{Inner, Tx};
 use super::value::{Type, iso_date, unfit};
 
-/// How many rows a statement has at most on SQLite.
-const SQLITE_ROWS_MAX: usize = 500;
+/// How many rows a statement has on SQLite: the most of these for which there are enough parameters. Each divides the chunk of
+/// a batch job, so that few texts are prepared again and again.
+const SQLITE_ROWS: [usize; 4] = [2_000, 1_000, 500, 100];
 
 /// How many parameters a statement can have on SQLite.
 const SQLITE_PARAMETERS_MAX: usize = 32_766;
@@ -141,7 +142,7 @@ impl Tx {
                 Ok(done.map_err(failed)?.rows_affected())
             }
             Inner::Sqlite(tx) => {
-                let per_statement = SQLITE_ROWS_MAX.min(SQLITE_PARAMETERS_MAX / rows.columns().len().max(1)).max(1);
+                let per_statement = sqlite_rows_max(rows.columns().len());
                 let mut written = 0;
                 for from in (0..rows.len()).step_by(per_statement) {
                     let count = per_statement.min(rows.len() - from);
@@ -163,6 +164,12 @@ fn is_possible(action: Action<'_>, rows: &Columns) -> bool {
         Action::Update { matching } => rows.columns().iter().any(|(column, _)| !matching.contains(&column.name)),
         _ => true,
     }
+}
+
+/// How many rows with so many cells go into one statement on SQLite.
+fn sqlite_rows_max(cells: usize) -> usize {
+    let possible = SQLITE_PARAMETERS_MAX / cells.max(1);
+    SQLITE_ROWS.into_iter().find(|rows| *rows <= possible).unwrap_or(possible).max(1)
 }
 
 fn names(rows: &Columns) -> impl Iterator<Item = &'static str> {
@@ -315,7 +322,7 @@ mod tests {
         tx.execute(&CREATE, &[]).await.unwrap();
         let (all, key) = (Columns::of(&TABLE), Columns::only(&TABLE, TABLE.key));
         for (action, rows) in [(Action::Update { matching: TABLE.key }, &all), (Action::Delete, &key)] {
-            let text = format!("explain query plan {}", sqlite_text(action, rows, 500));
+            let text = format!("explain query plan {}", sqlite_text(action, rows, 2_000));
             let Inner::Sqlite(connection) = &mut tx.inner else { panic!("SQLite") };
             let plan: Vec<(i64, i64, i64, String)> =
                 sqlx::query_as(AssertSqlSafe(text)).fetch_all(&mut **connection).await.unwrap();

@@ -7,7 +7,7 @@ use super::{ALL, COUNT, SAMPLE, create_sample, number, rows};
 use crate::world::on_both;
 
 /// None, one, around the size of a statement on SQLite, and many statements.
-const SIZES: [usize; 6] = [0, 1, 499, 500, 501, 5_000];
+const SIZES: [usize; 6] = [0, 1, 1_999, 2_000, 2_001, 5_000];
 
 /// The cells of the row with this number: some are NULL, some are not.
 fn cells(row: usize, round: i64) -> (String, i64, Option<i64>, Option<NaiveDate>, Option<String>) {
@@ -47,10 +47,10 @@ async fn assert_stored(db: &Db, rounds: &[i64]) {
     }
 }
 
-/// How many statements a batch takes: one on PostgreSQL, one for each 500 rows on SQLite, none for no rows.
+/// How many statements a batch takes: one on PostgreSQL, one for each 2000 rows on SQLite, none for no rows.
 fn statements(kind: Kind, rows: usize) -> u64 {
     match kind {
-        Kind::Sqlite => rows.div_ceil(500) as u64,
+        Kind::Sqlite => rows.div_ceil(2_000) as u64,
         Kind::Postgres => u64::from(rows > 0),
     }
 }
