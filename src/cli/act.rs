@@ -34,6 +34,7 @@ pub struct Act {
     /// The caller's id of this request; the same id again is "already done" and changes nothing
     #[arg(long, value_name = "ID", value_parser = request_id)]
     pub request_id: Option<String>,
+    /// What is taken for now.
     #[command(flatten)]
     pub as_of: AsOf,
 }

@@ -68,7 +68,7 @@ impl MailArgs {
     pub fn mailer(&self, durable: bool) -> Result<Mailer, CliError> {
         match &self.smtp {
             Some(url) => {
-                let password = std::env::var("KASACARE_SMTP_PASSWORD").ok();
+                let password = smtp_password();
                 let server = SmtpServer::parse(url, password.as_deref()).map_err(|error| bad("--smtp", &error))?;
                 Ok(Mailer::Smtp(SmtpMailer::new(server).map_err(|error| bad("--smtp", &error))?))
             }
@@ -89,6 +89,11 @@ impl MailArgs {
         let renderer = Renderer::new(crate::mail::Letterhead::default()).map_err(|error| bad("letterhead", &error))?;
         Ok(Mailroom::new(renderer, sender))
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a password has no place on the command line, where others see it")]
+fn smtp_password() -> Option<String> {
+    std::env::var("KASACARE_SMTP_PASSWORD").ok()
 }
 
 fn bad(option: &'static str, error: &impl std::error::Error) -> CliError {

@@ -141,7 +141,7 @@ impl Day<'_> {
     fn act(&self, draft: &mut Draft<'_>, person: &Person, act: Act) -> Planned {
         match act {
             Act::Join => return self.join(draft, person),
-            Act::AnotherCamera => return self.another_camera(draft, person),
+            Act::AnotherCamera => return Self::another_camera(draft, person),
             Act::NewCard => return self.new_card(draft, person),
             Act::Goodwill => return draft.grant_credit(tenth(draft)),
             Act::Mischarged => return self.mischarged(draft, person),
@@ -183,7 +183,7 @@ impl Day<'_> {
         draft.subscribe(&Order { plan, camera, promotion }).map(drop)
     }
 
-    fn another_camera(&self, draft: &mut Draft<'_>, person: &Person) -> Planned {
+    fn another_camera(draft: &mut Draft<'_>, person: &Person) -> Planned {
         let covered: Vec<&CameraId> =
             draft.account.subscriptions.values().filter(|other| other.state.is_live()).filter_map(|other| other.camera.as_ref()).collect();
         let free = person.cameras.iter().find(|camera| !covered.contains(camera) && draft.account.cameras.contains(camera)).cloned();

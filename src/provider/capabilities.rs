@@ -6,6 +6,7 @@ use crate::domain::money::{Currency, Money};
 
 /// What one provider can do, and its limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one question, and they are asked one by one")]
 pub struct Capabilities {
     /// Its name, as stored beside what it did.
     pub name: &'static str,

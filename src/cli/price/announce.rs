@@ -39,6 +39,7 @@ pub(super) struct Args {
     /// A price: PLAN=AMOUNT:CURRENCY; any number of them
     #[arg(long = "price", id = "prices", value_name = "plus/monthly=10.99:USD", requires = "effective_from")]
     prices: Vec<String>,
+    #[expect(clippy::doc_markdown, reason = "help for people, who would see the backticks")]
     /// The version as a file, CSV or JSON rows: version, effective_from, tier, cycle, currency, amount
     #[arg(long, value_name = "FILE", conflicts_with_all = ["version", "effective_from", "prices"])]
     file: Option<PathBuf>,

@@ -94,7 +94,8 @@ async fn both_databases_make_the_same_chain() {
         let before = opened(&db, &["a-1"]).await;
         let mut changes = [change(&before[0], rich(&before[0]), "everything")];
         save(&db, &mut changes).await.unwrap();
-        chains.lock().unwrap().push(loaded(&db, "a-1").await);
+        let chain = loaded(&db, "a-1").await;
+        chains.lock().unwrap().push(chain);
     })
     .await;
     let chains = chains.into_inner().unwrap();

@@ -117,6 +117,7 @@ async fn what_is_new_is_added_and_what_may_change_does() {
 }
 
 #[tokio::test]
+#[expect(clippy::type_complexity, reason = "a table of cases")]
 async fn another_content_under_a_stored_name_is_a_conflict_that_names_the_field() {
     on_both(async |db| {
         stored(&db, &sample()).await.unwrap();
