@@ -23,8 +23,7 @@ pub const AMOUNT_MINOR_MAX: i64 = i64::MAX / 64;
 
 /// Currencies without, with two and with three decimals.
 pub fn currencies() -> impl Strategy<Value = Currency> {
-    prop::sample::select(vec!["USD", "EUR", "GBP", "JPY", "KWD"])
-        .prop_map(|code| Currency::parse(code).expect("listed currency"))
+    prop::sample::select(vec!["USD", "EUR", "GBP", "JPY", "KWD"]).prop_map(|code| Currency::parse(code).expect("listed currency"))
 }
 
 /// Minor units from 0 to `max`: mostly everyday amounts, often tiny ones, some huge ones.
@@ -62,8 +61,7 @@ pub fn dates() -> impl Strategy<Value = NaiveDate> {
     let late_in_month = (1970..2200, 1..=12_u32, 28..=31_u32)
         .prop_map(|(year, month, day)| (28..=day).rev().find_map(|day| NaiveDate::from_ymd_opt(year, month, day)))
         .prop_map(|date| date.expect("every month has a 28th"));
-    let leap_day = (493..550_i32)
-        .prop_filter_map("a leap year", |quarter| NaiveDate::from_ymd_opt(quarter.checked_mul(4)?, 2, 29));
+    let leap_day = (493..550_i32).prop_filter_map("a leap year", |quarter| NaiveDate::from_ymd_opt(quarter.checked_mul(4)?, 2, 29));
     prop_oneof![4 => any, 3 => late_in_month, 1 => leap_day]
 }
 
@@ -74,10 +72,10 @@ pub fn cycles() -> impl Strategy<Value = Cycle> {
 
 /// Periods: those of terms (CA-1), and arbitrary ones of one day to three years.
 pub fn periods() -> impl Strategy<Value = Period> {
-    let of_terms = (dates(), cycles(), 0..40_u32)
-        .prop_map(|(anchor, cycle, number)| Period::nth(anchor, cycle, number).expect("within the calendar"));
-    let arbitrary = (dates(), 1..=1_100_u64)
-        .prop_map(|(start, days)| Period::new(start, start + Days::new(days)).expect("ends after it starts"));
+    let of_terms =
+        (dates(), cycles(), 0..40_u32).prop_map(|(anchor, cycle, number)| Period::nth(anchor, cycle, number).expect("within the calendar"));
+    let arbitrary =
+        (dates(), 1..=1_100_u64).prop_map(|(start, days)| Period::new(start, start + Days::new(days)).expect("ends after it starts"));
     prop_oneof![3 => of_terms, 1 => arbitrary]
 }
 
@@ -171,21 +169,12 @@ pub fn price_histories() -> impl Strategy<Value = PriceHistory> {
     let later = prop::collection::btree_set(1..900_i64, 0..5);
     let notice = prop::option::weighted(0.7, -60..80_i64);
     (dates(), cycles(), 0..400_u64, later, prop::collection::vec(notice, 5), prop_oneof![3 => Just(30), 1 => 0..60_u32])
-        .prop_map(|(anchor, cycle, age, later, sent, notice_days)| {
-            price_history(anchor, cycle, age, &later, &sent, notice_days)
-        })
+        .prop_map(|(anchor, cycle, age, later, sent, notice_days)| price_history(anchor, cycle, age, &later, &sent, notice_days))
         .prop_flat_map(|history| (Just(history.clone()), Just(history.versions).prop_shuffle()))
         .prop_map(|(history, versions)| PriceHistory { versions, ..history })
 }
 
-fn price_history(
-    anchor: NaiveDate,
-    cycle: Cycle,
-    age: u64,
-    later: &BTreeSet<i64>,
-    sent: &[Option<i64>],
-    notice_days: u32,
-) -> PriceHistory {
+fn price_history(anchor: NaiveDate, cycle: Cycle, age: u64, later: &BTreeSet<i64>, sent: &[Option<i64>], notice_days: u32) -> PriceHistory {
     let after = |date: NaiveDate, days: i64| date + chrono::TimeDelta::days(days);
     let mut versions = vec![DatedVersion { version: 0, effective_from: anchor - Days::new(age) }];
     let mut notices = Vec::new();
@@ -236,8 +225,8 @@ pub fn charged_payments() -> impl Strategy<Value = ChargedPayment> {
 
 /// Promotions with an amount in every currency that [`currencies`] makes.
 pub fn promotions() -> impl Strategy<Value = Promotion> {
-    let percent = (0..=1_200_000_000_u64)
-        .prop_map(|billionths| Discount::PercentOff(Rate::from_billionths(billionths).expect("below ten")));
+    let percent =
+        (0..=1_200_000_000_u64).prop_map(|billionths| Discount::PercentOff(Rate::from_billionths(billionths).expect("below ten")));
     let amount = minor_units(AMOUNT_MINOR_MAX).prop_map(|minor| {
         let codes = ["USD", "EUR", "GBP", "JPY", "KWD"];
         let in_each = codes.map(|code| Money::new(minor, Currency::parse(code).expect("listed currency")));
@@ -246,14 +235,7 @@ pub fn promotions() -> impl Strategy<Value = Promotion> {
     let duration = prop_oneof![Just(Duration::Once), (0..14_u32).prop_map(Duration::Periods), Just(Duration::Forever)];
     let plans = prop::option::of(prop::collection::btree_set(plans(), 0..3));
     (prop_oneof![percent, amount], duration, plans, prop::option::of(dates()), prop::option::of(0..5_u32)).prop_map(
-        |(off, duration, plans, expires_on, max_uses)| Promotion {
-            code: "CODE".to_owned(),
-            off,
-            duration,
-            plans,
-            expires_on,
-            max_uses,
-        },
+        |(off, duration, plans, expires_on, max_uses)| Promotion { code: "CODE".to_owned(), off, duration, plans, expires_on, max_uses },
     )
 }
 

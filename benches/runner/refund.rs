@@ -25,8 +25,7 @@ pub fn goal(pairs: usize) -> Goal {
     let period = Period::new(start, NaiveDate::from_ymd_opt(2027, 1, 31).expect("a date")).expect("a period");
     let line = Line { net: Money::new(9_999, usd), tax: Money::new(825, usd), rate: Rate::parse("0.0825").expect("a rate"), period };
     let zero = Money::zero(usd);
-    let settlement =
-        Settlement { captured: Money::new(10_824, usd), refunded: zero, disputed: zero, unpaid: zero, paid_from_credit: zero };
+    let settlement = Settlement { captured: Money::new(10_824, usd), refunded: zero, disputed: zero, unpaid: zero, paid_from_credit: zero };
     let days: Vec<NaiveDate> = (0..365).filter_map(|day| start.checked_add_days(Days::new(day))).collect();
     let (mut ratios, mut bare_ns, mut full_ns) = (Series::default(), Series::default(), Series::default());
     for _ in 0..pairs {

@@ -13,8 +13,8 @@ use crate::engine::Engine;
 use crate::import;
 use crate::jobs::{Progress, RunOptions, Runner};
 use crate::mail::{FolderMailer, Mailer, Mailroom, Renderer, Sender};
-use crate::reports::journal::{JournalFormat, Range};
 use crate::reports;
+use crate::reports::journal::{JournalFormat, Range};
 use crate::store::db::{ConnectOptions, Db, Kind};
 use crate::store::instances::Instance;
 use crate::store::reference;
@@ -76,7 +76,8 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
 
 /// The database: `--db` where it was given, else a new file in the folder.
 async fn open(args: &Args, context: &Context) -> Result<(Db, String), CliError> {
-    std::fs::create_dir_all(&args.out).map_err(|error| CliError::Option { option: "--out", problem: format!("{}: {error}", args.out.display()) })?;
+    std::fs::create_dir_all(&args.out)
+        .map_err(|error| CliError::Option { option: "--out", problem: format!("{}: {error}", args.out.display()) })?;
     let file = args.out.join("kasacare.db");
     let url = if context.db == super::DEFAULT_DB { format!("sqlite://{}", file.display()) } else { context.db.clone() };
     // A demo can be lived through again at any time, so it need not survive a power cut.

@@ -116,8 +116,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     .await?;
     let options = RunOptions { workers: usize::from(args.workers), chunk: args.chunk };
     let mailer = Arc::new(args.mail.mailer(!context.unsafe_fast)?);
-    let runner =
-        Runner::new(engine, Arc::new(args.mail.mailroom()?), mailer, progress, Arc::new(instance), options).await?;
+    let runner = Runner::new(engine, Arc::new(args.mail.mailroom()?), mailer, progress, Arc::new(instance), options).await?;
     if args.workers > 1 && db.kind() == Kind::Sqlite {
         eprintln!("note: SQLite has one writer, so --workers {} does not make it faster", args.workers);
     }

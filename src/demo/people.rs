@@ -21,8 +21,12 @@ const MARKETS: &[(&str, Tz, &str, u64)] = &[
     ("JPY", Tz::Asia__Tokyo, "JP", 8),
     ("KWD", Tz::Asia__Kuwait, "KW", 4),
 ];
-const FIRST: &[&str] = &["Ada", "Ben", "Chiara", "Dmitri", "Elif", "Farid", "Grace", "Hiro", "Inés", "Jonas", "Keiko", "Liam", "Maryam", "Noor", "Oskar", "Priya"];
-const LAST: &[&str] = &["Abe", "Brandt", "Costa", "Dupont", "Evans", "Fischer", "Garcia", "Haddad", "Ito", "Jansen", "Khan", "Lindqvist", "Moreau", "Novak"];
+const FIRST: &[&str] = &[
+    "Ada", "Ben", "Chiara", "Dmitri", "Elif", "Farid", "Grace", "Hiro", "Inés", "Jonas", "Keiko", "Liam", "Maryam", "Noor", "Oskar",
+    "Priya",
+];
+const LAST: &[&str] =
+    &["Abe", "Brandt", "Costa", "Dupont", "Evans", "Fischer", "Garcia", "Haddad", "Ito", "Jansen", "Khan", "Lindqvist", "Moreau", "Novak"];
 const CARDS: &[&str] = &["Visa", "Mastercard", "American Express"];
 
 /// One person of the demo.
@@ -64,9 +68,14 @@ pub fn person(chance: Chance, number: u64, start: NaiveDate, days: u64) -> Optio
     };
     let first = FIRST[index(chance, "first", number, FIRST.len())];
     let last = LAST[index(chance, "last", number, LAST.len())];
-    let account = NewAccount { profile, cameras: cameras.clone(), email: format!("customer{number}@example.com"), name: format!("{first} {last}") };
+    let account =
+        NewAccount { profile, cameras: cameras.clone(), email: format!("customer{number}@example.com"), name: format!("{first} {last}") };
     // Half of them are there in the first month; the others come while the year goes on.
-    let joins_on = if chance.hits(50_000, "early", number, 0) { chance.pick("joins", number, 0, 30) } else { chance.pick("joins", number, 1, days.max(60) * 3 / 4) };
+    let joins_on = if chance.hits(50_000, "early", number, 0) {
+        chance.pick("joins", number, 0, 30)
+    } else {
+        chance.pick("joins", number, 1, days.max(60) * 3 / 4)
+    };
     Some((Person { number, id, cameras, joins_on }, account))
 }
 
@@ -97,5 +106,11 @@ pub fn method(chance: Chance, number: u64, card: u32, today: NaiveDate) -> Metho
         .and_then(|years| NaiveDate::from_ymd_opt(today.year() + years, u32::try_from(months % 12 + 1).unwrap_or(1), 1))
         .map(month_end)
         .filter(|expires| *expires > today);
-    Method { number: card, token: format!("tok_mix_{number}_{card}"), label: format!("{brand} ending {digits}"), expires_on: expires, blocked: false }
+    Method {
+        number: card,
+        token: format!("tok_mix_{number}_{card}"),
+        label: format!("{brand} ending {digits}"),
+        expires_on: expires,
+        blocked: false,
+    }
 }

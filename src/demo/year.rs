@@ -122,7 +122,8 @@ impl Demo {
     async fn announce_prices(&mut self, today: NaiveDate) -> Result<(), EngineError> {
         let catalog = &self.engine.reference.catalog;
         let Some(present) = catalog.versions.last() else { return Ok(()) };
-        let prices = present.prices.iter().filter_map(|price| Some(Price { plan: price.plan.clone(), amount: price.amount.share(11, 10).ok()? }));
+        let prices =
+            present.prices.iter().filter_map(|price| Some(Price { plan: price.plan.clone(), amount: price.amount.share(11, 10).ok()? }));
         let version = PriceVersion {
             version: "v2".to_owned(),
             effective_from: today.checked_add_months(Months::new(2)).unwrap_or(today),
@@ -195,4 +196,3 @@ impl Demo {
 fn noon(date: NaiveDate) -> DateTime<Utc> {
     date.and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(12)
 }
-

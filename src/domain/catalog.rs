@@ -159,7 +159,11 @@ impl Catalog {
     /// PR-1: the version in force on a date for new subscriptions of a plan, with its price.
     #[must_use]
     pub fn in_force(&self, plan: &Plan, currency: Currency, on: NaiveDate) -> Option<(&PriceVersion, Money)> {
-        self.versions.iter().rev().filter(|version| version.effective_from <= on).find_map(|version| version.price(plan, currency).map(|price| (version, price)))
+        self.versions
+            .iter()
+            .rev()
+            .filter(|version| version.effective_from <= on)
+            .find_map(|version| version.price(plan, currency).map(|price| (version, price)))
     }
 
     /// A promotion by code.

@@ -43,9 +43,7 @@ pub fn unused(line: &Line, part: &Unused) -> [String; 2] {
     let Unused { days_total, days_unused, unused_net, earned_net, tax_kept, tax_back, value, .. } = part;
     let Line { net, tax, rate, .. } = line;
     [
-        format!(
-            "RF-2: net {net} × {days_unused} / {days_total} = {unused_net}, rounded half up; {earned_net} is earned."
-        ),
+        format!("RF-2: net {net} × {days_unused} / {days_total} = {unused_net}, rounded half up; {earned_net} is earned."),
         format!(
             "RF-2: tax at rate {rate} on the earned {earned_net} is {tax_kept}; of the tax of {tax}, {tax_back} comes \
              back. Unused value: {value}."
@@ -118,9 +116,7 @@ pub fn price_at_start(on: NaiveDate, version: &str) -> String {
 /// PR-2: a renewal moves to a newer version.
 #[must_use]
 pub fn price_moves(start: NaiveDate, version: &str, notice_days: u32) -> String {
-    format!(
-        "PR-2: the period from {start} is charged at {version}, in force and noticed at least {notice_days} days before."
-    )
+    format!("PR-2: the period from {start} is charged at {version}, in force and noticed at least {notice_days} days before.")
 }
 
 /// PR-2, PR-4: a renewal does not pay a newer version.

@@ -118,10 +118,7 @@ impl NoticeKind {
     /// # Errors
     /// [`UnknownNoticeKind`] if no kind has it.
     pub fn parse(tag: &str) -> Result<Self, UnknownNoticeKind> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.tag() == tag)
-            .ok_or_else(|| UnknownNoticeKind { tag: tag.to_owned() })
+        Self::ALL.into_iter().find(|kind| kind.tag() == tag).ok_or_else(|| UnknownNoticeKind { tag: tag.to_owned() })
     }
 }
 

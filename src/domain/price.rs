@@ -150,8 +150,7 @@ fn hindrance<V: Copy + PartialEq>(
     if listed.effective_from > start {
         return Some(PassedOver::NotYetEffective { effective_from: listed.effective_from });
     }
-    let first_sent =
-        notices.iter().filter(|notice| notice.version == listed.version).map(|notice| notice.sent_on).min();
+    let first_sent = notices.iter().filter(|notice| notice.version == listed.version).map(|notice| notice.sent_on).min();
     let Some(sent_on) = first_sent else { return Some(PassedOver::NoNotice) };
     let age_days = start.signed_duration_since(sent_on).num_days();
     (age_days < i64::from(notice_days)).then_some(PassedOver::NoticeTooYoung { sent_on, age_days })

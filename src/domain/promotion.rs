@@ -278,8 +278,7 @@ mod tests {
 
     #[test]
     fn mo_3_codes_are_read_as_they_are_written() {
-        let forever =
-            Promotion { duration: Duration::Forever, plans: None, expires_on: None, max_uses: None, ..code() };
+        let forever = Promotion { duration: Duration::Forever, plans: None, expires_on: None, max_uses: None, ..code() };
         for promotion in [code(), forever] {
             let text = serde_json::to_string(&promotion).unwrap();
             assert_eq!(serde_json::from_str::<Promotion>(&text).unwrap(), promotion);

@@ -224,12 +224,10 @@ pub fn unused_at_change(line: &Line, change_on: NaiveDate) -> Result<Unused, Ref
 pub fn unused_after(line: &Line, days_used: u32) -> Result<Unused, RefundError> {
     line.check()?;
     let days_total = line.period.days();
-    let days_unused =
-        days_total.checked_sub(days_used).ok_or(RefundError::TooManyDays { used: days_used, total: days_total })?;
+    let days_unused = days_total.checked_sub(days_used).ok_or(RefundError::TooManyDays { used: days_used, total: days_total })?;
     let unused_net = line.net.share(days_unused, days_total)?;
     let earned_net = line.net.minus(unused_net)?;
-    let tax_kept =
-        if unused_net.is_zero() && days_used > 0 { line.tax } else { line.rate.of(earned_net)?.at_most(line.tax)? };
+    let tax_kept = if unused_net.is_zero() && days_used > 0 { line.tax } else { line.rate.of(earned_net)?.at_most(line.tax)? };
     let tax_back = line.tax.minus(tax_kept)?;
     let value = unused_net.plus(tax_back)?;
     Ok(Unused { days_total, days_used, days_unused, unused_net, earned_net, tax_kept, tax_back, value })
@@ -403,13 +401,7 @@ mod tests {
 
     #[test]
     fn rf_3_fills_each_part_before_the_next() {
-        let settlement = Settlement {
-            captured: usd(50),
-            refunded: usd(10),
-            disputed: usd(15),
-            unpaid: usd(20),
-            paid_from_credit: usd(30),
-        };
+        let settlement = Settlement { captured: usd(50), refunded: usd(10), disputed: usd(15), unpaid: usd(20), paid_from_credit: usd(30) };
         let of = |value, to| {
             let parts = dispose(usd(value), &settlement, to).unwrap();
             [parts.owed_off, parts.payout, parts.credit, parts.held, parts.already_returned].map(Money::minor)

@@ -97,11 +97,7 @@ impl TaxRates {
     /// The rows, by jurisdiction and date.
     pub fn rows(&self) -> impl Iterator<Item = DatedRate> + '_ {
         self.by_jurisdiction.iter().flat_map(|(jurisdiction, dated)| {
-            dated.iter().map(|(valid_from, rate)| DatedRate {
-                jurisdiction: jurisdiction.clone(),
-                valid_from: *valid_from,
-                rate: *rate,
-            })
+            dated.iter().map(|(valid_from, rate)| DatedRate { jurisdiction: jurisdiction.clone(), valid_from: *valid_from, rate: *rate })
         })
     }
 }

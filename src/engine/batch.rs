@@ -8,8 +8,8 @@ use super::{Engine, EngineError, Who, next_cause};
 use crate::domain::account::Account;
 use crate::domain::change::{Change, Draft, Planned, Refusal};
 use crate::domain::ids::AccountId;
-use crate::store::account::{self as accounts, Scope};
 use crate::store::StoreError;
+use crate::store::account::{self as accounts, Scope};
 use crate::store::db::{Retryable, Tx};
 
 /// The accounts of a batch, locked.
@@ -63,13 +63,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::run_batch`].
-    pub async fn run_batch_as(
-        &self,
-        tx: Tx,
-        accounts: impl Into<Accounts>,
-        work: &dyn Work,
-        who: &Who,
-    ) -> Result<Summary, EngineError> {
+    pub async fn run_batch_as(&self, tx: Tx, accounts: impl Into<Accounts>, work: &dyn Work, who: &Who) -> Result<Summary, EngineError> {
         let Accounts { ids, invoices } = accounts.into();
         match self.try_batch(tx, &ids, &invoices, work, who).await {
             Ok(summary) => Ok(summary),
@@ -78,7 +72,14 @@ impl Engine {
         }
     }
 
-    async fn try_batch(&self, mut tx: Tx, ids: &[AccountId], invoices: &[String], work: &dyn Work, who: &Who) -> Result<Summary, EngineError> {
+    async fn try_batch(
+        &self,
+        mut tx: Tx,
+        ids: &[AccountId],
+        invoices: &[String],
+        work: &dyn Work,
+        who: &Who,
+    ) -> Result<Summary, EngineError> {
         let accounts = self.load_for(&mut tx, ids, invoices, work).await?;
         let mut changes = Vec::with_capacity(accounts.len());
         for account in accounts {
@@ -142,7 +143,11 @@ impl Engine {
     ) -> Pin<Box<dyn Future<Output = Result<Summary, EngineError>> + Send + 'a>> {
         Box::pin(async move {
             if let [only] = ids.as_slice() {
-                return if error.is_retryable() { self.once_more(only, invoices, work, who).await } else { self.park_poisoned(only, &error).await };
+                return if error.is_retryable() {
+                    self.once_more(only, invoices, work, who).await
+                } else {
+                    self.park_poisoned(only, &error).await
+                };
             }
             let mut summary = Summary::default();
             let middle = ids.len() / 2;

@@ -1,8 +1,8 @@
 //! What the engine can answer instead of doing what it was asked.
 
 use crate::domain::change::Refusal;
-use crate::store::db::{DbError, Retryable};
 use crate::store::StoreError;
+use crate::store::db::{DbError, Retryable};
 
 /// An error of the engine.
 #[derive(Debug, Clone, thiserror::Error)]

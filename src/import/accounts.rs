@@ -76,7 +76,9 @@ impl PaymentMethodRow {
         let [token_column, label_column, expires_column] = METHOD_COLUMNS;
         let screened = |text: &str| if looks_like_card_number(text) { Err(Problem::CardNumber) } else { Ok(()) };
         let take = |column, text, parse: fn(&str) -> Result<String, Problem>| {
-            screened(text).and_then(|()| if text.is_empty() { Err(Problem::Missing) } else { parse(text) }).map_err(|problem| (column, problem))
+            screened(text)
+                .and_then(|()| if text.is_empty() { Err(Problem::Missing) } else { parse(text) })
+                .map_err(|problem| (column, problem))
         };
         Ok(Self {
             token: take(token_column, token, self::token)?,
@@ -111,9 +113,8 @@ impl ImportRow for AccountRow {
         let account_id = fields.required("account_id", |text| Ok(AccountId::parse(text)?));
         let email = fields.required("email", email);
         let name = fields.required("name", person_name);
-        let time_zone = fields.required("time_zone", |text| {
-            text.parse::<Tz>().map_err(|_| Problem::not_a("an IANA time zone, like Europe/Berlin"))
-        });
+        let time_zone =
+            fields.required("time_zone", |text| text.parse::<Tz>().map_err(|_| Problem::not_a("an IANA time zone, like Europe/Berlin")));
         let currency = fields.required("currency", currency);
         let jurisdiction = fields.required("jurisdiction", jurisdiction);
         let cameras = fields.list("cameras", CAMERAS_PER_ACCOUNT_MAX, |text| Ok(CameraId::parse(text)?));
@@ -145,8 +146,7 @@ fn payment_method(fields: &mut Fields<'_>) -> Option<PaymentMethodRow> {
     if METHOD_COLUMNS.iter().all(|column| !fields.has(column)) {
         return None;
     }
-    for (column, other) in [(label_column, token_column), (token_column, label_column), (expires_column, token_column)]
-    {
+    for (column, other) in [(label_column, token_column), (token_column, label_column), (expires_column, token_column)] {
         if fields.has(column) && !fields.has(other) {
             fields.note(column, Problem::Needs { other });
         }
@@ -165,11 +165,7 @@ fn email(text: &str) -> Result<String, Problem> {
 
 fn person_name(text: &str) -> Result<String, Problem> {
     let is_name = is_one_line(text, NAME_CHARS_MAX);
-    if is_name {
-        Ok(text.to_owned())
-    } else {
-        Err(Problem::not_a("one line of at most 200 characters, without blanks around it"))
-    }
+    if is_name { Ok(text.to_owned()) } else { Err(Problem::not_a("one line of at most 200 characters, without blanks around it")) }
 }
 
 fn token(text: &str) -> Result<String, Problem> {
@@ -184,11 +180,7 @@ fn token(text: &str) -> Result<String, Problem> {
 
 fn label(text: &str) -> Result<String, Problem> {
     let is_label = is_one_line(text, LABEL_CHARS_MAX);
-    if is_label {
-        Ok(text.to_owned())
-    } else {
-        Err(Problem::not_a("one line of at most 64 characters, like `Visa ending 4242`"))
-    }
+    if is_label { Ok(text.to_owned()) } else { Err(Problem::not_a("one line of at most 64 characters, like `Visa ending 4242`")) }
 }
 
 #[cfg(test)]
@@ -196,7 +188,8 @@ mod tests {
     use super::*;
     use crate::import::{Format, ImportError, Placed, read_all};
 
-    const HEADER: &str = "account_id,email,name,time_zone,currency,jurisdiction,cameras,payment_method_token,payment_method_label,payment_method_expires";
+    const HEADER: &str =
+        "account_id,email,name,time_zone,currency,jurisdiction,cameras,payment_method_token,payment_method_label,payment_method_expires";
 
     fn read(rows: &str) -> Result<Vec<Placed<AccountRow>>, ImportError> {
         read_all("accounts.csv", Format::Csv, format!("{HEADER}\n{rows}").as_bytes())
@@ -207,21 +200,14 @@ mod tests {
         assert_eq!(read(rows).unwrap_err().to_string(), expected);
     }
 
-    const JO: &str =
-        "a-1,jo@example.com,\"Jo, \"\"the\"\" Smith\",Europe/Berlin,EUR,DE,cam-1; cam-2,tok_1,Visa ending 4242,2028-02";
+    const JO: &str = "a-1,jo@example.com,\"Jo, \"\"the\"\" Smith\",Europe/Berlin,EUR,DE,cam-1; cam-2,tok_1,Visa ending 4242,2028-02";
 
     #[test]
     fn a_full_row_is_taken_over() {
         let row = read(JO).unwrap().remove(0).row;
-        assert_eq!(
-            (row.name.as_str(), row.time_zone, row.cameras.len()),
-            ("Jo, \"the\" Smith", chrono_tz::Europe::Berlin, 2)
-        );
+        assert_eq!((row.name.as_str(), row.time_zone, row.cameras.len()), ("Jo, \"the\" Smith", chrono_tz::Europe::Berlin, 2));
         let method = row.payment_method.unwrap();
-        assert_eq!(
-            (method.label.as_str(), method.expires_on),
-            ("Visa ending 4242", NaiveDate::from_ymd_opt(2028, 2, 29))
-        );
+        assert_eq!((method.label.as_str(), method.expires_on), ("Visa ending 4242", NaiveDate::from_ymd_opt(2028, 2, 29)));
     }
 
     #[test]
@@ -265,8 +251,7 @@ accounts.csv:2: payment_method_expires: must be a month, YYYY-MM",
             let mut cells = ["a-1", "jo@example.com", "Jo", "UTC", "EUR", "DE", "cam-1", "tok_1", "Visa", "2028-02"];
             cells[column] = "4242 4242 4242 4242";
             let name = HEADER.split(',').nth(column).unwrap();
-            let expected =
-                format!("accounts.csv:2: {name}: looks like a card number; only the provider's token may be imported");
+            let expected = format!("accounts.csv:2: {name}: looks like a card number; only the provider's token may be imported");
             refused(&cells.join(","), &expected);
         }
     }
@@ -289,24 +274,12 @@ accounts.csv:2: payment_method_expires: must be a month, YYYY-MM",
             "a-1,a@b.example,A,UTC,EUR,DE,,,,2028-01\n",
             "accounts.csv:2: payment_method_expires: can be given only together with payment_method_token",
         );
-        assert_eq!(
-            read("a-1,a@b.example,A,UTC,EUR,DE,,tok_1,PayPal,\n")
-                .unwrap()
-                .remove(0)
-                .row
-                .payment_method
-                .unwrap()
-                .expires_on,
-            None
-        );
+        assert_eq!(read("a-1,a@b.example,A,UTC,EUR,DE,,tok_1,PayPal,\n").unwrap().remove(0).row.payment_method.unwrap().expires_on, None);
     }
 
     #[test]
     fn debug_shows_no_personal_data() {
         let shown = format!("{:?}", read(JO).unwrap());
-        assert!(
-            shown.contains("a-1") && !shown.contains("Smith") && !shown.contains("example") && !shown.contains("tok_1"),
-            "{shown}"
-        );
+        assert!(shown.contains("a-1") && !shown.contains("Smith") && !shown.contains("example") && !shown.contains("tok_1"), "{shown}");
     }
 }

@@ -85,12 +85,10 @@ fn is_card_number(digits: &str) -> bool {
 }
 
 fn luhn(digits: &str) -> bool {
-    let weighted = digits.bytes().rev().map(|digit| u32::from(digit - b'0')).enumerate().map(|(index, digit)| {
-        match (index % 2, digit) {
-            (0, digit) => digit,
-            (_, digit @ 0..=4) => digit * 2,
-            (_, digit) => digit * 2 - 9,
-        }
+    let weighted = digits.bytes().rev().map(|digit| u32::from(digit - b'0')).enumerate().map(|(index, digit)| match (index % 2, digit) {
+        (0, digit) => digit,
+        (_, digit @ 0..=4) => digit * 2,
+        (_, digit) => digit * 2 - 9,
     });
     weighted.sum::<u32>() % 10 == 0
 }

@@ -65,10 +65,7 @@ mod tests {
     fn rows_of_a_version_are_gathered_and_versions_sorted() {
         let rows = "v3,2026-09-01,plus,monthly,USD,11.99\nv2,2026-03-01,plus,monthly,USD,10.99\nv2,2026-03-01,plus,annual,JPY,1500\n";
         let versions = prices_of(&format!("{HEADER}{rows}")).unwrap();
-        let shape: Vec<_> = versions
-            .iter()
-            .map(|version| (version.line, version.row.version.as_str(), version.row.prices.len()))
-            .collect();
+        let shape: Vec<_> = versions.iter().map(|version| (version.line, version.row.version.as_str(), version.row.prices.len())).collect();
         assert_eq!(shape, [(3, "v2", 2), (2, "v3", 1)]);
     }
 

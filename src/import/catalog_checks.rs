@@ -87,11 +87,7 @@ impl Checks<'_> {
     fn tier(&mut self, index: usize, tier: &Tier) {
         let at = |key| [Key("tiers"), Index(index), Key(key)];
         self.named(&at("name"), &tier.name);
-        self.expect(
-            is_one_line(&tier.title, TITLE_CHARS_MAX),
-            &at("title"),
-            "must be one line of at most 100 characters",
-        );
+        self.expect(is_one_line(&tier.title, TITLE_CHARS_MAX), &at("title"), "must be one line of at most 100 characters");
         self.range(&at("cameras_max"), tier.cameras_max, 1, TIER_CAMERAS_MAX);
         let one = tier.covers != Covers::OneCamera || tier.cameras_max == 1;
         self.expect(one, &at("cameras_max"), "must be 1 where the tier covers one_camera");
@@ -114,10 +110,7 @@ impl Checks<'_> {
             self.expect(ascends, &at("effective_from"), "versions must stand in the order of their dates");
             latest = Some(version.effective_from);
             self.prices(index, version);
-            let news = version
-                .prices
-                .iter()
-                .all(|price| dated.insert((version.effective_from, &price.plan, price.amount.currency())));
+            let news = version.prices.iter().all(|price| dated.insert((version.effective_from, &price.plan, price.amount.currency())));
             self.expect(news, &at("prices"), "a plan is priced twice in one currency from one date");
         }
     }
@@ -206,37 +199,20 @@ mod tests {
 
     #[test]
     fn the_example_passes() {
-        let Ok(CatalogFile::Whole(read)) = catalog("c.json", Format::Json, EXAMPLE.as_bytes()) else {
-            panic!("it is a catalog")
-        };
+        let Ok(CatalogFile::Whole(read)) = catalog("c.json", Format::Json, EXAMPLE.as_bytes()) else { panic!("it is a catalog") };
         assert_eq!((read.tiers.len(), read.versions[0].prices.len(), read.promotions.len()), (2, 20, 3));
     }
 
     #[test]
     fn tiers_are_told_apart_and_ranked() {
-        changed(
-            "\"KASA\"",
-            "\"../x\"",
-            &["2: seller: an id has only letters, digits, `_`, `.` and `-`; character 3 is none of these"],
-        );
-        changed(
-            "\"rank\": 2",
-            "\"rank\": 1",
-            &["6: tiers[1].rank: another tier has this rank; up and down need an order"],
-        );
+        changed("\"KASA\"", "\"../x\"", &["2: seller: an id has only letters, digits, `_`, `.` and `-`; character 3 is none of these"]);
+        changed("\"rank\": 2", "\"rank\": 1", &["6: tiers[1].rank: another tier has this rank; up and down need an order"]);
         changed(
             "\"cameras_max\": 1,",
             "\"cameras_max\": 0,",
-            &[
-                "5: tiers[0].cameras_max: must be from 1 to 1000",
-                "5: tiers[0].cameras_max: must be 1 where the tier covers one_camera",
-            ],
+            &["5: tiers[0].cameras_max: must be from 1 to 1000", "5: tiers[0].cameras_max: must be 1 where the tier covers one_camera"],
         );
-        changed(
-            "\"history_days\": 60",
-            "\"history_days\": 99999",
-            &["6: tiers[1].history_days: must be at most 3660 days"],
-        );
+        changed("\"history_days\": 60", "\"history_days\": 99999", &["6: tiers[1].history_days: must be at most 3660 days"]);
         changed("Kasa Care Plus", " ", &["5: tiers[0].title: must be one line of at most 100 characters"]);
     }
 
@@ -250,11 +226,7 @@ mod tests {
                 "13: versions[0].prices[0].amount: must be above zero and at most 1000000000.00 USD",
             ],
         );
-        changed(
-            "9.49 EUR",
-            "9.49 USD",
-            &["12: versions[0].prices: a plan is priced twice in one currency from one date"],
-        );
+        changed("9.49 EUR", "9.49 USD", &["12: versions[0].prices: a plan is priced twice in one currency from one date"]);
         changed("9.49 EUR", "9.4 EUR", &["14: `9.4` must have exactly 2 decimals in EUR"]);
         changed(
             "  \"versions\": [",
@@ -269,16 +241,8 @@ mod tests {
 
     #[test]
     fn promotions_make_sense() {
-        changed(
-            "\"0.2\"",
-            "\"2\"",
-            &["37: promotions[0].off: percent_off must be above 0 and at most 1 (a fifth is \"0.2\")"],
-        );
-        changed(
-            "HALF3",
-            "welcome20",
-            &["39: promotions[1].code: another promotion has this code (capitals do not tell codes apart)"],
-        );
+        changed("\"0.2\"", "\"2\"", &["37: promotions[0].off: percent_off must be above 0 and at most 1 (a fifth is \"0.2\")"]);
+        changed("HALF3", "welcome20", &["39: promotions[1].code: another promotion has this code (capitals do not tell codes apart)"]);
         changed("\"periods\": 3", "\"periods\": 0", &["41: promotions[1].duration: must be from 1 to 1200"]);
         changed("9.00 EUR", "9.00 USD", &["48: promotions[2].off: amount_off must have one amount a currency"]);
         changed("\"max_uses\": 200", "\"max_uses\": 0", &["52: promotions[2].max_uses: must be at least 1"]);

@@ -22,11 +22,7 @@ impl<'r> CsvRecords<'r> {
     /// Reads the header: every required column, no unknown one, none twice.
     pub(super) fn begin(input: Input<'r>, columns: &'static [Column]) -> Result<Self, RowError> {
         let feed = Feed { input, record: Vec::new(), served: 0, line: 0, failure: None };
-        let reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .terminator(csv::Terminator::Any(b'\n'))
-            .from_reader(feed);
+        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).terminator(csv::Terminator::Any(b'\n')).from_reader(feed);
         let mut records = Self { reader, columns, header: Vec::new(), fields: csv::ByteRecord::new() };
         let Some(line) = records.advance()? else {
             return Err(RowProblem::of_file(Problem::EmptyFile).into());
@@ -45,11 +41,7 @@ impl<'r> CsvRecords<'r> {
             Ok(true) => Ok(Some(self.reader.get_ref().line)),
             Ok(false) => Ok(None),
             Err(error) => {
-                let kind = if let csv::ErrorKind::Io(error) = error.kind() {
-                    error.kind()
-                } else {
-                    io::ErrorKind::InvalidData
-                };
+                let kind = if let csv::ErrorKind::Io(error) = error.kind() { error.kind() } else { io::ErrorKind::InvalidData };
                 Err(RowProblem::of_file(Problem::Unreadable(kind)).into())
             }
         }
@@ -101,8 +93,7 @@ fn read_header(fields: &csv::ByteRecord, line: u64, columns: &'static [Column]) 
             None => problems.push(unknown_column(line, name, &format!("field {}", index + 1), columns)),
         }
     }
-    let missing =
-        columns.iter().enumerate().filter(|(index, column)| column.need == Need::Required && !header.contains(index));
+    let missing = columns.iter().enumerate().filter(|(index, column)| column.need == Need::Required && !header.contains(index));
     problems.extend(missing.map(|(_, column)| RowProblem::in_field(line, column.name, Problem::MissingColumn)));
     if problems.is_empty() { Ok(header) } else { Err(RowError { problems }) }
 }
@@ -112,9 +103,7 @@ fn read_header(fields: &csv::ByteRecord, line: u64, columns: &'static [Column]) 
 pub(super) fn unknown_column(line: u64, name: &str, place: &str, columns: &[Column]) -> RowProblem {
     const NAME_CHARS_MAX: usize = 40;
     let in_a_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let is_name = name.len() <= NAME_CHARS_MAX
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(in_a_name);
+    let is_name = name.len() <= NAME_CHARS_MAX && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(in_a_name);
     let field = if is_name { name } else { place };
     RowProblem::in_field(line, field, Problem::UnknownColumn { expected: column_list(columns) })
 }
@@ -229,10 +218,7 @@ mod tests {
     fn the_header_is_checked() {
         refused(b"", "t.csv: the file is empty");
         refused(b"\xff\xfej\0", "t.csv: the file is UTF-16; save it as UTF-8");
-        refused(
-            b"DE,2021-01-01,0.19\n",
-            "t.csv:1: the first line must name the columns: jurisdiction, valid_from, rate",
-        );
+        refused(b"DE,2021-01-01,0.19\n", "t.csv:1: the first line must name the columns: jurisdiction, valid_from, rate");
         refused(
             b"\n\njurisdiction,rate,Jo Smith,tax_rate,rate\n",
             "t.csv:3: field 3: no such column; there are jurisdiction, valid_from, rate
@@ -257,10 +243,7 @@ t.csv:7: rate: `1.01` must be a rate from 0 to 1 with at most nine decimals, lik
 
     #[test]
     fn a_row_without_end_is_not_held() {
-        refused(
-            b"jurisdiction,valid_from,rate\nDE,2021-01-01,\"0.19\nFR,2021-01-01,0.2\n",
-            "t.csv:2: a quote opens here and never closes",
-        );
+        refused(b"jurisdiction,valid_from,rate\nDE,2021-01-01,\"0.19\nFR,2021-01-01,0.2\n", "t.csv:2: a quote opens here and never closes");
         let long = format!("jurisdiction,valid_from,rate\nDE,2021-01-01,{}", "9".repeat(RECORD_BYTES_MAX));
         refused(long.as_bytes(), "t.csv:2: the row is longer than 65536 bytes; is a quote or a line end missing?");
     }
@@ -269,9 +252,6 @@ t.csv:7: rate: `1.01` must be a rate from 0 to 1 with at most nine decimals, lik
     fn a_header_that_has_run_into_a_row_names_nobody() {
         let csv = "account_id,email,nameacc-1,jo@example.com,Jo Smith,Jo\n";
         let refusal = read_all::<AccountRow>("a.csv", Format::Csv, csv.as_bytes()).unwrap_err().to_string();
-        assert!(
-            refusal.contains("field 5: no such column") && !refusal.contains("Jo") && !refusal.contains("example"),
-            "{refusal}"
-        );
+        assert!(refusal.contains("field 5: no such column") && !refusal.contains("Jo") && !refusal.contains("example"), "{refusal}");
     }
 }

@@ -107,8 +107,7 @@ impl Cursor<'_> {
             found = self.at;
         }
         let before = self.bytes.get(..found).unwrap_or_default();
-        let space =
-            self.bytes.get(found..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let space = self.bytes.get(found..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         line_feeds(before) + line_feeds(self.bytes.get(found..found.saturating_add(space)).unwrap_or_default()) + 1
     }
 

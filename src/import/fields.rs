@@ -109,8 +109,7 @@ impl RawRecord {
 
     /// PP-3: the fields that look like card numbers.
     pub(super) fn card_numbers(&self) -> Vec<RowProblem> {
-        let suspects =
-            self.values.iter().enumerate().filter(|(_, value)| value.as_ref().is_some_and(RawValue::has_card_number));
+        let suspects = self.values.iter().enumerate().filter(|(_, value)| value.as_ref().is_some_and(RawValue::has_card_number));
         suspects.map(|(column, _)| self.problem(column, Problem::CardNumber)).collect()
     }
 }
@@ -151,12 +150,7 @@ impl<'f> Fields<'f> {
         self.note(column, Problem::WrongType { expected, found: found.type_name() });
     }
 
-    fn checked<T>(
-        &mut self,
-        column: &'static str,
-        text: &str,
-        parse: impl FnOnce(&str) -> Result<T, Problem>,
-    ) -> Option<T> {
+    fn checked<T>(&mut self, column: &'static str, text: &str, parse: impl FnOnce(&str) -> Result<T, Problem>) -> Option<T> {
         match parse(text) {
             Ok(value) => Some(value),
             Err(problem) => {
@@ -194,9 +188,7 @@ impl<'f> Fields<'f> {
                 let digits = text.bytes().all(|byte| byte.is_ascii_digit());
                 text.parse().ok().filter(|_| digits).ok_or_else(not_a_number)
             }),
-            RawValue::Number(number) => {
-                self.checked(column, &number.to_string(), |text| text.parse().map_err(|_| not_a_number()))
-            }
+            RawValue::Number(number) => self.checked(column, &number.to_string(), |text| text.parse().map_err(|_| not_a_number())),
             other => {
                 self.wrong_type(column, "a whole number", other);
                 None
@@ -217,12 +209,7 @@ impl<'f> Fields<'f> {
     }
 
     /// A list: in CSV with `;` between its elements, in JSON an array of texts. Absent is empty.
-    pub fn list<T>(
-        &mut self,
-        column: &'static str,
-        most: usize,
-        parse: impl Fn(&str) -> Result<T, Problem>,
-    ) -> Option<Vec<T>> {
+    pub fn list<T>(&mut self, column: &'static str, most: usize, parse: impl Fn(&str) -> Result<T, Problem>) -> Option<Vec<T>> {
         let texts: Vec<&str> = match self.value(column) {
             None => Vec::new(),
             Some(RawValue::Text(text)) => text.split(';').map(str::trim).collect(),
@@ -243,10 +230,7 @@ impl<'f> Fields<'f> {
 /// An ISO date of the years 1 to 9999, always ten characters.
 pub(super) fn date(text: &str) -> Result<NaiveDate, Problem> {
     let has_form = text.len() == 10
-        && text
-            .bytes()
-            .enumerate()
-            .all(|(index, byte)| if matches!(index, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
+        && text.bytes().enumerate().all(|(index, byte)| if matches!(index, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
     let date = text.parse::<NaiveDate>().ok().filter(|date| has_form && date.year() >= 1);
     date.ok_or_else(|| Problem::not_a("a date, YYYY-MM-DD, in the years 1 to 9999"))
 }

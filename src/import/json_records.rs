@@ -52,9 +52,7 @@ impl<'r> JsonRecords<'r> {
         let Some(line) = line.map_err(broken_file)? else { return Ok(None) };
         let parsed = parse_row(&self.text, line);
         match parsed {
-            Ok(pairs) => {
-                self.record(line, pairs).map(Some).map_err(|problems| Broken::Row(super::RowError { problems }))
-            }
+            Ok(pairs) => self.record(line, pairs).map(Some).map_err(|problems| Broken::Row(super::RowError { problems })),
             Err(problem) if in_array && matches!(problem.problem, Problem::Json { .. }) => Err(broken_file(problem)),
             Err(problem) => Err(Broken::Row(problem.into())),
         }

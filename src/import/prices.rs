@@ -38,8 +38,7 @@ impl ImportRow for PriceRow {
         let version = fields.required("version", name);
         let effective_from = fields.required("effective_from", date);
         let tier = fields.required("tier", name);
-        let cycle =
-            fields.required("cycle", |text| Cycle::parse(text).ok_or_else(|| Problem::not_a("monthly or annual")));
+        let cycle = fields.required("cycle", |text| Cycle::parse(text).ok_or_else(|| Problem::not_a("monthly or annual")));
         let currency = fields.required("currency", currency)?;
         let amount = fields.required("amount", |text| price(Money::parse_major(text, currency)?));
         let plan = Plan { tier: tier?, cycle: cycle? };
@@ -50,11 +49,7 @@ impl ImportRow for PriceRow {
         let priced = format!("{} in {}", self.price.plan, self.price.amount.currency());
         let from = self.effective_from.to_string();
         note(UniqueKey { field: "tier", parts: &[&self.version, &priced], shown: Some(&priced) });
-        note(UniqueKey {
-            field: "effective_from",
-            parts: &[&from, &priced],
-            shown: Some(&format!("{priced} from {from}")),
-        });
+        note(UniqueKey { field: "effective_from", parts: &[&from, &priced], shown: Some(&format!("{priced} from {from}")) });
     }
 }
 

@@ -198,8 +198,7 @@ impl Problem {
 /// At most 40 characters of a text, without control characters, which would garble a terminal.
 pub(super) fn shortened(text: &str) -> String {
     const SHOWN_CHARS_MAX: usize = 40;
-    let mut shown: String =
-        text.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let mut shown: String = text.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
         shown.push('…');
     }

@@ -2,10 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{
-    AccountRow, Column, Fields, Format, ImportRow, PriceRow, Problem, SubscriptionRow, UniqueKey, catalog, read_all,
-    terms,
-};
+use super::{AccountRow, Column, Fields, Format, ImportRow, PriceRow, Problem, SubscriptionRow, UniqueKey, catalog, read_all, terms};
 use crate::domain::tax::DatedRate;
 
 const FIXTURES: [&[u8]; 5] = [
@@ -76,19 +73,8 @@ fn damaged(bytes: &[u8], damages: &[Damage]) -> Vec<u8> {
 fn damages() -> impl Strategy<Value = Vec<Damage>> {
     let bytes = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..4),
-        prop::sample::select(vec![
-            &b"\""[..],
-            b",",
-            b"\n",
-            b"{",
-            b"]",
-            b"\\",
-            b"-",
-            b"\xff",
-            b"\0",
-            b"99999999999999999999"
-        ])
-        .prop_map(<[u8]>::to_vec),
+        prop::sample::select(vec![&b"\""[..], b",", b"\n", b"{", b"]", b"\\", b"-", b"\xff", b"\0", b"99999999999999999999"])
+            .prop_map(<[u8]>::to_vec),
     ];
     prop::collection::vec((any::<prop::sample::Index>(), 0_usize..40, bytes), 1..4)
 }

@@ -116,11 +116,7 @@ impl<T: ImportRow> Iterator for Rows<'_, T> {
 }
 
 /// Holds a whole file of rows: all of them, or everything that is wrong.
-pub fn read_all<T: ImportRow>(
-    file: &str,
-    format: Format,
-    input: impl Read + Send,
-) -> Result<Vec<Placed<T>>, ImportError> {
+pub fn read_all<T: ImportRow>(file: &str, format: Format, input: impl Read + Send) -> Result<Vec<Placed<T>>, ImportError> {
     let mut problems = Problems::new(file);
     let mut good = Vec::new();
     for row in rows::<T>(format, input) {

@@ -42,8 +42,7 @@ impl Seen {
                 Ok(())
             }
             Entry::Occupied(entry) if entry.get().check == check => {
-                let problem =
-                    Problem::Repeated { shown: key.shown.map(str::to_owned), first_line: u64::from(entry.get().line) };
+                let problem = Problem::Repeated { shown: key.shown.map(str::to_owned), first_line: u64::from(entry.get().line) };
                 Err(RowProblem::in_field(line, key.field, problem))
             }
             // Two keys with one half of the fingerprint: the second is not remembered.

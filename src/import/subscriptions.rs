@@ -59,9 +59,8 @@ impl ImportRow for SubscriptionRow {
         let subscription_id = fields.required("subscription_id", |text| Ok(SubscriptionId::parse(text)?));
         let plan = fields.required("plan", plan);
         let camera = fields.optional("camera", |text| Ok(CameraId::parse(text)?));
-        let channel = fields.required("channel", |text| {
-            Channel::parse(text).ok_or_else(|| Problem::not_a("direct, app_store, google_play or recurly"))
-        });
+        let channel = fields
+            .required("channel", |text| Channel::parse(text).ok_or_else(|| Problem::not_a("direct, app_store, google_play or recurly")));
         let anchor = fields.required("anchor", date);
         let present = present_period(fields, anchor, plan.as_ref().map(|plan| plan.cycle));
         let price_version = fields.required("price_version", name);
@@ -91,11 +90,7 @@ impl ImportRow for SubscriptionRow {
             Some(camera) => {
                 note(UniqueKey { field: "camera", parts: &[camera.as_str()], shown: Some(camera.as_str()) });
             }
-            None => note(UniqueKey {
-                field: "account_id",
-                parts: &[account],
-                shown: Some(&format!("{account} without a camera")),
-            }),
+            None => note(UniqueKey { field: "account_id", parts: &[account], shown: Some(&format!("{account} without a camera")) }),
         }
     }
 }
@@ -111,10 +106,7 @@ fn present_period(fields: &mut Fields<'_>, anchor: Option<NaiveDate>, cycle: Opt
     let by_number = fields.has("period_number");
     let by_start = fields.has("period_start");
     if !by_number && !by_start {
-        fields.note(
-            "period_number",
-            Problem::Rule("the present period is needed: its period_number or its period_start".to_owned()),
-        );
+        fields.note("period_number", Problem::Rule("the present period is needed: its period_number or its period_start".to_owned()));
     }
     let number = fields.whole_number("period_number");
     let start = fields.optional("period_start", date);
@@ -127,8 +119,7 @@ fn present_period(fields: &mut Fields<'_>, anchor: Option<NaiveDate>, cycle: Opt
         }
         Ok(period) if by_start && period.start != start? => {
             let why = "no period of that anchor and cycle begins there";
-            let (other, why) =
-                if by_number { ("period_number", "another period begins on that day") } else { ("anchor", why) };
+            let (other, why) = if by_number { ("period_number", "another period begins on that day") } else { ("anchor", why) };
             fields.note("period_start", Problem::Contradicts { other, why });
             None
         }
@@ -148,7 +139,8 @@ mod tests {
     use super::*;
     use crate::import::{Format, ImportError, Placed, read_all};
 
-    const HEADER: &str = "account_id,subscription_id,plan,camera,channel,anchor,period_number,period_start,price_version,renews,terms_version";
+    const HEADER: &str =
+        "account_id,subscription_id,plan,camera,channel,anchor,period_number,period_start,price_version,renews,terms_version";
 
     fn read(rows: &str) -> Result<Vec<Placed<SubscriptionRow>>, ImportError> {
         read_all("s.csv", Format::Csv, format!("{HEADER}\n{rows}").as_bytes())
@@ -157,11 +149,8 @@ mod tests {
     #[track_caller]
     fn period(anchor: &str, cycle: &str, number: &str, start: &str, expected: Result<(u32, &str), &str>) {
         let read = read(&format!("a-1,s-1,plus/{cycle},cam-1,direct,{anchor},{number},{start},v1,yes,t1"));
-        let found = read
-            .map(|rows| (rows[0].row.period_no, rows[0].row.period.start.to_string()))
-            .map_err(|error| error.to_string());
-        let expected =
-            expected.map(|(number, start)| (number, start.to_owned())).map_err(|problem| format!("s.csv:2: {problem}"));
+        let found = read.map(|rows| (rows[0].row.period_no, rows[0].row.period.start.to_string())).map_err(|error| error.to_string());
+        let expected = expected.map(|(number, start)| (number, start.to_owned())).map_err(|problem| format!("s.csv:2: {problem}"));
         assert_eq!(found, expected);
     }
 
@@ -175,13 +164,7 @@ mod tests {
 
     #[test]
     fn a_period_that_does_not_fit_its_anchor_is_refused() {
-        period(
-            "2025-01-31",
-            "monthly",
-            "",
-            "",
-            Err("period_number: the present period is needed: its period_number or its period_start"),
-        );
+        period("2025-01-31", "monthly", "", "", Err("period_number: the present period is needed: its period_number or its period_start"));
         period(
             "2025-01-31",
             "monthly",
@@ -210,13 +193,7 @@ mod tests {
             "2025-02-28",
             Err("period_start: contradicts period_number: another period begins on that day"),
         );
-        period(
-            "2025-01-31",
-            "monthly",
-            "4294967295",
-            "",
-            Err("period_number: the date lies outside the years 1 to 9999"),
-        );
+        period("2025-01-31", "monthly", "4294967295", "", Err("period_number: the date lies outside the years 1 to 9999"));
         period("9999-12-31", "annual", "0", "", Err("period_number: the date lies outside the years 1 to 9999"));
         period("2025-01-31", "monthly", "-1", "", Err("period_number: must be a whole number from 0 to 4294967295"));
     }
@@ -237,8 +214,7 @@ s.csv:5: camera: `cam-2` is there twice, first on line 3";
     fn json_takes_numbers_and_truth() {
         let json = r#"{"account_id":"a","subscription_id":"s","plan":"plus/monthly","camera":"c","channel":"recurly","anchor":"2025-01-01",
             "period_number":2,"price_version":"v1","renews":false,"terms_version":"t"}"#;
-        let row =
-            read_all::<SubscriptionRow>("s.json", Format::Json, format!("[{json}]").as_bytes()).unwrap().remove(0).row;
+        let row = read_all::<SubscriptionRow>("s.json", Format::Json, format!("[{json}]").as_bytes()).unwrap().remove(0).row;
         assert_eq!((row.channel, row.period_no, row.renews), (Channel::Recurly, 2, false));
     }
 }

@@ -8,8 +8,7 @@ use crate::domain::money::Rate;
 use crate::domain::tax::DatedRate;
 
 impl ImportRow for DatedRate {
-    const COLUMNS: &'static [Column] =
-        &[Column::required("jurisdiction"), Column::required("valid_from"), Column::required("rate")];
+    const COLUMNS: &'static [Column] = &[Column::required("jurisdiction"), Column::required("valid_from"), Column::required("rate")];
     const SCREENED: bool = false;
 
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
@@ -55,15 +54,13 @@ mod tests {
         let from_json = read_all::<DatedRate>("tax.json", Format::Json, json.as_bytes()).unwrap();
         assert_eq!(from_csv.iter().map(|placed| placed.line).collect::<Vec<_>>(), [3, 4]);
         assert_eq!(from_json.iter().map(|placed| placed.line).collect::<Vec<_>>(), [1, 2]);
-        let rates =
-            |rows: Vec<crate::import::Placed<DatedRate>>| rows.into_iter().map(|placed| placed.row).collect::<Vec<_>>();
+        let rates = |rows: Vec<crate::import::Placed<DatedRate>>| rows.into_iter().map(|placed| placed.row).collect::<Vec<_>>();
         assert_eq!(rates(from_csv), rates(from_json));
     }
 
     #[test]
     fn every_bad_row_is_named() {
-        let problems =
-            refused("jurisdiction,valid_from,rate\nDE,2021-01-01,0.19\nde,2021-13-01,19\nDE,2021-01-01,0.2\n");
+        let problems = refused("jurisdiction,valid_from,rate\nDE,2021-01-01,0.19\nde,2021-13-01,19\nDE,2021-01-01,0.2\n");
         let expected = "tax.csv:3: jurisdiction: `de` must be a jurisdiction: up to 16 capital letters, digits and dashes, like US-CA
 tax.csv:3: valid_from: `2021-13-01` must be a date, YYYY-MM-DD, in the years 1 to 9999
 tax.csv:3: rate: `19` must be a rate from 0 to 1 with at most nine decimals, like 0.0825

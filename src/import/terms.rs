@@ -67,9 +67,7 @@ fn findings(terms: &Terms, document: &Document) -> Vec<RowProblem> {
 fn retry_findings(days: &[u32], document: &Document) -> Vec<RowProblem> {
     let mut problems = Vec::new();
     if days.len() > RETRIES_MAX {
-        problems.push(
-            document.problem(&[Key("soft_retry_days")], Problem::TooMany { found: days.len(), most: RETRIES_MAX }),
-        );
+        problems.push(document.problem(&[Key("soft_retry_days")], Problem::TooMany { found: days.len(), most: RETRIES_MAX }));
     }
     let mut before = 0;
     for (index, day) in days.iter().enumerate() {
@@ -104,8 +102,7 @@ fn policy_findings(policy: &[Policy], document: &Document) -> Vec<RowProblem> {
         }
     }
     for pair in MATRIX.into_iter().filter(|pair| !policy.iter().any(|row| (row.change, row.cycle) == *pair)) {
-        problems
-            .push(document.problem(&[Key("policy")], Problem::Rule(format!("the row {} is missing", pair_text(pair)))));
+        problems.push(document.problem(&[Key("policy")], Problem::Rule(format!("the row {} is missing", pair_text(pair)))));
     }
     problems
 }

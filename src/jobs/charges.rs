@@ -48,10 +48,8 @@ impl Work for SettleCharges {
 
     /// An ordinary capture needs the invoice alone; what may give money back, or pay carried amounts, needs the history.
     fn needs_everything(&self, account: &Account) -> bool {
-        let correction = self
-            .by_account
-            .get(&account.profile.id)
-            .is_some_and(|settled| settled.iter().any(|one| one.purpose == Purpose::Correction));
+        let correction =
+            self.by_account.get(&account.profile.id).is_some_and(|settled| settled.iter().any(|one| one.purpose == Purpose::Correction));
         let waiting = account.subscriptions.values().any(|subscription| subscription.cancel_requested_on.is_some());
         let behind = account
             .subscriptions

@@ -8,9 +8,9 @@ pub mod announcements;
 pub mod calendar;
 pub mod charges;
 pub mod mail;
+pub mod progress;
 pub mod provider_events;
 pub mod refunds;
-pub mod progress;
 pub mod runner;
 
 use std::sync::Arc;

@@ -38,9 +38,7 @@ pub(super) fn as_text(body: &str) -> String {
         .into_iter()
         .map(|block| match block {
             Block::Paragraph(lines) => lines.join(" "),
-            Block::Table(facts) => {
-                facts.iter().map(|fact| format!("{FACT_INDENT}{fact}")).collect::<Vec<_>>().join("\n")
-            }
+            Block::Table(facts) => facts.iter().map(|fact| format!("{FACT_INDENT}{fact}")).collect::<Vec<_>>().join("\n"),
         })
         .collect();
     written.join("\n\n")
@@ -81,10 +79,7 @@ mod tests {
 
     #[test]
     fn text_has_one_line_a_paragraph() {
-        assert_eq!(
-            as_text(BODY),
-            "First line of a paragraph.\n\n  Plan: Plus: annual\n  Total: 1\n\n  Other: 2\n\nSecond."
-        );
+        assert_eq!(as_text(BODY), "First line of a paragraph.\n\n  Plan: Plus: annual\n  Total: 1\n\n  Other: 2\n\nSecond.");
     }
 
     #[test]

@@ -151,10 +151,7 @@ mod tests {
 
     #[test]
     fn a_word_is_one_line() {
-        assert_eq!(
-            single_line("  Ada\r\nBcc: x@example.com\u{2028}Love\tlace\u{0} "),
-            "Ada Bcc: x@example.com Love lace"
-        );
+        assert_eq!(single_line("  Ada\r\nBcc: x@example.com\u{2028}Love\tlace\u{0} "), "Ada Bcc: x@example.com Love lace");
         assert_eq!(single_line("Ada \u{202E}00.99$\u{202C}"), "Ada 00.99$");
         assert_eq!(single_line("\r\n\u{0}"), "");
         assert_eq!(single_line("Zoë 山田 O’Brien"), "Zoë 山田 O’Brien");

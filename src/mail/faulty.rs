@@ -63,9 +63,7 @@ impl FaultyMailer {
         match fault {
             MailFault::None => self.inner.deliver(mail).await,
             MailFault::FailBefore => DeliveryOutcome::Temporary { reason: injected(DeliveryStep::Connect) },
-            MailFault::Refuse { permanent } => {
-                DeliveryOutcome::Refused { permanent, reason: injected(DeliveryStep::Recipient) }
-            }
+            MailFault::Refuse { permanent } => DeliveryOutcome::Refused { permanent, reason: injected(DeliveryStep::Recipient) },
             MailFault::LoseReply => {
                 self.inner.deliver(mail).await;
                 DeliveryOutcome::Unknown { reason: injected(DeliveryStep::Content) }

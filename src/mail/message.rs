@@ -35,8 +35,7 @@ impl Sender {
     pub fn parse(text: &str) -> Result<Self, MailError> {
         let mailbox: Mailbox = text.parse().map_err(|_| MailError::SenderAddress)?;
         let address: &str = mailbox.email.as_ref();
-        let plain = address.is_ascii()
-            && !address.contains(|c: char| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"'));
+        let plain = address.is_ascii() && !address.contains(|c: char| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"'));
         if plain { Ok(Self { mailbox }) } else { Err(MailError::SenderAddress) }
     }
 }
@@ -145,12 +144,7 @@ impl Mailroom {
     }
 }
 
-fn compose(
-    sender: &Sender,
-    notice: &OutgoingNotice<'_>,
-    recipient: &Recipient,
-    rendered: RenderedMail,
-) -> Result<OutgoingMail, MailError> {
+fn compose(sender: &Sender, notice: &OutgoingNotice<'_>, recipient: &Recipient, rendered: RenderedMail) -> Result<OutgoingMail, MailError> {
     let id = checked_id(notice.id)?;
     let message_id = format!("<{id}.notice@{}>", sender.mailbox.email.domain());
     let build = |error: lettre::error::Error| MailError::Build { problem: error.to_string() };
@@ -169,8 +163,7 @@ fn compose(
         kind: notice.kind,
         message_id,
         envelope: message.envelope().clone(),
-        message: String::from_utf8(message.formatted())
-            .map_err(|_| MailError::Build { problem: "not UTF-8".to_owned() })?,
+        message: String::from_utf8(message.formatted()).map_err(|_| MailError::Build { problem: "not UTF-8".to_owned() })?,
         rendered,
     })
 }
@@ -193,8 +186,7 @@ fn recipient_mailbox(recipient: &Recipient) -> Result<Mailbox, MailError> {
     if recipient.email.contains(|character: char| character.is_control() || character.is_whitespace()) {
         return Err(MailError::RecipientAddress);
     }
-    let name: String =
-        single_line(recipient.name.as_deref().unwrap_or_default()).chars().take(NAME_CHARS_MAX).collect();
+    let name: String = single_line(recipient.name.as_deref().unwrap_or_default()).chars().take(NAME_CHARS_MAX).collect();
     Ok(Mailbox::new(Some(name).filter(|name| !name.is_empty()), address))
 }
 
@@ -202,10 +194,7 @@ fn recipient_mailbox(recipient: &Recipient) -> Result<Mailbox, MailError> {
 fn bodies(rendered: &RenderedMail) -> MultiPart {
     let part = |content_type, body: &str| {
         // Not base64, whatever is shorter: a person may read the message as a file.
-        SinglePart::builder()
-            .header(content_type)
-            .header(ContentTransferEncoding::QuotedPrintable)
-            .body(body.to_owned())
+        SinglePart::builder().header(content_type).header(ContentTransferEncoding::QuotedPrintable).body(body.to_owned())
     };
     MultiPart::alternative()
         .boundary(boundary(rendered))

@@ -55,9 +55,7 @@ impl Default for Letterhead {
     fn default() -> Self {
         Self {
             product: "Kasa Care".to_owned(),
-            how_to_cancel:
-                "To cancel, open Kasa Care in the Kasa app, choose Manage Subscription, then Cancel Subscription."
-                    .to_owned(),
+            how_to_cancel: "To cancel, open Kasa Care in the Kasa app, choose Manage Subscription, then Cancel Subscription.".to_owned(),
             account_url: "https://kasacare.example/subscription".to_owned(),
             payment_url: "https://kasacare.example/payment-method".to_owned(),
             support: "support@kasacare.example".to_owned(),
@@ -78,10 +76,7 @@ pub struct RenderedMail {
 
 impl fmt::Debug for RenderedMail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RenderedMail")
-            .field("text_bytes", &self.text.len())
-            .field("html_bytes", &self.html.len())
-            .finish_non_exhaustive()
+        f.debug_struct("RenderedMail").field("text_bytes", &self.text.len()).field("html_bytes", &self.html.len()).finish_non_exhaustive()
     }
 }
 
@@ -161,12 +156,7 @@ impl Renderer {
     /// # Errors
     /// [`MailError::MissingFact`] if the kind's mail has to state a fact that is absent or blank;
     /// [`MailError::MissingCurrency`] and [`MailError::EmptyPeriod`] for facts that don't fit together.
-    pub fn render(
-        &self,
-        kind: NoticeKind,
-        data: &NoticeData,
-        recipient: &Recipient,
-    ) -> Result<RenderedMail, MailError> {
+    pub fn render(&self, kind: NoticeKind, data: &NoticeData, recipient: &Recipient) -> Result<RenderedMail, MailError> {
         let facts = facts(data, recipient)?;
         let (subject, text_body) = self.body(kind, Form::Text, &facts)?;
         let (html_subject, html_body) = self.body(kind, Form::Html, &facts)?;
@@ -188,8 +178,7 @@ impl Renderer {
         let name = form.name_of(kind.tag());
         let template = self.environment.get_template(&name).map_err(|error| broken(&error))?;
         let rendered = template.render(&known).map_err(|error| missing_or_broken(kind, &error, &known))?;
-        let malformed =
-            || MailError::Template { template: name.clone(), line: 1, problem: "no subject line".to_owned() };
+        let malformed = || MailError::Template { template: name.clone(), line: 1, problem: "no subject line".to_owned() };
         let (subject, body) = rendered.split_once('\n').ok_or_else(malformed)?;
         let subject = subject.strip_prefix("Subject: ").ok_or_else(malformed)?;
         Ok((subject.trim().to_owned(), body.to_owned()))

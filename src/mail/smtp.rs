@@ -79,19 +79,10 @@ impl SmtpMailer {
     pub fn new(server: SmtpServer) -> Result<Self, SmtpSetupError> {
         let tls = match server.encryption {
             Encryption::None => None,
-            Encryption::FromTheStart | Encryption::Required | Encryption::Opportunistic => {
-                Some(tls_parameters(&server)?)
-            }
+            Encryption::FromTheStart | Encryption::Required | Encryption::Opportunistic => Some(tls_parameters(&server)?),
         };
         let hello = server.hello.clone().map_or_else(ClientId::default, ClientId::Domain);
-        Ok(Self {
-            server,
-            hello,
-            tls,
-            idle: Mutex::default(),
-            step_timeout: SMTP_STEP_TIMEOUT,
-            content_timeout: SMTP_CONTENT_TIMEOUT,
-        })
+        Ok(Self { server, hello, tls, idle: Mutex::default(), step_timeout: SMTP_STEP_TIMEOUT, content_timeout: SMTP_CONTENT_TIMEOUT })
     }
 
     /// The same with other time limits, for servers that are known to be near, and for tests.
@@ -146,11 +137,7 @@ impl SmtpMailer {
     }
 
     /// Names sender and recipient and announces the content.
-    async fn announce(
-        &self,
-        mut connection: AsyncSmtpConnection,
-        mail: &OutgoingMail,
-    ) -> Result<AsyncSmtpConnection, DeliveryFailure> {
+    async fn announce(&self, mut connection: AsyncSmtpConnection, mail: &OutgoingMail) -> Result<AsyncSmtpConnection, DeliveryFailure> {
         let parameters = match mail_parameters(&connection, mail) {
             Ok(parameters) => parameters,
             Err(cause) => {
@@ -182,8 +169,7 @@ impl SmtpMailer {
     async fn connect(&self) -> Result<AsyncSmtpConnection, DeliveryFailure> {
         let place = (self.server.host.as_str(), self.server.port);
         let from_the_start = if self.server.encryption == Encryption::FromTheStart { self.tls.clone() } else { None };
-        let opening =
-            AsyncSmtpConnection::connect_tokio1(place, Some(self.step_timeout), &self.hello, from_the_start, None);
+        let opening = AsyncSmtpConnection::connect_tokio1(place, Some(self.step_timeout), &self.hello, from_the_start, None);
         // Connecting, the greeting and the answer to ours.
         let mut connection = within(DeliveryStep::Connect, self.step_timeout * 3, opening).await?;
         self.encrypt(&mut connection).await?;
@@ -282,11 +268,7 @@ fn mail_parameters(connection: &AsyncSmtpConnection, mail: &OutgoingMail) -> Res
     }
 }
 
-async fn within<T>(
-    step: DeliveryStep,
-    limit: Duration,
-    answer: impl Future<Output = Result<T, SmtpError>>,
-) -> Result<T, DeliveryFailure> {
+async fn within<T>(step: DeliveryStep, limit: Duration, answer: impl Future<Output = Result<T, SmtpError>>) -> Result<T, DeliveryFailure> {
     match timeout(limit, answer).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(DeliveryFailure { step, cause: fault(&error) }),

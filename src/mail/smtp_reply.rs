@@ -103,8 +103,7 @@ mod tests {
         let reply = DeliveryFault::Reply { code: 550, enhanced: Some((5, 1, 1)) };
         let failure = DeliveryFailure { step: DeliveryStep::Recipient, cause: reply };
         assert_eq!((failure.to_string().as_str(), failure.code()), ("RCPT TO: answered 550 5.1.1", Some(550)));
-        let refused =
-            DeliveryFailure { step: DeliveryStep::Connect, cause: DeliveryFault::Io(io::ErrorKind::ConnectionRefused) };
+        let refused = DeliveryFailure { step: DeliveryStep::Connect, cause: DeliveryFault::Io(io::ErrorKind::ConnectionRefused) };
         assert_eq!((refused.to_string().as_str(), refused.code()), ("connect: connection refused", None));
     }
 }

@@ -66,9 +66,7 @@ pub enum SmtpUrlError {
     #[error("an SMTP login needs both a user (in the address) and a password (in the address or given apart)")]
     HalfALogin,
     /// A path, or an option that doesn't exist or has no such value.
-    #[error(
-        "an SMTP address takes the options tls=required|opportunistic|none (smtp:// only), hello=<name> and ca=<file>, and no path"
-    )]
+    #[error("an SMTP address takes the options tls=required|opportunistic|none (smtp:// only), hello=<name> and ca=<file>, and no path")]
     Option,
 }
 
@@ -107,8 +105,7 @@ impl SmtpServer {
             (false, Some(_)) if !this_machine => Encryption::Required,
             (false, _) => Encryption::Opportunistic,
         };
-        let mut server =
-            Self { host, port: port.unwrap_or(default_port), encryption, login, hello: None, authority: None };
+        let mut server = Self { host, port: port.unwrap_or(default_port), encryption, login, hello: None, authority: None };
         for option in options.split('&').filter(|option| !option.is_empty()) {
             server.set_option(option)?;
         }
@@ -179,8 +176,7 @@ fn percent_decoded(text: &str) -> Result<String, SmtpUrlError> {
             bytes.push(byte);
             continue;
         }
-        let digit =
-            |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16)).ok_or(SmtpUrlError::PercentEncoding);
+        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16)).ok_or(SmtpUrlError::PercentEncoding);
         let (high, low) = (digit(rest.next())?, digit(rest.next())?);
         bytes.push(u8::try_from(high * 16 + low).map_err(|_| SmtpUrlError::PercentEncoding)?);
     }
@@ -217,10 +213,7 @@ mod tests {
         check("smtp://h?tls=required", "h", 25, Encryption::Required, None);
         check("smtp://u:p@h?tls=opportunistic", "h", 587, Encryption::Opportunistic, Some(("u", "p")));
         let server = parsed("smtp://h?hello=billing.example.com&ca=%2Fetc%2Fca.pem");
-        assert_eq!(
-            (server.hello.as_deref(), server.authority),
-            (Some("billing.example.com"), Some(PathBuf::from("/etc/ca.pem")))
-        );
+        assert_eq!((server.hello.as_deref(), server.authority), (Some("billing.example.com"), Some(PathBuf::from("/etc/ca.pem"))));
     }
 
     #[test]

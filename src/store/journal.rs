@@ -163,8 +163,11 @@ struct Body<'a> {
 
 /// Events and explanation as they are stored: JSON without spaces, members in this order.
 pub(super) fn body(account: &str, events: &[Event], why: &[String]) -> Result<String, StoreError> {
-    serde_json::to_string(&Body { events, why })
-        .map_err(|error| StoreError::Json { account: account.to_owned(), line: error.line(), column: error.column() })
+    serde_json::to_string(&Body { events, why }).map_err(|error| StoreError::Json {
+        account: account.to_owned(),
+        line: error.line(),
+        column: error.column(),
+    })
 }
 
 /// Records and legs that are about to be inserted.

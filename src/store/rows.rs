@@ -337,11 +337,7 @@ pub(super) struct Batch {
 impl Batch {
     /// Nothing to write yet.
     pub(super) fn of<R: TableRow>() -> Self {
-        Self {
-            new: Columns::of(R::TABLE),
-            changed: Columns::only(R::TABLE, R::CHANGING),
-            usual: Columns::only(R::TABLE, R::USUAL),
-        }
+        Self { new: Columns::of(R::TABLE), changed: Columns::only(R::TABLE, R::CHANGING), usual: Columns::only(R::TABLE, R::USUAL) }
     }
 
     /// Adds what differs between two states of an account. Rows never vanish.

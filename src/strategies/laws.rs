@@ -69,12 +69,7 @@ fn config(cases: u32) -> Config {
 }
 
 /// Runs one law.
-fn hold<S: Strategy>(
-    runner: &mut TestRunner,
-    law: &'static str,
-    inputs: S,
-    check: impl Fn(S::Value) -> TestCaseResult,
-) -> Verdict
+fn hold<S: Strategy>(runner: &mut TestRunner, law: &'static str, inputs: S, check: impl Fn(S::Value) -> TestCaseResult) -> Verdict
 where
     S::Value: Debug,
 {

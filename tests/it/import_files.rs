@@ -9,8 +9,7 @@ use kasacare::domain::ids::AccountId;
 use kasacare::domain::tax::{DatedRate, TaxRates};
 use kasacare::domain::terms::Terms;
 use kasacare::import::{
-    AccountRow, CatalogFile, Format, ImportError, ImportRow, Kind, PROBLEMS_MAX, Rows, SubscriptionRow, catalog,
-    read_all, rows, terms,
+    AccountRow, CatalogFile, Format, ImportError, ImportRow, Kind, PROBLEMS_MAX, Rows, SubscriptionRow, catalog, read_all, rows, terms,
 };
 
 /// The date of which the example accounts and subscriptions are.
@@ -74,10 +73,8 @@ fn every_example_plan_has_a_price_in_every_example_currency() {
 fn the_example_subscriptions_fit_the_accounts_catalog_terms_and_taxes() {
     let (catalog, terms, as_of) = (example_catalog(), example_terms(), AS_OF.parse().unwrap());
     let taxes = TaxRates::new(example::<DatedRate>("tax_rates.csv")).unwrap();
-    let accounts: HashMap<AccountId, AccountRow> = example::<AccountRow>("accounts.csv")
-        .into_iter()
-        .map(|account| (account.account_id.clone(), account))
-        .collect();
+    let accounts: HashMap<AccountId, AccountRow> =
+        example::<AccountRow>("accounts.csv").into_iter().map(|account| (account.account_id.clone(), account)).collect();
     assert_eq!(accounts.len(), 20);
     let subscriptions = example::<SubscriptionRow>("subscriptions.csv");
     assert_eq!(subscriptions.len(), 21);
@@ -110,10 +107,7 @@ fn a_file_says_the_same_in_each_of_its_forms() {
 #[test]
 fn one_bad_row_refuses_the_file_and_is_named() {
     let good = std::fs::read_to_string(fixture("accounts.csv")).unwrap();
-    let bad = good
-        .replace("Europe/Paris", "Paris")
-        .replace("acc-0012", "acc-0011")
-        .replace("cam-0017-1", "4000 0566 5566 5556");
+    let bad = good.replace("Europe/Paris", "Paris").replace("acc-0012", "acc-0011").replace("cam-0017-1", "4000 0566 5566 5556");
     let expected = "accounts.csv:10: time_zone: must be an IANA time zone, like Europe/Berlin
 accounts.csv:13: account_id: `acc-0011` is there twice, first on line 12
 accounts.csv:18: cameras: looks like a card number; only the provider's token may be imported";
@@ -132,10 +126,7 @@ fn after_a_hundred_problems_the_rest_is_counted() {
 fn another_kind_of_file_is_refused_by_its_header() {
     let accounts = std::fs::read_to_string(fixture("accounts.csv")).unwrap();
     let refusal = refusal::<DatedRate>("accounts.csv", &accounts);
-    assert!(
-        refusal.starts_with("accounts.csv:1: account_id: no such column; there are jurisdiction, valid_from, rate\n"),
-        "{refusal}"
-    );
+    assert!(refusal.starts_with("accounts.csv:1: account_id: no such column; there are jurisdiction, valid_from, rate\n"), "{refusal}");
     assert!(refusal.ends_with("accounts.csv:1: rate: this column is missing"), "{refusal}");
 }
 

@@ -80,7 +80,10 @@ async fn assert_once(db: &Db) {
     assert_eq!(number(db, in_the_air).await, 0, "every charge of the day has settled");
     let captured = number(db, "select coalesce(sum(captured_minor), 0) as x from invoices").await;
     let clearing = number(db, "select cast(coalesce(sum(amount_minor), 0) as bigint) as x from postings where ledger_account = 1200").await;
-    assert_eq!(clearing, captured - number(db, "select cast(coalesce(sum(amount_minor), 0) as bigint) as x from refunds where state = 'succeeded'").await);
+    assert_eq!(
+        clearing,
+        captured - number(db, "select cast(coalesce(sum(amount_minor), 0) as bigint) as x from refunds where state = 'succeeded'").await
+    );
 }
 
 async fn killed_again_and_again(db: TestDb, seed: u64) {

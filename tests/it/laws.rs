@@ -190,9 +190,7 @@ fn refunds_that_disagree_with_the_rest_are_refused() {
 }
 
 /// A disposition changed by `change`.
-fn moved(
-    change: impl Fn(&Settlement, Disposition) -> Disposition,
-) -> impl Fn(Money, &Settlement, Destination) -> Disposition {
+fn moved(change: impl Fn(&Settlement, Disposition) -> Disposition) -> impl Fn(Money, &Settlement, Destination) -> Disposition {
     move |value, settlement, to| change(settlement, our_disposition(value, settlement, to))
 }
 
@@ -230,8 +228,7 @@ fn money_that_goes_astray_is_refused() {
         Disposition { payout: parts.payout.minus(shift).unwrap(), credit: parts.credit.plus(shift).unwrap(), ..parts }
     };
     refuses("filled before", laws::settlement::nothing_is_kept_back(&mut runner(), credit_first));
-    let always_cash =
-        |value: Money, settlement: &Settlement, _| our_disposition(value, settlement, Destination::Refund);
+    let always_cash = |value: Money, settlement: &Settlement, _| our_disposition(value, settlement, Destination::Refund);
     refuses("nothing is paid out", laws::settlement::credit_pays_nothing_out(&mut runner(), always_cash));
 }
 
@@ -280,11 +277,7 @@ fn prices_without_notice_or_backwards_are_refused() {
         Choice { version, superseded: vec![], pending: vec![] }
     };
     refuses("older version", laws::price::never_back_to_an_older_version(&mut runner(), oldest));
-    let never_moves = |current, _, _: Versions<'_>, _: Notices<'_>, _| Choice {
-        version: current,
-        superseded: vec![],
-        pending: vec![],
-    };
+    let never_moves = |current, _, _: Versions<'_>, _: Notices<'_>, _| Choice { version: current, superseded: vec![], pending: vec![] };
     refuses("latest version", laws::price::the_latest_due_version_counts(&mut runner(), never_moves));
     refuses("accounted for", laws::price::every_newer_version_is_accounted_for(&mut runner(), never_moves));
     let swapped = |current, start, versions: Versions<'_>, notices: Notices<'_>, days| {
@@ -306,8 +299,7 @@ fn prices_without_notice_or_backwards_are_refused() {
         laws::price::a_term_only_moves_forward(&mut runner(), |_, start, versions, notices, days| {
             // Forgets what was paid before: a version whose notice lapses from view brings the old price back.
             let current = *versions.iter().min_by_key(|listed| listed.effective_from).unwrap();
-            let recent: Vec<_> =
-                notices.iter().copied().filter(|notice| (start - notice.sent_on).num_days() < 200).collect();
+            let recent: Vec<_> = notices.iter().copied().filter(|notice| (start - notice.sent_on).num_days() < 200).collect();
             version_at_renewal(current, start, versions, &recent, days)
         }),
     );
@@ -320,8 +312,7 @@ fn wrong_corrections_are_refused() {
             change(our_assessment(on, charged, correct, as_of, days))
         }
     };
-    let one_more =
-        change(|found| Assessment { amount: Money::new(found.amount.minor() + 1, found.amount.currency()), ..found });
+    let one_more = change(|found| Assessment { amount: Money::new(found.amount.minor() + 1, found.amount.currency()), ..found });
     refuses("exactly the difference", laws::correction::the_difference_is_corrected(&mut runner(), one_more));
     let longer = |on, charged, correct, as_of, days: u32| our_assessment(on, charged, correct, as_of, days + 1);
     refuses("outside the window", laws::correction::no_attempt_outside_the_window(&mut runner(), longer));
@@ -352,9 +343,8 @@ fn wrong_revenue_is_refused() {
         if through < period.last_day() { Money::zero(net.currency()) } else { net }
     };
     refuses("ceil", laws::revenue::every_day_earns_its_share(&mut runner(), all_on_the_last_day));
-    let earned_rounded_up = |net: Money, period: Period, through: NaiveDate| {
-        net.share(period.days_through(through), period.days()).unwrap()
-    };
+    let earned_rounded_up =
+        |net: Money, period: Period, through: NaiveDate| net.share(period.days_through(through), period.days()).unwrap();
     refuses("what is left", laws::revenue::what_is_left_is_rounded_half_up(&mut runner(), earned_rounded_up));
 }
 

@@ -86,11 +86,7 @@ fn valid(topic: &str) -> Map<String, Value> {
 #[track_caller]
 fn refused(topic: &str, question: &Value, code: &str, field: &str) {
     let (answer, exit) = ask(topic, &question.to_string());
-    assert_eq!(
-        (&answer["error"]["code"], &answer["error"]["field"]),
-        (&json!(code), &json!(field)),
-        "{topic} {question}"
-    );
+    assert_eq!((&answer["error"]["code"], &answer["error"]["field"]), (&json!(code), &json!(field)), "{topic} {question}");
     assert!(answer["error"]["message"].as_str().is_some_and(|message| !message.is_empty()));
     assert_eq!((&answer["id"], exit), (&question["id"], Some(1)), "{topic} {question}");
 }
@@ -136,9 +132,7 @@ fn the_explanation_tells_the_arithmetic() {
     let output = run(&["quote", "--explain", "refund"], Value::Object(valid("refund")).to_string().into_bytes());
     let answer = lines(&output).remove(0);
     let told = answer["explanation"].to_string();
-    for part in
-        ["123 days used, 242 unused", "99.99 USD × 242 / 365 = 66.29 USD", "5.47 USD comes back", "71.76 USD paid out"]
-    {
+    for part in ["123 days used, 242 unused", "99.99 USD × 242 / 365 = 66.29 USD", "5.47 USD comes back", "71.76 USD paid out"] {
         assert!(told.contains(part), "{part} in {told}");
     }
 }
@@ -168,23 +162,7 @@ fn every_field_must_be_there_and_of_its_type() {
 
 #[test]
 fn amounts_are_exact_decimals() {
-    for text in [
-        "99.9",
-        "99.990",
-        "99",
-        "99.",
-        ".99",
-        "9,99",
-        "1e2",
-        "+99.99",
-        " 99.99",
-        "99.99 ",
-        "",
-        "-",
-        "NaN",
-        "٩٩.٩٩",
-        "0x1",
-    ] {
+    for text in ["99.9", "99.990", "99", "99.", ".99", "9,99", "1e2", "+99.99", " 99.99", "99.99 ", "", "-", "NaN", "٩٩.٩٩", "0x1"] {
         refused("refund", &with("refund", &json!({"net": text})), "invalid_value", "net");
         refused("revenue", &with("revenue", &json!({"net": text})), "invalid_value", "net");
         refused("correction", &with("correction", &json!({"charged": text})), "invalid_value", "charged");
@@ -204,17 +182,8 @@ fn amounts_are_exact_decimals() {
 
 #[test]
 fn dates_are_iso_and_within_the_calendar() {
-    for text in [
-        "2026-02-29",
-        "2026-13-01",
-        "2026-1-31",
-        "31.01.2026",
-        "2026-01-31T00:00:00Z",
-        "+2026-01-3",
-        "10000-01-01",
-        "",
-        "tomorrow",
-    ] {
+    for text in ["2026-02-29", "2026-13-01", "2026-1-31", "31.01.2026", "2026-01-31T00:00:00Z", "+2026-01-3", "10000-01-01", "", "tomorrow"]
+    {
         refused("periods", &with("periods", &json!({"anchor": text})), "invalid_value", "anchor");
         refused("refund", &with("refund", &json!({"cancel_on": text})), "invalid_value", "cancel_on");
     }
@@ -258,13 +227,9 @@ fn refund_questions_must_be_consistent() {
 
 #[test]
 fn price_questions_must_be_consistent() {
-    let (v1, v2) = (
-        json!({"version": "v1", "effective_from": "2025-01-01"}),
-        json!({"version": "v2", "effective_from": "2026-03-01"}),
-    );
+    let (v1, v2) = (json!({"version": "v1", "effective_from": "2025-01-01"}), json!({"version": "v2", "effective_from": "2026-03-01"}));
     let notice = json!({"version": "v2", "sent_on": "2026-02-12"});
-    let asked =
-        |versions: &[&Value], notices: &[&Value]| with("price", &json!({"versions": versions, "notices": notices}));
+    let asked = |versions: &[&Value], notices: &[&Value]| with("price", &json!({"versions": versions, "notices": notices}));
     let same_day = json!({"version": "v3", "effective_from": "2026-03-01"});
     refused("price", &asked(&[&v1, &v2, &same_day], &[]), "inconsistent", "versions[2].effective_from");
     let same_name = json!({"version": "v1", "effective_from": "2027-03-01"});
@@ -288,7 +253,8 @@ fn corrections_look_back() {
 
 #[test]
 fn absurd_but_valid_values_are_answered() {
-    let all_there_is = json!({"net": "92233720368547758.07", "period_start": "0001-01-01", "period_end": "9999-12-31", "through": "0001-01-01"});
+    let all_there_is =
+        json!({"net": "92233720368547758.07", "period_start": "0001-01-01", "period_end": "9999-12-31", "through": "0001-01-01"});
     let (answer, exit) = ask("revenue", &with("revenue", &all_there_is).to_string());
     // 2^63 − 1 over 3 652 058 days: the first one earns T − round(T × (n − 1) / n).
     assert_eq!((&answer["recognised"], exit), (&json!("25255272607.54"), Some(0)));
@@ -301,10 +267,7 @@ fn absurd_but_valid_values_are_answered() {
     refused("refund", &with("refund", &tenfold), "out_of_range", "tax_rate");
     let too_much = json!({"captured": "92233720368547758.07", "unpaid": "92233720368547758.07"});
     refused("refund", &with("refund", &too_much), "out_of_range", "captured");
-    let (answer, _) = ask(
-        "periods",
-        &with("periods", &json!({"anchor": "0001-01-31", "cycle": "annual", "count": 9_998})).to_string(),
-    );
+    let (answer, _) = ask("periods", &with("periods", &json!({"anchor": "0001-01-31", "cycle": "annual", "count": 9_998})).to_string());
     assert_eq!(answer["periods"][9_997]["end"], json!("9999-01-31"));
     assert_eq!(ask("periods", &with("periods", &json!({"count": 0})).to_string()).0["periods"], json!([]));
     let (answer, _) = ask("price", &with("price", &json!({"notice_days": u32::MAX})).to_string());

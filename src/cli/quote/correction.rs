@@ -35,8 +35,7 @@ pub(super) fn answer(fields: &Fields<'_>, explain: bool, out: &mut Vec<u8>) -> R
     let as_of = fields.date("as_of")?;
     let window_days = fields.days_or("window_days", WINDOW_DAYS)?;
     let assessment = assess(transaction_on, charged, correct, as_of, window_days).map_err(|error| problem(&error))?;
-    let explanation =
-        if explain { vec![explain::assessment(charged, correct, as_of, &assessment)] } else { Vec::new() };
+    let explanation = if explain { vec![explain::assessment(charged, correct, as_of, &assessment)] } else { Vec::new() };
     let answer = CorrectionAnswer {
         id,
         action: assessment.action,

@@ -93,12 +93,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A text out of a few, that may be left out.
-    pub(super) fn optional_choice<T>(
-        &self,
-        name: &str,
-        parse: impl Fn(&str) -> Option<T>,
-        known: &str,
-    ) -> Result<Option<T>, Problem> {
+    pub(super) fn optional_choice<T>(&self, name: &str, parse: impl Fn(&str) -> Option<T>, known: &str) -> Result<Option<T>, Problem> {
         self.optional(name).map(|_| self.choice(name, parse, known)).transpose()
     }
 

@@ -38,8 +38,8 @@ pub(super) fn answer(fields: &Fields<'_>, explain: bool, out: &mut Vec<u8>) -> R
     let past_the_calendar = |field| Problem::of_field(Code::OutOfRange, field, "a period goes past the year 9999");
     let end = from.checked_add(count).ok_or_else(|| past_the_calendar("from"))?;
     let period = |number| {
-        let Period { start, end } = Period::nth(anchor, cycle, number)
-            .map_err(|_| past_the_calendar(if number == from { "from" } else { "count" }))?;
+        let Period { start, end } =
+            Period::nth(anchor, cycle, number).map_err(|_| past_the_calendar(if number == from { "from" } else { "count" }))?;
         Ok(PeriodAnswer { start, end })
     };
     let periods = (from..end).map(period).collect::<Result<_, Problem>>()?;

@@ -53,9 +53,8 @@ pub(super) fn answer(fields: &Fields<'_>, explain: bool, out: &mut Vec<u8>) -> R
     let (anchor, cycle) = (fields.date("anchor")?, fields.cycle()?);
     let count = fields.count("count", COUNT_MAX)?;
     let history = History::read(fields)?;
-    let mut current = version_at_start(anchor, &history.versions).ok_or_else(|| {
-        Problem::of_field(Code::Inconsistent, "versions", format!("no price version is in force on {anchor}"))
-    })?;
+    let mut current = version_at_start(anchor, &history.versions)
+        .ok_or_else(|| Problem::of_field(Code::Inconsistent, "versions", format!("no price version is in force on {anchor}")))?;
     let mut periods = Vec::new();
     let mut explanation = Vec::new();
     let mut told = Vec::new();
@@ -88,12 +87,9 @@ pub(super) fn answer(fields: &Fields<'_>, explain: bool, out: &mut Vec<u8>) -> R
 
 impl<'a> History<'a> {
     fn read(fields: &Fields<'a>) -> Result<Self, Problem> {
-        let listed = fields.list("versions", VERSION_FIELDS, VERSIONS_MAX, |version| {
-            Ok((version.text("version")?, version.date("effective_from")?))
-        })?;
-        let sent = fields.list("notices", NOTICE_FIELDS, VERSIONS_MAX, |notice| {
-            Ok((notice.text("version")?, notice.date("sent_on")?))
-        })?;
+        let listed = fields
+            .list("versions", VERSION_FIELDS, VERSIONS_MAX, |version| Ok((version.text("version")?, version.date("effective_from")?)))?;
+        let sent = fields.list("notices", NOTICE_FIELDS, VERSIONS_MAX, |notice| Ok((notice.text("version")?, notice.date("sent_on")?)))?;
         let notice_days = fields.days_or("notice_days", NOTICE_DAYS)?;
         let inconsistent = |path: String, message: &str| Problem::of_field(Code::Inconsistent, path, message);
         let mut history = Self { names: Vec::new(), versions: Vec::new(), notices: Vec::new(), notice_days };

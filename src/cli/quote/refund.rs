@@ -6,9 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::calendar::Cycle;
 use crate::domain::explain;
-use crate::domain::refund::{
-    CancellationDay, Destination, Disposition, Line, RefundError, Settlement, Unused, dispose, unused,
-};
+use crate::domain::refund::{CancellationDay, Destination, Disposition, Line, RefundError, Settlement, Unused, dispose, unused};
 use crate::domain::tax::tax_on;
 
 use super::fields::{Fields, Major, money_problem};

@@ -33,12 +33,7 @@ enum Line {
 
 /// Answers every line of `input`. What was answered is written out before waiting for more input, so that the filter
 /// can be talked to.
-pub(super) fn answer_all<R: Read>(
-    mut input: BufReader<R>,
-    output: impl Write,
-    explain: bool,
-    answer: Answer,
-) -> Result<Tally, CliError> {
+pub(super) fn answer_all<R: Read>(mut input: BufReader<R>, output: impl Write, explain: bool, answer: Answer) -> Result<Tally, CliError> {
     let mut output = BufWriter::with_capacity(BUFFER_BYTES, output);
     let mut tally = Tally::default();
     let (mut line, mut out) = (Vec::new(), Vec::new());
@@ -67,12 +62,7 @@ pub(super) fn answer_all<R: Read>(
 }
 
 /// Answers one line into `out`, or tells the question's id, as far as it is known, and what is wrong.
-fn answer_line(
-    line: &[u8],
-    explain: bool,
-    answer: Answer,
-    out: &mut Vec<u8>,
-) -> Result<(), (Option<Box<RawValue>>, Problem)> {
+fn answer_line(line: &[u8], explain: bool, answer: Answer, out: &mut Vec<u8>) -> Result<(), (Option<Box<RawValue>>, Problem)> {
     out.clear();
     let fields = Fields::parse(line).map_err(|problem| (None, problem))?;
     answer(&fields, explain, out).map_err(|problem| (fields.id().map(ToOwned::to_owned), problem))

@@ -48,11 +48,7 @@ fn cp_a_cancellation_at_the_end_of_the_period_names_its_last_day() {
 
 #[test]
 fn rf_7_a_store_subscription_is_refunded_by_its_store() {
-    let data = NoticeData {
-        refund_minor: None,
-        refund_store: Some("App Store".to_owned()),
-        ..sample(NoticeKind::CancellationConfirmed)
-    };
+    let data = NoticeData { refund_minor: None, refund_store: Some("App Store".to_owned()), ..sample(NoticeKind::CancellationConfirmed) };
     check(
         NoticeKind::CancellationConfirmed,
         &data,
@@ -64,12 +60,8 @@ fn rf_7_a_store_subscription_is_refunded_by_its_store() {
 
 #[test]
 fn rf_3_credit_and_what_stays_owed_are_both_said() {
-    let data = NoticeData {
-        refund_minor: None,
-        credit_minor: Some(2_500),
-        owed_minor: Some(3_370),
-        ..sample(NoticeKind::CancellationConfirmed)
-    };
+    let data =
+        NoticeData { refund_minor: None, credit_minor: Some(2_500), owed_minor: Some(3_370), ..sample(NoticeKind::CancellationConfirmed) };
     check(
         NoticeKind::CancellationConfirmed,
         &data,
@@ -148,11 +140,7 @@ fn lc_7_suspension_reinstatement_and_termination() {
         NoticeKind::Reinstated,
         &reinstated,
         "Your Kasa Care Plus (annual) subscription is active again",
-        &[
-            "  Active again from: 9 May 2026",
-            "  Period: 31 January 2026 to 30 January 2027",
-            "  Renews on: 31 January 2027",
-        ],
+        &["  Active again from: 9 May 2026", "  Period: 31 January 2026 to 30 January 2027", "  Renews on: 31 January 2027"],
     );
     let ending = NoticeData { renews_on: None, runs_until: day("2027-01-31"), ..reinstated };
     let text = rendered(NoticeKind::Reinstated, &ending).text;

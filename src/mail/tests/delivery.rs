@@ -22,8 +22,7 @@ fn folder(place: &Path, durable: bool) -> Mailer {
 
 fn names(place: &Path) -> Vec<String> {
     let entries = fs::read_dir(place).expect("a folder");
-    let mut names: Vec<_> =
-        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+    let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
     names.sort();
     names
 }
@@ -118,20 +117,14 @@ async fn the_faulty_twin_fails_before_and_after_the_effect_and_counts() {
     let injected = |step| DeliveryFailure { step, cause: DeliveryFault::Injected };
     let delivered = |id: &str| DeliveryOutcome::Delivered { reference: format!("<{id}.notice@kasacare.example>") };
 
-    assert_eq!(
-        mailer.deliver(&mail("n-1")).await,
-        DeliveryOutcome::Temporary { reason: injected(DeliveryStep::Connect) }
-    );
+    assert_eq!(mailer.deliver(&mail("n-1")).await, DeliveryOutcome::Temporary { reason: injected(DeliveryStep::Connect) });
     for permanent in [false, true] {
         let refused = DeliveryOutcome::Refused { permanent, reason: injected(DeliveryStep::Recipient) };
         assert_eq!(mailer.deliver(&mail("n-2")).await, refused);
     }
     assert_eq!(taken(&mailer), Vec::<String>::new());
     assert_eq!(mailer.deliver(&mail("n-4")).await, delivered("n-4"));
-    assert_eq!(
-        mailer.deliver(&mail("n-5")).await,
-        DeliveryOutcome::Unknown { reason: injected(DeliveryStep::Content) }
-    );
+    assert_eq!(mailer.deliver(&mail("n-5")).await, DeliveryOutcome::Unknown { reason: injected(DeliveryStep::Content) });
     assert_eq!(mailer.deliver(&mail("n-6")).await, delivered("n-6"));
     assert_eq!(mailer.deliver(&mail("n-7")).await, delivered("n-7"));
     assert_eq!(mailer.deliver(&mail("n-8")).await, delivered("n-8"));

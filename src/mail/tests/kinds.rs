@@ -26,11 +26,7 @@ fn re_1_the_reminder_names_plan_date_price_payment_method_and_how_to_cancel() {
             "Your Kasa Care team",
         ],
     );
-    assert!(
-        rendered(NoticeKind::RenewalReminder, &sample(NoticeKind::RenewalReminder))
-            .text
-            .starts_with("Hello Ada Lovelace,\n\n")
-    );
+    assert!(rendered(NoticeKind::RenewalReminder, &sample(NoticeKind::RenewalReminder)).text.starts_with("Hello Ada Lovelace,\n\n"));
 }
 
 #[test]
@@ -88,8 +84,7 @@ fn re_4_a_payment_receipt() {
 
 #[test]
 fn lc_4_a_receipt_that_account_credit_paid_names_no_payment_method() {
-    let data =
-        NoticeData { credit_applied_minor: Some(9_741), charged_minor: Some(0), payment_method: None, ..invoice() };
+    let data = NoticeData { credit_applied_minor: Some(9_741), charged_minor: Some(0), payment_method: None, ..invoice() };
     check(
         NoticeKind::ReceiptPayment,
         &data,
@@ -102,11 +97,7 @@ fn lc_4_a_receipt_that_account_credit_paid_names_no_payment_method() {
         ],
     );
     let free = NoticeData { total_minor: Some(0), credit_applied_minor: None, ..data };
-    assert!(
-        rendered(NoticeKind::ReceiptPayment, &free)
-            .text
-            .contains("There was nothing to pay for invoice KC-2026-000017")
-    );
+    assert!(rendered(NoticeKind::ReceiptPayment, &free).text.contains("There was nothing to pay for invoice KC-2026-000017"));
 }
 
 #[test]
@@ -152,9 +143,7 @@ fn co_2_a_correction_says_what_was_wrong_and_what_was_done() {
     );
     let credited = NoticeData { correction: Some(CorrectionOutcome::Credited), payment_method: None, ..refunded };
     assert!(
-        rendered(NoticeKind::ReceiptCorrection, &credited)
-            .text
-            .contains("We added the difference of $10.00 to your account credit on")
+        rendered(NoticeKind::ReceiptCorrection, &credited).text.contains("We added the difference of $10.00 to your account credit on")
     );
 }
 
@@ -207,12 +196,7 @@ fn lc_3_a_subscription_that_started_and_one_that_did_not() {
         NoticeKind::SubscriptionStarted,
         &sample(NoticeKind::SubscriptionStarted),
         "Your Kasa Care Plus (annual) subscription has started",
-        &[
-            "  Camera: CAM-1",
-            "  First period: 31 January 2026 to 30 January 2027",
-            "  Renews on: 31 January 2027",
-            "  Total: $97.41",
-        ],
+        &["  Camera: CAM-1", "  First period: 31 January 2026 to 30 January 2027", "  Renews on: 31 January 2027", "  Total: $97.41"],
     );
     check(
         NoticeKind::SubscriptionNotStarted,

@@ -30,10 +30,7 @@ fn headers(mail: &OutgoingMail) -> Vec<String> {
 
 #[track_caller]
 fn header(mail: &OutgoingMail, name: &str) -> String {
-    let found: Vec<_> = headers(mail)
-        .into_iter()
-        .filter_map(|line| line.strip_prefix(&format!("{name}: ")).map(str::to_owned))
-        .collect();
+    let found: Vec<_> = headers(mail).into_iter().filter_map(|line| line.strip_prefix(&format!("{name}: ")).map(str::to_owned)).collect();
     assert_eq!(found.len(), 1, "one {name} header in {:?}", headers(mail));
     found.into_iter().next().expect("one")
 }
@@ -41,12 +38,8 @@ fn header(mail: &OutgoingMail, name: &str) -> String {
 #[test]
 fn the_headers_of_a_message() {
     let mail = prepared(&recipient());
-    let names: Vec<_> =
-        headers(&mail).iter().filter_map(|line| line.split_once(':').map(|(name, _)| name.to_owned())).collect();
-    assert_eq!(
-        names,
-        ["Message-ID", "Date", "From", "To", "Subject", "Auto-Submitted", "MIME-Version", "Content-Type"]
-    );
+    let names: Vec<_> = headers(&mail).iter().filter_map(|line| line.split_once(':').map(|(name, _)| name.to_owned())).collect();
+    assert_eq!(names, ["Message-ID", "Date", "From", "To", "Subject", "Auto-Submitted", "MIME-Version", "Content-Type"]);
     assert_eq!(header(&mail, "Message-ID"), "<n-000017.notice@kasacare.example>");
     assert_eq!(mail.message_id(), "<n-000017.notice@kasacare.example>");
     assert_eq!(header(&mail, "Date"), "Sat, 31 Jan 2026 12:34:56 +0000");
@@ -73,10 +66,7 @@ fn text_comes_before_html_and_lines_are_short_ascii() {
     let plain = text.find("Content-Type: text/plain; charset=utf-8").expect("text");
     let html = text.find("Content-Type: text/html; charset=utf-8").expect("HTML");
     assert!(plain < html);
-    assert!(
-        text.is_ascii() && text.split("\r\n").all(|line| line.len() <= 78 && !line.contains(['\r', '\n'])),
-        "{text}"
-    );
+    assert!(text.is_ascii() && text.split("\r\n").all(|line| line.len() <= 78 && !line.contains(['\r', '\n'])), "{text}");
 }
 
 #[track_caller]
@@ -97,10 +87,7 @@ fn no_name_can_add_a_header() {
 #[test]
 fn names_with_quotes_commas_and_letters_of_the_world() {
     check_name("Ada \"The Countess\" Lovelace", "\"Ada \\\"The Countess\\\" Lovelace\" <ada@example.com>");
-    check_name(
-        "Lovelace, Ada <eve@example.com>",
-        "=?utf-8?b?TG92ZWxhY2UsIEFkYSA8ZXZlQGV4YW1wbGUuY29tPg==?= <ada@example.com>",
-    );
+    check_name("Lovelace, Ada <eve@example.com>", "=?utf-8?b?TG92ZWxhY2UsIEFkYSA8ZXZlQGV4YW1wbGUuY29tPg==?= <ada@example.com>");
     check_name("Zoë", "=?utf-8?b?Wm/Dqw==?= <ada@example.com>");
     check_name("山田太郎", "=?utf-8?b?5bGx55Sw5aSq6YOO?= <ada@example.com>");
 }
@@ -142,15 +129,9 @@ fn ids_that_could_leave_the_folder_or_the_header_are_refused() {
 
 #[test]
 fn senders() {
-    for text in [
-        "",
-        "Kasa Care",
-        "Kasa Care <billing>",
-        "a@b@c",
-        "Kasa <bill\r\ning@example.com>",
-        "Kasa <b@exämple.com>",
-        "\"a b\"@example.com",
-    ] {
+    for text in
+        ["", "Kasa Care", "Kasa Care <billing>", "a@b@c", "Kasa <bill\r\ning@example.com>", "Kasa <b@exämple.com>", "\"a b\"@example.com"]
+    {
         assert_eq!(Sender::parse(text), Err(MailError::SenderAddress), "{text:?}");
     }
     assert!(Sender::parse("billing@example.com").is_ok());
@@ -160,16 +141,11 @@ fn senders() {
 fn dates_outside_of_what_a_header_can_say_are_refused() {
     let kind = NoticeKind::CreditGranted;
     let data = sample(kind);
-    let dated = |instant: &str| {
-        mailroom().prepare(&OutgoingNotice { id: "n1", kind, data: &data, dated_at: at(instant) }, &recipient())
-    };
+    let dated = |instant: &str| mailroom().prepare(&OutgoingNotice { id: "n1", kind, data: &data, dated_at: at(instant) }, &recipient());
     assert_eq!(dated("1969-12-31T23:59:59Z"), Err(MailError::Date { year: 1969 }));
     assert_eq!(dated("+10000-01-01T00:00:00Z"), Err(MailError::Date { year: 10_000 }));
     assert_eq!(header(&dated("1970-01-01T00:00:00Z").expect("a message"), "Date"), "Thu, 01 Jan 1970 00:00:00 +0000");
-    assert_eq!(
-        header(&dated("9999-12-31T23:59:59.999Z").expect("a message"), "Date"),
-        "Fri, 31 Dec 9999 23:59:59 +0000"
-    );
+    assert_eq!(header(&dated("9999-12-31T23:59:59.999Z").expect("a message"), "Date"), "Fri, 31 Dec 9999 23:59:59 +0000");
 }
 
 #[test]

@@ -16,11 +16,7 @@ pub(in crate::mail) fn at(text: &str) -> DateTime<Utc> {
 }
 
 pub(in crate::mail) fn recipient() -> Recipient {
-    Recipient {
-        name: Some("Ada Lovelace".into()),
-        email: "ada@example.com".to_owned(),
-        time_zone: chrono_tz::Europe::Berlin,
-    }
+    Recipient { name: Some("Ada Lovelace".into()), email: "ada@example.com".to_owned(), time_zone: chrono_tz::Europe::Berlin }
 }
 
 /// USD 99.99 less USD 10.00 with 8.25 % tax, USD 20.00 of it from account credit, for the year from 2026-01-31.
@@ -60,12 +56,9 @@ fn plain() -> NoticeData {
 pub(in crate::mail) fn sample(kind: NoticeKind) -> NoticeData {
     match kind {
         NoticeKind::RenewalReminder => NoticeData { renews_on: day("2027-01-31"), ..invoice() },
-        NoticeKind::PriceNotice => NoticeData {
-            effective_on: day("2027-01-31"),
-            price_old_minor: Some(9_999),
-            price_new_minor: Some(123_456),
-            ..plain()
-        },
+        NoticeKind::PriceNotice => {
+            NoticeData { effective_on: day("2027-01-31"), price_old_minor: Some(9_999), price_new_minor: Some(123_456), ..plain() }
+        }
         NoticeKind::ReceiptPayment => invoice(),
         NoticeKind::ReceiptRefund => NoticeData {
             refund_minor: Some(7_176),
@@ -85,23 +78,16 @@ pub(in crate::mail) fn sample(kind: NoticeKind) -> NoticeData {
             happened_at: Some(at("2026-02-10T10:00:00Z")),
             ..plain()
         },
-        NoticeKind::PaymentFailed => NoticeData {
-            owed_minor: Some(10_824),
-            invoice_number: Some("KC-2026-000017".into()),
-            retry_on: day("2026-02-01"),
-            ..plain()
-        },
+        NoticeKind::PaymentFailed => {
+            NoticeData { owed_minor: Some(10_824), invoice_number: Some("KC-2026-000017".into()), retry_on: day("2026-02-01"), ..plain() }
+        }
         NoticeKind::PaymentMethodNeeded => {
             NoticeData { owed_minor: Some(10_824), invoice_number: Some("KC-2026-000017".into()), ..plain() }
         }
-        NoticeKind::SubscriptionStarted => {
-            NoticeData { renews_on: day("2027-01-31"), camera: Some("CAM-1".into()), ..invoice() }
+        NoticeKind::SubscriptionStarted => NoticeData { renews_on: day("2027-01-31"), camera: Some("CAM-1".into()), ..invoice() },
+        NoticeKind::SubscriptionNotStarted => {
+            NoticeData { invoice_number: Some("KC-2026-000017".into()), credit_note_number: Some("KC-2026-000018".into()), ..plain() }
         }
-        NoticeKind::SubscriptionNotStarted => NoticeData {
-            invoice_number: Some("KC-2026-000017".into()),
-            credit_note_number: Some("KC-2026-000018".into()),
-            ..plain()
-        },
         NoticeKind::TrialStarted => NoticeData { trial_ends_on: day("2026-03-02"), ..invoice() },
         NoticeKind::CancellationConfirmed => NoticeData {
             ended_on: day("2026-06-02"),
@@ -122,15 +108,9 @@ pub(in crate::mail) fn sample(kind: NoticeKind) -> NoticeData {
             price_new_minor: Some(399),
             ..plain()
         },
-        NoticeKind::SuspensionNotice => {
-            NoticeData { effective_on: day("2026-05-01"), reason: Some("suspected misuse".into()), ..plain() }
-        }
-        NoticeKind::Reinstated => {
-            NoticeData { effective_on: day("2026-05-09"), renews_on: day("2027-01-31"), ..invoice() }
-        }
-        NoticeKind::TerminationNotice => {
-            NoticeData { effective_on: day("2026-05-31"), reason: Some("the service ends".into()), ..plain() }
-        }
+        NoticeKind::SuspensionNotice => NoticeData { effective_on: day("2026-05-01"), reason: Some("suspected misuse".into()), ..plain() },
+        NoticeKind::Reinstated => NoticeData { effective_on: day("2026-05-09"), renews_on: day("2027-01-31"), ..invoice() },
+        NoticeKind::TerminationNotice => NoticeData { effective_on: day("2026-05-31"), reason: Some("the service ends".into()), ..plain() },
         NoticeKind::OrderCancelled => NoticeData {
             ended_on: day("2026-02-03"),
             total_minor: Some(1_082),
@@ -138,12 +118,9 @@ pub(in crate::mail) fn sample(kind: NoticeKind) -> NoticeData {
             invoice_number: Some("KC-2026-000017".into()),
             ..plain()
         },
-        NoticeKind::TransferConfirmed => NoticeData {
-            camera: Some("CAM-1".into()),
-            effective_on: day("2026-04-05"),
-            renews_on: day("2026-04-30"),
-            ..plain()
-        },
+        NoticeKind::TransferConfirmed => {
+            NoticeData { camera: Some("CAM-1".into()), effective_on: day("2026-04-05"), renews_on: day("2026-04-30"), ..plain() }
+        }
         NoticeKind::CreditGranted => NoticeData {
             credit_minor: Some(500),
             credit_balance_minor: Some(1_500),

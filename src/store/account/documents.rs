@@ -82,8 +82,7 @@ pub(super) fn write_note(note: &Note, number: &str, batch: &mut Columns, account
 impl TableRow for Correction {
     type Key = String;
     const TABLE: &'static Table = &CORRECTIONS;
-    const CHANGING: &'static [&'static str] =
-        &["account_id", "correction_id", "open_net_minor", "open_tax_minor", "due_at", "state"];
+    const CHANGING: &'static [&'static str] = &["account_id", "correction_id", "open_net_minor", "open_tax_minor", "due_at", "state"];
 
     fn of(account: &Account) -> &BTreeMap<String, Self> {
         &account.corrections
@@ -153,12 +152,7 @@ impl TableRow for Dispute {
     }
 
     fn write(&self, _: &Self::Key, row: &mut Writer<'_>) {
-        row.text(&self.id)
-            .money(self.amount)
-            .money(self.fee)
-            .date(self.opened_on)
-            .text(&self.charge)
-            .text(self.state.tag());
+        row.text(&self.id).money(self.amount).money(self.fee).date(self.opened_on).text(&self.charge).text(self.state.tag());
     }
 
     fn write_changes(&self, _: &Self::Key, row: &mut Writer<'_>) {

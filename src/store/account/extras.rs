@@ -127,12 +127,7 @@ impl TableRow for Task {
     }
 
     fn write(&self, _: &Self::Key, row: &mut Writer<'_>) {
-        row.text(&self.id)
-            .opt_money(self.amount)
-            .date(self.opened_on)
-            .opt_date(self.closed_on)
-            .text(&self.kind)
-            .text(&self.subject);
+        row.text(&self.id).opt_money(self.amount).date(self.opened_on).opt_date(self.closed_on).text(&self.kind).text(&self.subject);
     }
 
     fn write_changes(&self, _: &Self::Key, row: &mut Writer<'_>) {

@@ -43,12 +43,7 @@ pub async fn load(tx: &mut Tx, ids: &[AccountId], scope: Scope) -> Result<Vec<Ac
 ///
 /// # Errors
 /// As [`load`].
-pub async fn load_with_invoices(
-    tx: &mut Tx,
-    ids: &[AccountId],
-    scope: Scope,
-    invoices: &[String],
-) -> Result<Vec<Account>, StoreError> {
+pub async fn load_with_invoices(tx: &mut Tx, ids: &[AccountId], scope: Scope, invoices: &[String]) -> Result<Vec<Account>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }

@@ -45,13 +45,7 @@ pub const TABLES: &[&Table] = &[
 ];
 
 /// Every statement of the aggregate, for the test that prepares them all.
-pub const STATEMENTS: &[&[(&str, Sql)]] = &[
-    OWN,
-    open::STATEMENTS,
-    numbers::STATEMENTS,
-    outbox::STATEMENTS,
-    uses::STATEMENTS,
-];
+pub const STATEMENTS: &[&[(&str, Sql)]] = &[OWN, open::STATEMENTS, numbers::STATEMENTS, outbox::STATEMENTS, uses::STATEMENTS];
 
 const OWN: &[(&str, Sql)] = &[
     ("LOCK", load::LOCK),

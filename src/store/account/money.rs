@@ -68,8 +68,7 @@ account_table! {
 impl TableRow for Charge {
     type Key = String;
     const TABLE: &'static Table = &CHARGES;
-    const CHANGING: &'static [&'static str] =
-        &["account_id", "charge_id", "due_at", "lookups", "settled_on", "state", "reference", "code"];
+    const CHANGING: &'static [&'static str] = &["account_id", "charge_id", "due_at", "lookups", "settled_on", "state", "reference", "code"];
 
     fn of(account: &Account) -> &BTreeMap<String, Self> {
         &account.charges
@@ -151,12 +150,7 @@ impl TableRow for Payment {
     }
 
     fn write(&self, _: &Self::Key, row: &mut Writer<'_>) {
-        row.text(&self.charge)
-            .text(&self.invoice)
-            .money(self.amount)
-            .money(self.refunded)
-            .money(self.disputed)
-            .date(self.captured_on);
+        row.text(&self.charge).text(&self.invoice).money(self.amount).money(self.refunded).money(self.disputed).date(self.captured_on);
     }
 
     fn write_changes(&self, _: &Self::Key, row: &mut Writer<'_>) {
@@ -167,8 +161,7 @@ impl TableRow for Payment {
 impl TableRow for Refund {
     type Key = String;
     const TABLE: &'static Table = &REFUNDS;
-    const CHANGING: &'static [&'static str] =
-        &["account_id", "refund_id", "due_at", "lookups", "settled_on", "state", "reference", "code"];
+    const CHANGING: &'static [&'static str] = &["account_id", "refund_id", "due_at", "lookups", "settled_on", "state", "reference", "code"];
 
     fn of(account: &Account) -> &BTreeMap<String, Self> {
         &account.refunds

@@ -56,12 +56,7 @@ impl Numbers {
     }
 
     /// Takes the numbers, writes those of invoices into the changes, and gives those of notes by account and id.
-    pub(super) async fn take(
-        self,
-        tx: &mut Tx,
-        changes: &mut [Change],
-        histories: &[Vec<usize>],
-    ) -> Result<NoteNumbers, StoreError> {
+    pub(super) async fn take(self, tx: &mut Tx, changes: &mut [Change], histories: &[Vec<usize>]) -> Result<NoteNumbers, StoreError> {
         let mut notes = HashMap::new();
         // In the order of their names, so that of two chunks one waits for the other and never each for both.
         for (suffix, documents) in self.series {

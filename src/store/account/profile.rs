@@ -36,11 +36,8 @@ account_table! {
 }
 
 /// Personal data: read to send a mail, written by imports and corrections, emptied by erasures (PP-2).
-pub const CONTACTS: Table = Table {
-    name: "accounts",
-    columns: &[Column::text("account_id"), Column::text("email"), Column::text("name")],
-    key: &["account_id"],
-};
+pub const CONTACTS: Table =
+    Table { name: "accounts", columns: &[Column::text("account_id"), Column::text("email"), Column::text("name")], key: &["account_id"] };
 
 account_table! {
     /// Cameras by owner.

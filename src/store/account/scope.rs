@@ -52,9 +52,8 @@ impl Scope {
     /// Revenue recognition, with its invoices named.
     pub const RECOGNITION: Self = Self::PROFILE;
     /// The outcome of an ordinary charge, with its invoice named.
-    pub const SETTLEMENT: Self = Self(
-        Self::SUBSCRIPTIONS.0 | Self::INVOICES_OPEN.0 | Self::CHARGES_OPEN.0 | Self::REDEMPTIONS.0 | Self::COSTS.0,
-    );
+    pub const SETTLEMENT: Self =
+        Self(Self::SUBSCRIPTIONS.0 | Self::INVOICES_OPEN.0 | Self::CHARGES_OPEN.0 | Self::REDEMPTIONS.0 | Self::COSTS.0);
     /// Everything.
     pub const ALL: Self = Self((1 << 14) - 1);
 

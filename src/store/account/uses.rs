@@ -19,10 +19,7 @@ crate::statements! {
 /// Counts the uses that began and those that were given back (LC-3).
 ///
 /// One statement for each code that is redeemed or given back: renewals do neither.
-pub(super) async fn count<'a>(
-    tx: &mut Tx,
-    accounts: impl Iterator<Item = (&'a Account, &'a Account)>,
-) -> Result<(), StoreError> {
+pub(super) async fn count<'a>(tx: &mut Tx, accounts: impl Iterator<Item = (&'a Account, &'a Account)>) -> Result<(), StoreError> {
     // By code, so that of two who count the same codes one waits for the other and never each for both.
     let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
     for (before, after) in accounts {

@@ -123,9 +123,7 @@ impl Tx {
         }
         let outcome = match rows.complete() {
             Ok(()) if is_possible(action, rows) => self.send_rows(action, rows).await,
-            Ok(()) => {
-                Err(DbError::RowShape { table: rows.table().name, problem: "it has no column to set".to_owned() })
-            }
+            Ok(()) => Err(DbError::RowShape { table: rows.table().name, problem: "it has no column to set".to_owned() }),
             Err(error) => Err(error),
         };
         self.noted(outcome)
@@ -230,8 +228,7 @@ fn sqlite_text(action: Action<'_>, rows: &Columns, count: usize) -> String {
         }
         Action::Delete => {
             // Not `in v` itself: the cells of a batch have no affinity, and without one an index on integers is not used.
-            let (found, own) =
-                (matches(&names(rows).collect::<Vec<_>>()), joined(names(rows).map(|n| format!("t.{n}")), ", "));
+            let (found, own) = (matches(&names(rows).collect::<Vec<_>>()), joined(names(rows).map(|n| format!("t.{n}")), ", "));
             format!(
                 "with v ({columns}) as (values {values}) delete from {table} \
                  where ({columns}) in (select {own} from v join {table} as t on {found})"
@@ -324,8 +321,7 @@ mod tests {
         for (action, rows) in [(Action::Update { matching: TABLE.key }, &all), (Action::Delete, &key)] {
             let text = format!("explain query plan {}", sqlite_text(action, rows, 2_000));
             let Inner::Sqlite(connection) = &mut tx.inner else { panic!("SQLite") };
-            let plan: Vec<(i64, i64, i64, String)> =
-                sqlx::query_as(AssertSqlSafe(text)).fetch_all(&mut **connection).await.unwrap();
+            let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(AssertSqlSafe(text)).fetch_all(&mut **connection).await.unwrap();
             let steps: Vec<&str> = plan.iter().map(|(.., step)| step.as_str()).collect();
             assert!(steps.iter().any(|step| step.contains("(account_id=? AND event_no=?)")), "{steps:#?}");
             assert!(!steps.iter().any(|step| *step == "SCAN t" || *step == "SCAN account_event"), "{steps:#?}");

@@ -200,8 +200,7 @@ async fn open_sqlite(path: PathBuf, options: ConnectOptions) -> Result<Pools, Db
     if !options.unsafe_fast {
         check_sqlite_durability(&writer).await?;
     }
-    let readers =
-        pool().max_connections(options.max_connections.max(1)).connect_lazy_with(common.pragma("query_only", "on"));
+    let readers = pool().max_connections(options.max_connections.max(1)).connect_lazy_with(common.pragma("query_only", "on"));
     Ok(Pools::Sqlite { writer, readers, file: path })
 }
 
@@ -218,9 +217,7 @@ fn check_file(path: &Path, create: bool) -> Result<(), DbError> {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             if folder.is_some_and(|folder| !folder.is_dir()) { bad("its folder does not exist") } else { Ok(()) }
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(DbError::MissingFile { path: path.to_owned() })
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(DbError::MissingFile { path: path.to_owned() }),
         Err(error) => bad(&error.to_string()),
     }
 }
@@ -257,11 +254,8 @@ async fn open_postgres(url: &str, options: ConnectOptions) -> Result<Pools, DbEr
     if options.unsafe_fast {
         settings.push(("synchronous_commit", "off"));
     }
-    let address = address
-        .application_name("kasacare")
-        .statement_cache_capacity(STATEMENTS_KEPT)
-        .options(settings)
-        .disable_statement_logging();
+    let address =
+        address.application_name("kasacare").statement_cache_capacity(STATEMENTS_KEPT).options(settings).disable_statement_logging();
     // The pool would go on trying for as long as the server refuses; the start should say at once what is wrong.
     let mut first = tokio::time::timeout(CONNECT_MAX, address.connect())
         .await
@@ -274,9 +268,7 @@ async fn open_postgres(url: &str, options: ConnectOptions) -> Result<Pools, DbEr
         .acquire_timeout(options.wait_max)
         // A transaction whose beginning was cancelled is open although the driver does not know (F22): whatever is open ends
         // here. The `begin` is there because a `rollback` with nothing to roll back puts a warning into the server's log.
-        .after_release(|connection, _| {
-            Box::pin(async move { sqlx::raw_sql("begin; rollback").execute(connection).await.map(|_| true) })
-        })
+        .after_release(|connection, _| Box::pin(async move { sqlx::raw_sql("begin; rollback").execute(connection).await.map(|_| true) }))
         .connect_lazy_with(address);
     Ok(Pools::Postgres(pool))
 }

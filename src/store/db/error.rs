@@ -13,9 +13,7 @@ const APPEND_ONLY_MARK: &str = "append-only";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DbError {
     /// The address of the database cannot be understood. The address itself is not repeated: it may hold a password.
-    #[error(
-        "this is not an address of a database: {problem} (expected sqlite://FILE or postgres://USER@HOST/DATABASE)"
-    )]
+    #[error("this is not an address of a database: {problem} (expected sqlite://FILE or postgres://USER@HOST/DATABASE)")]
     Address {
         /// What is wrong with it.
         problem: String,
@@ -57,9 +55,7 @@ pub enum DbError {
         problem: String,
     },
     /// A setting of the database would lose acknowledged commits (F20).
-    #[error(
-        "the database would lose commits: {setting} is {found:?} and must be {required} (--unsafe-fast accepts this, for tests)"
-    )]
+    #[error("the database would lose commits: {setting} is {found:?} and must be {required} (--unsafe-fast accepts this, for tests)")]
     UnsafeSetting {
         /// The name of the setting.
         setting: &'static str,
@@ -248,9 +244,7 @@ impl DbError {
                 }
             }
             sqlx::Error::Io(fault) if fault.kind() == std::io::ErrorKind::StorageFull => Self::DiskFull,
-            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed | sqlx::Error::BeginFailed => {
-                Self::ConnectionLost
-            }
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed | sqlx::Error::BeginFailed => Self::ConnectionLost,
             sqlx::Error::PoolTimedOut => Self::NoConnection,
             sqlx::Error::PoolClosed => Self::Stopped,
             sqlx::Error::RowNotFound => Self::NoRow { statement },

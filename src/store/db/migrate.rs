@@ -41,19 +41,18 @@ pub const MIGRATIONS: &[Migration] = &[
 ];
 
 const TABLE: &str = "create table if not exists schema_migration (version bigint primary key, name text not null, checksum text not null)";
-const TABLE_STRICT: &str = "create table if not exists schema_migration (version integer primary key, name text not null, checksum text not null) strict";
+const TABLE_STRICT: &str =
+    "create table if not exists schema_migration (version integer primary key, name text not null, checksum text not null) strict";
 
 /// Lets one process migrate at a time; SQLite's one writer needs no such lock. The number is arbitrary and must never change.
-const LOCK: Sql = Sql::fork("select 1", "select 1 from (select pg_advisory_xact_lock(7526094815033)) as locked")
-    .named("migration lock");
+const LOCK: Sql = Sql::fork("select 1", "select 1 from (select pg_advisory_xact_lock(7526094815033)) as locked").named("migration lock");
 const HAS_TABLE: Sql = Sql::fork(
     "select count(*) as n from sqlite_master where type = 'table' and name = 'schema_migration'",
     "select count(*) as n from pg_catalog.pg_class where oid = to_regclass('schema_migration')",
 )
 .named("schema check");
 const APPLIED: Sql = Sql::same("select version, checksum from schema_migration order by version").named("schema check");
-const RECORD: Sql =
-    Sql::same("insert into schema_migration (version, name, checksum) values ($1, $2, $3)").named("migration record");
+const RECORD: Sql = Sql::same("insert into schema_migration (version, name, checksum) values ($1, $2, $3)").named("migration record");
 
 impl Migration {
     /// The script for a database of this kind.

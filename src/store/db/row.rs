@@ -137,9 +137,7 @@ impl Row {
                 .read_str(column)?
                 .map(|text| parse_iso_date(text).ok_or_else(|| self.corrupt(&column.shown(self), "is not a day")))
                 .transpose(),
-            Inner::Postgres(row) => {
-                row.try_get::<Option<NaiveDate>, _>(column).map_err(|error| self.wrong(column, &error))
-            }
+            Inner::Postgres(row) => row.try_get::<Option<NaiveDate>, _>(column).map_err(|error| self.wrong(column, &error)),
         }
     }
 }

@@ -153,13 +153,9 @@ mod tests {
 
     #[test]
     fn marks_are_expanded_for_each_database() {
-        const LOCKED: Sql =
-            Sql::same("select 1 from t where id {in:$1} and s = $2{postgres: for update}{sqlite: -- x}");
+        const LOCKED: Sql = Sql::same("select 1 from t where id {in:$1} and s = $2{postgres: for update}{sqlite: -- x}");
         assert_eq!(LOCKED.text(Kind::Postgres), "select 1 from t where id = any($1) and s = $2for update");
-        assert_eq!(
-            LOCKED.text(Kind::Sqlite),
-            "select 1 from t where id in (select value from json_each($1)) and s = $2-- x"
-        );
+        assert_eq!(LOCKED.text(Kind::Sqlite), "select 1 from t where id in (select value from json_each($1)) and s = $2-- x");
     }
 
     #[test]

@@ -302,8 +302,7 @@ impl Cells<'_> {
 mod tests {
     use super::*;
 
-    const TABLE: Table =
-        Table { name: "t", columns: &[Column::text("id"), Column::int("n"), Column::date("d")], key: &["id"] };
+    const TABLE: Table = Table { name: "t", columns: &[Column::text("id"), Column::int("n"), Column::date("d")], key: &["id"] };
 
     #[track_caller]
     fn refused(batch: &Columns, problem: &str) {

@@ -52,9 +52,7 @@ impl Db {
     pub async fn begin_read(&self) -> Result<Tx, DbError> {
         let inner = match &self.shared.pools {
             Pools::Sqlite { readers, .. } => readers.begin_with("begin deferred").await.map(Inner::Sqlite),
-            Pools::Postgres(pool) => {
-                pool.begin_with("begin isolation level repeatable read read only").await.map(Inner::Postgres)
-            }
+            Pools::Postgres(pool) => pool.begin_with("begin isolation level repeatable read read only").await.map(Inner::Postgres),
         };
         self.opened(inner, || None)
     }

@@ -160,9 +160,7 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_refused() {
-        for text in
-            ["", "2026-1-31", "2026-02-29", "2026/01/31", "+026-01-31", "2026-01-31 ", "2026-01-3١", "20260-1-31"]
-        {
+        for text in ["", "2026-1-31", "2026-02-29", "2026/01/31", "+026-01-31", "2026-01-31 ", "2026-01-3١", "20260-1-31"] {
             assert_eq!(parse_iso_date(text), None, "{text:?}");
         }
         assert!(iso_date(NaiveDate::from_ymd_opt(10_000, 1, 1).unwrap()).is_err());

@@ -61,25 +61,16 @@ pub const PRICES: Table = Table {
 };
 
 /// Promotions.
-pub const PROMOTIONS: Table = Table {
-    name: "promotions",
-    columns: &[Column::text("code"), Column::int("position"), Column::text("body")],
-    key: &["code"],
-};
+pub const PROMOTIONS: Table =
+    Table { name: "promotions", columns: &[Column::text("code"), Column::int("position"), Column::text("body")], key: &["code"] };
 
 /// How often promotions may be used. How often they were is counted elsewhere.
-pub const PROMOTION_USES: Table = Table {
-    name: "promotion_uses",
-    columns: &[Column::text("code"), Column::int("used"), Column::int("max_uses")],
-    key: &["code"],
-};
+pub const PROMOTION_USES: Table =
+    Table { name: "promotion_uses", columns: &[Column::text("code"), Column::int("used"), Column::int("max_uses")], key: &["code"] };
 
 /// Versions of the terms.
-pub const TERMS: Table = Table {
-    name: "terms",
-    columns: &[Column::text("version"), Column::int("position"), Column::text("body")],
-    key: &["version"],
-};
+pub const TERMS: Table =
+    Table { name: "terms", columns: &[Column::text("version"), Column::int("position"), Column::text("body")], key: &["version"] };
 
 /// Dated tax rates.
 pub const TAX_RATES: Table = Table {

@@ -169,8 +169,7 @@ pub async fn store_terms(tx: &mut Tx, versions: &[Terms]) -> Result<(), StoreErr
 /// # Errors
 /// As [`store`].
 pub async fn store_tax_rates(tx: &mut Tx, rates: &TaxRates) -> Result<(), StoreError> {
-    let stored: BTreeMap<_, _> =
-        load::tax_rates(tx).await?.rows().map(|row| ((row.jurisdiction, row.valid_from), row.rate)).collect();
+    let stored: BTreeMap<_, _> = load::tax_rates(tx).await?.rows().map(|row| ((row.jurisdiction, row.valid_from), row.rate)).collect();
     let mut rows = Columns::of(&TAX_RATES);
     for row in rates.rows() {
         let key = (row.jurisdiction.clone(), row.valid_from);

@@ -37,10 +37,7 @@ pub fn no_month_is_skipped(runner: &mut TestRunner, nth: impl Fn(NaiveDate, Cycl
 }
 
 /// CA-1: every period starts on the anchor's day, or on the last day of a month that has no such day: no drift.
-pub fn days_are_clamped_to_the_anchor(
-    runner: &mut TestRunner,
-    nth: impl Fn(NaiveDate, Cycle, u32) -> Period,
-) -> Verdict {
+pub fn days_are_clamped_to_the_anchor(runner: &mut TestRunner, nth: impl Fn(NaiveDate, Cycle, u32) -> Period) -> Verdict {
     let law = "CA-1: the day is the anchor's, clamped to the month's last day";
     hold(runner, law, (dates(), cycles(), 0..400_u32), |(anchor, cycle, number)| {
         let start = nth(anchor, cycle, number).start;
@@ -51,10 +48,7 @@ pub fn days_are_clamped_to_the_anchor(
 }
 
 /// CA-1: a month has 28 to 31 days, a year 365 or 366.
-pub fn lengths_are_those_of_months_and_years(
-    runner: &mut TestRunner,
-    nth: impl Fn(NaiveDate, Cycle, u32) -> Period,
-) -> Verdict {
+pub fn lengths_are_those_of_months_and_years(runner: &mut TestRunner, nth: impl Fn(NaiveDate, Cycle, u32) -> Period) -> Verdict {
     let law = "CA-1: a month has 28 to 31 days, a year 365 or 366";
     hold(runner, law, (dates(), cycles(), 0..400_u32), |(anchor, cycle, number)| {
         let Period { start, end } = nth(anchor, cycle, number);

@@ -19,17 +19,10 @@ pub fn tax_is_rounded_half_up(runner: &mut TestRunner, tax_on: impl Fn(Money, Ra
 }
 
 /// MO-2: the rate is the latest that began on or before the day; where none did, there is no rate.
-pub fn the_rate_is_the_one_in_force(
-    runner: &mut TestRunner,
-    rate_on: impl Fn(&[DatedRate], &str, NaiveDate) -> Option<Rate>,
-) -> Verdict {
+pub fn the_rate_is_the_one_in_force(runner: &mut TestRunner, rate_on: impl Fn(&[DatedRate], &str, NaiveDate) -> Option<Rate>) -> Verdict {
     let row = (prop::sample::select(vec!["US-NV", "DE", "JP"]), rates());
     let table = prop::collection::btree_map(dates(), row, 0..12).prop_map(|rows| {
-        let dated = |(valid_from, (place, rate)): (NaiveDate, (&str, Rate))| DatedRate {
-            jurisdiction: place.to_owned(),
-            valid_from,
-            rate,
-        };
+        let dated = |(valid_from, (place, rate)): (NaiveDate, (&str, Rate))| DatedRate { jurisdiction: place.to_owned(), valid_from, rate };
         rows.into_iter().map(dated).collect::<Vec<_>>()
     });
     let on = (table, any::<prop::sample::Index>(), dates()).prop_map(|(table, at, other)| {
@@ -47,10 +40,7 @@ pub fn the_rate_is_the_one_in_force(
 }
 
 /// MO-3: a discount is never below zero and never makes a price negative.
-pub fn a_price_never_goes_below_zero(
-    runner: &mut TestRunner,
-    discount: impl Fn(&Promotion, Money) -> Money,
-) -> Verdict {
+pub fn a_price_never_goes_below_zero(runner: &mut TestRunner, discount: impl Fn(&Promotion, Money) -> Money) -> Verdict {
     hold(runner, "MO-3: 0 ≤ discount ≤ price", (promotions(), amounts()), |(promotion, price)| {
         let off = discount(&promotion, price);
         equal("currency", &off.currency(), &price.currency())?;
@@ -59,10 +49,7 @@ pub fn a_price_never_goes_below_zero(
 }
 
 /// MO-3: the discount is the percentage, rounded half up, or the amount, and no more than the price.
-pub fn a_discount_is_what_was_promised(
-    runner: &mut TestRunner,
-    discount: impl Fn(&Promotion, Money) -> Money,
-) -> Verdict {
+pub fn a_discount_is_what_was_promised(runner: &mut TestRunner, discount: impl Fn(&Promotion, Money) -> Money) -> Verdict {
     hold(runner, "MO-3: a discount is what was promised", (promotions(), amounts()), |(promotion, price)| {
         let promised = match &promotion.off {
             Discount::PercentOff(rate) => tax_by_hand(price, *rate),
@@ -76,10 +63,7 @@ pub fn a_discount_is_what_was_promised(
 }
 
 /// MO-3: over a subscription's life the code counts for exactly its number of billed periods.
-pub fn a_promotion_counts_billed_periods(
-    runner: &mut TestRunner,
-    covers_next: impl Fn(&Promotion, u32) -> bool,
-) -> Verdict {
+pub fn a_promotion_counts_billed_periods(runner: &mut TestRunner, covers_next: impl Fn(&Promotion, u32) -> bool) -> Verdict {
     hold(runner, "MO-3: a code counts for its number of billed periods", promotions(), |promotion| {
         let mut billed = 0;
         while billed < 50 && covers_next(&promotion, billed) {

@@ -36,8 +36,7 @@ impl Renewal {
 
 /// Renewals on and around the days on which a version comes into force or its notice becomes old enough, and on others.
 fn renewals() -> impl Strategy<Value = Renewal> {
-    let inputs =
-        (price_histories(), any::<prop::sample::Index>(), any::<prop::sample::Index>(), -1..=1_i64, 0..1_200_i64);
+    let inputs = (price_histories(), any::<prop::sample::Index>(), any::<prop::sample::Index>(), -1..=1_i64, 0..1_200_i64);
     inputs.prop_map(|(history, at, turning_point, by, later)| {
         let current = *at.get(&history.versions);
         let notice_days = TimeDelta::days(i64::from(history.notice_days));
@@ -101,8 +100,7 @@ pub fn the_latest_due_version_counts(
     choose: impl Fn(DatedVersion<u32>, NaiveDate, &[DatedVersion<u32>], &[SentNotice<u32>], u32) -> Choice<u32>,
 ) -> Verdict {
     hold(runner, "PR-4: the latest version that is due counts", renewals(), |renewal| {
-        let expected =
-            renewal.newer().filter(|listed| renewal.is_due(*listed)).max_by_key(|listed| listed.effective_from);
+        let expected = renewal.newer().filter(|listed| renewal.is_due(*listed)).max_by_key(|listed| listed.effective_from);
         equal("version", &ask(&choose, &renewal).version, &expected.unwrap_or(renewal.current))
     })
 }

@@ -19,10 +19,7 @@ pub fn all(runner: &mut TestRunner, earned_through: impl Fn(Money, Period, Naive
 }
 
 /// RR-1: summed over all days it is exactly `T`, and stays so.
-pub fn everything_is_earned_in_the_end(
-    runner: &mut TestRunner,
-    earned_through: impl Fn(Money, Period, NaiveDate) -> Money,
-) -> Verdict {
+pub fn everything_is_earned_in_the_end(runner: &mut TestRunner, earned_through: impl Fn(Money, Period, NaiveDate) -> Money) -> Verdict {
     let inputs = (amounts(), periods(), dates());
     hold(runner, "RR-1: over all days exactly the net amount is earned", inputs, |(net, period, other)| {
         let last_day = period.end.pred_opt().expect("a period has a day");
@@ -32,10 +29,7 @@ pub fn everything_is_earned_in_the_end(
 }
 
 /// RR-1: nothing is earned before the first day.
-pub fn nothing_is_earned_before(
-    runner: &mut TestRunner,
-    earned_through: impl Fn(Money, Period, NaiveDate) -> Money,
-) -> Verdict {
+pub fn nothing_is_earned_before(runner: &mut TestRunner, earned_through: impl Fn(Money, Period, NaiveDate) -> Money) -> Verdict {
     let inputs = (amounts(), periods(), dates());
     hold(runner, "RR-1: nothing is earned before the first day", inputs, |(net, period, other)| {
         let day_before = period.start.pred_opt().expect("not the first date of all");
@@ -45,10 +39,7 @@ pub fn nothing_is_earned_before(
 }
 
 /// RR-1: a day earns zero or more, and at most `ceil(T / n)`.
-pub fn every_day_earns_its_share(
-    runner: &mut TestRunner,
-    earned_through: impl Fn(Money, Period, NaiveDate) -> Money,
-) -> Verdict {
+pub fn every_day_earns_its_share(runner: &mut TestRunner, earned_through: impl Fn(Money, Period, NaiveDate) -> Money) -> Verdict {
     let inputs = (amounts(), periods()).prop_flat_map(|(net, period)| (Just(net), Just(period), dates_in(period)));
     hold(runner, "RR-1: a day earns from zero to ceil(T / n)", inputs, |(net, period, on)| {
         let day_before = on.pred_opt().expect("not the first date of all");
@@ -62,18 +53,13 @@ pub fn every_day_earns_its_share(
 }
 
 /// RR-1: what is not yet earned is `T × (n − d) / n`, rounded half up.
-pub fn what_is_left_is_rounded_half_up(
-    runner: &mut TestRunner,
-    earned_through: impl Fn(Money, Period, NaiveDate) -> Money,
-) -> Verdict {
+pub fn what_is_left_is_rounded_half_up(runner: &mut TestRunner, earned_through: impl Fn(Money, Period, NaiveDate) -> Money) -> Verdict {
     let inputs = (amounts(), periods()).prop_flat_map(|(net, period)| (Just(net), Just(period), dates_in(period)));
     hold(runner, "RR-1: what is left is T × (n − d) / n, rounded half up", inputs, |(net, period, on)| {
         let left_days = i128::from((period.end - on).num_days()) - 1;
         let earned = earned_through(net, period, on);
         let left = Money::new(net.minor() - earned.minor(), net.currency());
         let days = i128::from((period.end - period.start).num_days());
-        ensure(is_half_up(left, wide(net) * left_days, days), || {
-            format!("{left} left of {net} for {left_days} of {days} days")
-        })
+        ensure(is_half_up(left, wide(net) * left_days, days), || format!("{left} left of {net} for {left_days} of {days} days"))
     })
 }

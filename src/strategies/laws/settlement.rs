@@ -29,10 +29,7 @@ fn cash_left(settlement: &Settlement) -> i128 {
 }
 
 /// RF: `owed_off + payout + credit + held + already_returned = unused_value`, and none of them is negative.
-pub fn every_unit_goes_somewhere(
-    runner: &mut TestRunner,
-    dispose: impl Fn(Money, &Settlement, Destination) -> Disposition,
-) -> Verdict {
+pub fn every_unit_goes_somewhere(runner: &mut TestRunner, dispose: impl Fn(Money, &Settlement, Destination) -> Disposition) -> Verdict {
     let inputs = (settled_values(), destinations());
     hold(runner, "RF: the five parts sum to the unused value", inputs, |((value, settlement), to)| {
         let disposition = dispose(value, &settlement, to);
@@ -71,28 +68,17 @@ pub fn credit_is_at_most_what_is_not_returned(
 }
 
 /// RF-3: what is disputed is held, and no more than that.
-pub fn disputed_cash_is_held(
-    runner: &mut TestRunner,
-    dispose: impl Fn(Money, &Settlement, Destination) -> Disposition,
-) -> Verdict {
+pub fn disputed_cash_is_held(runner: &mut TestRunner, dispose: impl Fn(Money, &Settlement, Destination) -> Disposition) -> Verdict {
     let inputs = (settled_values(), destinations());
-    hold(
-        runner,
-        "RF-3: held ≤ disputed, and only the rest was returned before",
-        inputs,
-        |((value, settlement), to)| {
-            let disposition = dispose(value, &settlement, to);
-            between("held", 0, disposition.held, wide(settlement.disputed))?;
-            between("already_returned", 0, disposition.already_returned, wide(settlement.refunded))
-        },
-    )
+    hold(runner, "RF-3: held ≤ disputed, and only the rest was returned before", inputs, |((value, settlement), to)| {
+        let disposition = dispose(value, &settlement, to);
+        between("held", 0, disposition.held, wide(settlement.disputed))?;
+        between("already_returned", 0, disposition.already_returned, wide(settlement.refunded))
+    })
 }
 
 /// RF-3: what is owed is taken off before anything is given back.
-pub fn debt_comes_first(
-    runner: &mut TestRunner,
-    dispose: impl Fn(Money, &Settlement, Destination) -> Disposition,
-) -> Verdict {
+pub fn debt_comes_first(runner: &mut TestRunner, dispose: impl Fn(Money, &Settlement, Destination) -> Disposition) -> Verdict {
     let inputs = (settled_values(), destinations());
     hold(runner, "RF-3: owed_off = min(unpaid, U)", inputs, |((value, settlement), to)| {
         let owed_off = dispose(value, &settlement, to).owed_off;
@@ -101,10 +87,7 @@ pub fn debt_comes_first(
 }
 
 /// RF-3: each part is filled before the next one is begun: cash, credit, held, already returned.
-pub fn nothing_is_kept_back(
-    runner: &mut TestRunner,
-    dispose: impl Fn(Money, &Settlement, Destination) -> Disposition,
-) -> Verdict {
+pub fn nothing_is_kept_back(runner: &mut TestRunner, dispose: impl Fn(Money, &Settlement, Destination) -> Disposition) -> Verdict {
     let inputs = (settled_values(), destinations());
     hold(runner, "RF-3: each part is filled before the next is begun", inputs, |((value, settlement), to)| {
         let disposition = dispose(value, &settlement, to);
@@ -124,10 +107,7 @@ pub fn nothing_is_kept_back(
 }
 
 /// CP: where the matrix says credit, no cash is paid out.
-pub fn credit_pays_nothing_out(
-    runner: &mut TestRunner,
-    dispose: impl Fn(Money, &Settlement, Destination) -> Disposition,
-) -> Verdict {
+pub fn credit_pays_nothing_out(runner: &mut TestRunner, dispose: impl Fn(Money, &Settlement, Destination) -> Disposition) -> Verdict {
     hold(runner, "RF-3: sent to credit, nothing is paid out", settled_values(), |(value, settlement)| {
         equal("payout", &dispose(value, &settlement, Destination::Credit).payout.minor(), &0)
     })

@@ -11,8 +11,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use kasacare::domain::money::Currency;
 use kasacare::mail::{
-    DeliveryFault, DeliveryOutcome, DeliveryStep, Letterhead, Mailer, Mailroom, NoticeData, NoticeKind, OutgoingMail,
-    OutgoingNotice, Recipient, Renderer, Sender, SmtpMailer, SmtpServer,
+    DeliveryFault, DeliveryOutcome, DeliveryStep, Letterhead, Mailer, Mailroom, NoticeData, NoticeKind, OutgoingMail, OutgoingNotice,
+    Recipient, Renderer, Sender, SmtpMailer, SmtpServer,
 };
 use server::{Server, Taken};
 
@@ -26,11 +26,8 @@ fn mail(id: &str, email: &str) -> OutgoingMail {
     };
     let dated_at: DateTime<Utc> = "2026-01-31T12:34:56Z".parse().expect("an instant");
     let notice = OutgoingNotice { id, kind: NoticeKind::CreditGranted, data: &data, dated_at };
-    let recipient = Recipient {
-        name: Some("Zoë \"Z\" Müller, <x>".to_owned()),
-        email: email.to_owned(),
-        time_zone: chrono_tz::Europe::Berlin,
-    };
+    let recipient =
+        Recipient { name: Some("Zoë \"Z\" Müller, <x>".to_owned()), email: email.to_owned(), time_zone: chrono_tz::Europe::Berlin };
     let renderer = Renderer::new(Letterhead::default()).expect("templates");
     let sender = Sender::parse("Kasa Care <billing@kasacare.example>").expect("a mailbox");
     Mailroom::new(renderer, sender).prepare(&notice, &recipient).expect("a message")
@@ -143,20 +140,12 @@ async fn a_refused_recipient_is_refused_for_good_and_a_busy_one_is_not() {
 async fn refusals_leave_the_connection_usable() {
     let server = Server::start(&[]);
     let mailer = mailer(&server);
-    for (id, email) in [
-        ("n-1", "a@example.com"),
-        ("n-2", "refused@example.com"),
-        ("n-3", "full@example.com"),
-        ("n-4", "b@example.com"),
-    ] {
+    for (id, email) in [("n-1", "a@example.com"), ("n-2", "refused@example.com"), ("n-3", "full@example.com"), ("n-4", "b@example.com")] {
         mailer.deliver(&mail(id, email)).await;
     }
     let (first, second) = (server.next(), server.next());
     assert_eq!(first.connection, second.connection);
-    assert_eq!(
-        (first.recipients, second.recipients),
-        (vec!["a@example.com".to_owned()], vec!["b@example.com".to_owned()])
-    );
+    assert_eq!((first.recipients, second.recipients), (vec!["a@example.com".to_owned()], vec!["b@example.com".to_owned()]));
     mailer.close().await;
     assert!(mailer.deliver(&mail("n-5", "c@example.com")).await.is_delivered());
     assert_ne!(server.next().connection, first.connection);
@@ -211,8 +200,7 @@ async fn no_server_and_a_silent_one() {
 
     // Accepts connections, by the kernel, and never says a word.
     let mute = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let server =
-        SmtpServer::parse(&format!("smtp://{}", mute.local_addr().expect("an address")), None).expect("an address");
+    let server = SmtpServer::parse(&format!("smtp://{}", mute.local_addr().expect("an address")), None).expect("an address");
     let short = Duration::from_millis(100);
     let mailer = Mailer::Smtp(SmtpMailer::new(server).expect("settings").with_timeouts(short, short));
     let outcome = mailer.deliver(&mail("n-1", "zoe@example.com")).await;
@@ -223,8 +211,7 @@ async fn no_server_and_a_silent_one() {
 async fn no_answer_to_the_content_in_time_leaves_it_unknown_and_spoils_no_later_delivery() {
     let server = Server::start(&[]);
     let address = SmtpServer::parse(&format!("smtp://127.0.0.1:{}", server.port()), None).expect("an address");
-    let smtp =
-        SmtpMailer::new(address).expect("settings").with_timeouts(Duration::from_secs(5), Duration::from_millis(300));
+    let smtp = SmtpMailer::new(address).expect("settings").with_timeouts(Duration::from_secs(5), Duration::from_millis(300));
     let mailer = Mailer::Smtp(smtp);
     let outcome = mailer.deliver(&mail("n-1", "silent@example.com")).await;
     check_unknown(&outcome);
@@ -237,8 +224,7 @@ async fn no_answer_to_the_content_in_time_leaves_it_unknown_and_spoils_no_later_
 async fn a_delivery_that_is_cut_off_leaves_nothing_behind_for_the_next() {
     let server = Server::start(&[]);
     let mailer = mailer(&server);
-    let cut_off =
-        tokio::time::timeout(Duration::from_millis(300), mailer.deliver(&mail("n-1", "silent@example.com"))).await;
+    let cut_off = tokio::time::timeout(Duration::from_millis(300), mailer.deliver(&mail("n-1", "silent@example.com"))).await;
     assert!(cut_off.is_err());
     let next = mail("n-2", "zoe@example.com");
     assert_eq!(mailer.deliver(&next).await, delivered(&next));
@@ -251,9 +237,7 @@ async fn many_at_once_arrive_once_each() {
     let mailer = Arc::new(mailer(&server));
     let deliveries = (0..60).map(|number| {
         let mailer = Arc::clone(&mailer);
-        tokio::spawn(async move {
-            mailer.deliver(&mail(&format!("n-{number}"), &format!("zoe+{number}@example.com"))).await
-        })
+        tokio::spawn(async move { mailer.deliver(&mail(&format!("n-{number}"), &format!("zoe+{number}@example.com"))).await })
     });
     for delivery in deliveries.collect::<Vec<_>>() {
         assert!(delivery.await.expect("no panic").is_delivered());
@@ -318,11 +302,7 @@ async fn encrypted_connections() {
 async fn encryption_that_is_required_and_not_offered() {
     let server = Server::start(&[]);
     let mailer = mailer_at(&format!("smtp://127.0.0.1:{}?tls=required", server.port()));
-    check_temporary(
-        &mailer.deliver(&mail("n-1", "zoe@example.com")).await,
-        DeliveryStep::Encrypt,
-        DeliveryFault::Encryption,
-    );
+    check_temporary(&mailer.deliver(&mail("n-1", "zoe@example.com")).await, DeliveryStep::Encrypt, DeliveryFault::Encryption);
     server.expect_no_more();
 }
 

@@ -38,10 +38,7 @@ impl Taken {
 /// Bytes as hexadecimal digits.
 fn bytes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     let digits = String::deserialize(deserializer)?;
-    let pairs = digits
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()));
+    let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()));
     pairs.collect::<Option<_>>().ok_or_else(|| serde::de::Error::custom("no hexadecimal digits"))
 }
 
@@ -113,10 +110,6 @@ fn python() -> PathBuf {
     let tools = std::env::var_os("KASACARE_TEST_TOOLS")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools"), PathBuf::from);
     let python = tools.join("venv/bin/python");
-    assert!(
-        python.exists(),
-        "{} is missing: run scripts/test-tools.sh once (or set KASACARE_TEST_TOOLS)",
-        python.display()
-    );
+    assert!(python.exists(), "{} is missing: run scripts/test-tools.sh once (or set KASACARE_TEST_TOOLS)", python.display());
     python
 }

@@ -25,8 +25,7 @@ fn ids_are_echoed_byte_for_byte() {
 fn bad_lines_are_answered_in_place_and_the_run_goes_on() {
     let good = Value::Object(valid("correction")).to_string();
     let mut input = Vec::new();
-    let bad_lines: [&[u8]; 8] =
-        [b"{", b"nonsense", b"[1]", b"\"text\"", b"\xff\xfe", b"{\"id\":1}{\"id\":2}", b"{\"id\":1,}", b"\0"];
+    let bad_lines: [&[u8]; 8] = [b"{", b"nonsense", b"[1]", b"\"text\"", b"\xff\xfe", b"{\"id\":1}{\"id\":2}", b"{\"id\":1,}", b"\0"];
     for bad in bad_lines {
         input.extend_from_slice(bad);
         input.extend_from_slice(format!("\r\n\n   \n{good}\n").as_bytes());

@@ -179,7 +179,9 @@ async fn a_row_that_cannot_be_read_is_named() {
             let outcome = account::load(&mut tx, &[account_id("a-1")], Scope::ALL).await;
             tx.rollback().await.unwrap();
             match outcome {
-                Err(StoreError::Corrupt { table: found, id: key, column: at, .. }) => assert_eq!((found, key.as_str(), at), (table, id, column)),
+                Err(StoreError::Corrupt { table: found, id: key, column: at, .. }) => {
+                    assert_eq!((found, key.as_str(), at), (table, id, column))
+                }
                 other => panic!("{damage}: {other:?}"),
             }
         }

@@ -78,10 +78,7 @@ async fn every_record_follows_from_the_one_before_it() {
         assert_eq!(subscriptions, [Some("s-active".to_owned()), Some("s-active".to_owned()), None, None]);
         let events: Vec<_> = legs.iter().map(|leg| leg.int("event_no").unwrap()).collect();
         assert_eq!(events, [0, 0, 2, 2]);
-        assert_eq!(
-            records[1].text("body").unwrap(),
-            r#"{"events":["released.v1"],"why":["CA-2: because of a test"]}"#
-        );
+        assert_eq!(records[1].text("body").unwrap(), r#"{"events":["released.v1"],"why":["CA-2: because of a test"]}"#);
     })
     .await;
 }

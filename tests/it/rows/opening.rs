@@ -22,10 +22,7 @@ async fn an_account_begins_with_its_cameras_and_a_first_record() {
         let journal = rows(&db, "select kind, cause, actor, reason, body, effective_on from journal where account_id = 'a-1'", &[]).await;
         let text = |column| journal[0].text(column).unwrap();
         assert_eq!(["kind", "cause", "actor", "reason"].map(text), ["account_opened", "account_opened", "import", "a test"]);
-        assert_eq!(
-            text("body"),
-            r#"{"events":[{"camera_added.v1":{"camera":"cam-2"}},{"camera_added.v1":{"camera":"cam-1"}}],"why":[]}"#
-        );
+        assert_eq!(text("body"), r#"{"events":[{"camera_added.v1":{"camera":"cam-2"}},{"camera_added.v1":{"camera":"cam-1"}}],"why":[]}"#);
         // New York had the day before when 1970 began in UTC.
         assert_eq!(journal[0].date("effective_on").unwrap(), super::sample::day("1969-12-31"));
     })
@@ -67,10 +64,8 @@ async fn contacts_are_read_replaced_and_emptied_and_never_shown() {
             email: email.map(str::to_owned),
             name: name.map(str::to_owned),
         };
-        let expected = [
-            contact("a-1", Some("a-1@example.com"), Some("Name of a-1")),
-            contact("a-2", Some("a-2@example.com"), Some("Name of a-2")),
-        ];
+        let expected =
+            [contact("a-1", Some("a-1@example.com"), Some("Name of a-1")), contact("a-2", Some("a-2@example.com"), Some("Name of a-2"))];
         assert_eq!(contacts, expected);
         let emptied = contact("a-1", None, None);
         account::set_contact(&mut tx, &emptied).await.unwrap();

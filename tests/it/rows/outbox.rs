@@ -64,7 +64,9 @@ async fn what_no_longer_applies_is_withdrawn_and_comes_back_when_it_does() {
             let confirmation = notice(NoticeKind::CancellationConfirmed, "s-1", Some("s-1"));
             mailing(&db, id, "first", vec![reminder("s-1"), reminder("s-2"), price, confirmation], &[]).await;
         }
-        run(&db, "update notices set state = 'sent', sent_at = 1, due_at = null where account_id = 'a-1' and kind = 'price_notice'").await.unwrap();
+        run(&db, "update notices set state = 'sent', sent_at = 1, due_at = null where account_id = 'a-1' and kind = 'price_notice'")
+            .await
+            .unwrap();
         mailing(&db, "a-1", "cancel", vec![], &["s-1"]).await;
         let expected = [
             "a-1 cancellation_confirmed_s-1 queued",

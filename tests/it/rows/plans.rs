@@ -4,8 +4,8 @@ use kasacare::store::account::{self, Scope};
 use kasacare::store::claims;
 use kasacare::store::db::{Db, Kind, Sql, Value};
 
-use super::sample::{OPENING, account_id, change, charge, instant, new_account, prepare, rich};
 use super::run;
+use super::sample::{OPENING, account_id, change, charge, instant, new_account, prepare, rich};
 use crate::world::on_both;
 
 const ACCOUNTS: usize = 1_500;

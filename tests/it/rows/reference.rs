@@ -103,7 +103,10 @@ async fn what_is_new_is_added_and_what_may_change_does() {
         stored(&db, &next).await.unwrap();
         let mut tx = db.begin_read().await.unwrap();
         assert_same(&load(&mut tx, vec![usd(50)]).await.unwrap(), &next);
-        let uses = tx.fetch_all(&kasacare::store::db::Sql::same("select code, used, max_uses from promotion_uses order by code"), &[]).await.unwrap();
+        let uses = tx
+            .fetch_all(&kasacare::store::db::Sql::same("select code, used, max_uses from promotion_uses order by code"), &[])
+            .await
+            .unwrap();
         let uses: Vec<_> = uses.iter().map(|row| (row.text_at(0).unwrap(), row.int_at(1).unwrap(), row.opt_int_at(2).unwrap())).collect();
         let expected = [("AUTUMN", 0, None), ("WELCOME", 0, Some(100)), ("WINTER", 0, Some(100))];
         assert_eq!(uses, expected.map(|(code, used, max)| (code.to_owned(), used, max)));
@@ -134,7 +137,8 @@ async fn another_content_under_a_stored_name_is_a_conflict_that_names_the_field(
             ("AUTUMN", "plans", |reference| reference.catalog.promotions[1].plans = None),
             ("2024", "notice_days", |reference| reference.terms[0].notice_days = 10),
             ("DE from 2021-01-01", "rate", |reference| {
-                let rates = reference.tax.rows().map(|row| DatedRate { rate: Rate::ZERO, ..row }).filter(|row| row.valid_from == day("2021-01-01"));
+                let rates =
+                    reference.tax.rows().map(|row| DatedRate { rate: Rate::ZERO, ..row }).filter(|row| row.valid_from == day("2021-01-01"));
                 reference.tax = TaxRates::new(rates).unwrap();
             }),
         ];
@@ -142,7 +146,9 @@ async fn another_content_under_a_stored_name_is_a_conflict_that_names_the_field(
             let mut other = sample();
             change(&mut other);
             match stored(&db, &other).await {
-                Err(StoreError::VersionDiffers { name, field, .. }) => assert_eq!((name.as_str(), field.as_str()), (expected_name, expected_field)),
+                Err(StoreError::VersionDiffers { name, field, .. }) => {
+                    assert_eq!((name.as_str(), field.as_str()), (expected_name, expected_field))
+                }
                 outcome => panic!("{expected_name} {expected_field}: {outcome:?}"),
             }
         }
@@ -184,7 +190,9 @@ async fn a_version_is_announced_once() {
         let other = version("v3", "2026-06-01", 2_199);
         assert!(matches!(announce(&mut tx, &other, at, "ada", "x").await, Err(StoreError::VersionDiffers { .. })));
         tx.commit().await.unwrap();
-        let stored = rows(&db, "select announced_at, announced_by, reason, state, cursor_account from announcements where version = 'v3'", &[]).await;
+        let stored =
+            rows(&db, "select announced_at, announced_by, reason, state, cursor_account from announcements where version = 'v3'", &[])
+                .await;
         let text = |column| stored[0].text(column).unwrap();
         assert_eq!(["announced_by", "reason", "state", "cursor_account"].map(text), ["ada", "costs", "open", ""]);
         assert_eq!(stored[0].int("announced_at").unwrap(), at.timestamp_micros());

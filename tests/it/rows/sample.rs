@@ -166,18 +166,11 @@ pub fn subscription(id: &str, state: State) -> Subscription {
 /// A subscription in each state, with all that hangs on it.
 pub fn subscriptions() -> Vec<Subscription> {
     let since = day("2026-02-02");
-    let to_premium = Intent::ChangesTo {
-        plan: Plan::new("premium", Cycle::Monthly),
-        version: "v2".to_owned(),
-        camera: Some(camera_id("cam-9")),
-    };
-    let trial =
-        Trial { plan: annual_plus(), version: "v3".to_owned(), start: day("2026-01-31"), ends: day("2026-03-02") };
-    let notice = |version: &str, sent_on: Option<&str>, outcome| PriceNotice {
-        version: version.to_owned(),
-        sent_on: sent_on.map(day),
-        outcome,
-    };
+    let to_premium =
+        Intent::ChangesTo { plan: Plan::new("premium", Cycle::Monthly), version: "v2".to_owned(), camera: Some(camera_id("cam-9")) };
+    let trial = Trial { plan: annual_plus(), version: "v3".to_owned(), start: day("2026-01-31"), ends: day("2026-03-02") };
+    let notice =
+        |version: &str, sent_on: Option<&str>, outcome| PriceNotice { version: version.to_owned(), sent_on: sent_on.map(day), outcome };
     let mut active = subscription("s-active", State::Active { term: term(Intent::Renews) });
     active.camera = Some(camera_id("cam-1"));
     active.promotion = Some(Redemption { code: "WELCOME".to_owned(), periods_billed: 3 });
@@ -275,13 +268,8 @@ pub fn rich(opened: &Account) -> Account {
     let mut account = opened.clone();
     let profile = &mut account.profile;
     profile.trial_used_on = Some(day("2024-02-29"));
-    profile.method = Some(Method {
-        number: 4,
-        token: "pm_4".to_owned(),
-        label: "Mastercard ending 4444".to_owned(),
-        expires_on: None,
-        blocked: true,
-    });
+    profile.method =
+        Some(Method { number: 4, token: "pm_4".to_owned(), label: "Mastercard ending 4444".to_owned(), expires_on: None, blocked: true });
     profile.credit_cash = usd(1_234);
     profile.credit_goodwill = usd(567);
     profile.carried = usd(89);

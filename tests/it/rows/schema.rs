@@ -39,10 +39,8 @@ fn few_statements_differ_between_the_databases() {
         let text = sql.text(kind).split(" for update").next().unwrap_or_default().trim().to_owned();
         (1..9).fold(text, |text, list| text.replace(&format!("= any(${list})"), &format!("in (select value from json_each(${list}))")))
     };
-    let forked: Vec<&str> = statements()
-        .filter(|(_, sql)| text(sql, Kind::Sqlite) != text(sql, Kind::Postgres))
-        .map(|(name, _)| *name)
-        .collect();
+    let forked: Vec<&str> =
+        statements().filter(|(_, sql)| text(sql, Kind::Sqlite) != text(sql, Kind::Postgres)).map(|(name, _)| *name).collect();
     assert_eq!(forked, ["FREE_CHARGES", "FREE_REFUNDS", "FREE_NOTICES", "HOLD"]);
 }
 

@@ -13,13 +13,7 @@ use kasacare::store::db::{Column, Columns, Db, DbError, Row, Sql, Table};
 /// A table with a column of each type.
 pub const SAMPLE: Table = Table {
     name: "sample",
-    columns: &[
-        Column::text("id"),
-        Column::int("line_no"),
-        Column::int("amount"),
-        Column::date("due_on"),
-        Column::text("note"),
-    ],
+    columns: &[Column::text("id"), Column::int("line_no"), Column::int("amount"), Column::date("due_on"), Column::text("note")],
     key: &["id", "line_no"],
 };
 

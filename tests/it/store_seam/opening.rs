@@ -18,13 +18,7 @@ async fn refusal(url: &str) -> DbError {
 async fn bad_addresses_are_explained_without_the_password() {
     let memory = refusal("sqlite::memory:").await.to_string();
     assert!(memory.contains("in memory are not supported"), "{memory}");
-    for url in [
-        "sqlite://",
-        "sqlite://a.db?mode=ro",
-        "mysql://root:hunter2@localhost/x",
-        "kasacare.db",
-        "postgres://u:hunter2@[",
-    ] {
+    for url in ["sqlite://", "sqlite://a.db?mode=ro", "mysql://root:hunter2@localhost/x", "kasacare.db", "postgres://u:hunter2@["] {
         let error = refusal(url).await;
         assert!(matches!(error, DbError::Address { .. }), "{url}: {error:?}");
     }
@@ -43,15 +37,10 @@ async fn files_that_are_no_databases_are_explained() {
 
     fs::create_dir(at("folder")).unwrap();
     assert!(matches!(refusal(&url("folder")).await, DbError::BadFile { .. }));
-    fs::write(
-        at("text.db"),
-        "this is a letter, not a database, and it is long enough to be read as a header ".repeat(20),
-    )
-    .unwrap();
+    fs::write(at("text.db"), "this is a letter, not a database, and it is long enough to be read as a header ".repeat(20)).unwrap();
     let text = refusal(&url("text.db")).await;
     assert!(matches!(&text, DbError::BadFile { path, .. } if *path == at("text.db")), "{text:?}");
-    let nowhere =
-        Db::connect(&url("nowhere/new.db"), ConnectOptions { create: true, ..ConnectOptions::default() }).await;
+    let nowhere = Db::connect(&url("nowhere/new.db"), ConnectOptions { create: true, ..ConnectOptions::default() }).await;
     assert!(matches!(&nowhere, Err(DbError::BadFile { problem, .. }) if problem.contains("folder")), "{nowhere:?}");
 }
 
@@ -74,10 +63,7 @@ async fn servers_that_are_away_or_refuse_are_explained_without_the_password() {
     on_postgres(|db| async move {
         let url = db.url().replace("postgres@localhost/", "postgres:hunter2@localhost/no_");
         let error = refusal(&url).await;
-        assert!(
-            matches!(&error, DbError::AccessDenied { problem, .. } if problem.contains("does not exist")),
-            "{error:?}"
-        );
+        assert!(matches!(&error, DbError::AccessDenied { problem, .. } if problem.contains("does not exist")), "{error:?}");
         let url = db.url().replace("postgres@localhost", "stranger:hunter2@localhost");
         let error = refusal(&url).await;
         assert!(matches!(&error, DbError::AccessDenied { .. }), "{error:?}");

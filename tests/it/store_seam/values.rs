@@ -48,8 +48,7 @@ async fn null_is_read_as_nothing_and_never_as_zero() {
         assert_eq!(row.opt_date("due_on").unwrap(), None);
         assert_eq!(row.opt_text("note").unwrap(), None);
         assert_eq!(row.opt_flag("amount").unwrap(), None);
-        let null =
-            |column: &str| DbError::Corrupt { statement: ALL.name(), column: column.to_owned(), problem: "is NULL" };
+        let null = |column: &str| DbError::Corrupt { statement: ALL.name(), column: column.to_owned(), problem: "is NULL" };
         assert_eq!(row.int("amount"), Err(null("amount")));
         assert_eq!(row.int_at(2), Err(null("amount")));
         assert_eq!(row.date("due_on"), Err(null("due_on")));
@@ -67,8 +66,7 @@ async fn a_value_of_another_type_names_its_column() {
         let mut tx = db.begin().await.unwrap();
         tx.execute(&INSERT, &values!["a", 0, 7, "2026-01-31".parse::<NaiveDate>().unwrap(), "text"]).await.unwrap();
         let row = tx.fetch_one(&ALL, &[]).await.unwrap();
-        let wrong =
-            |column: &str, problem| DbError::Corrupt { statement: ALL.name(), column: column.to_owned(), problem };
+        let wrong = |column: &str, problem| DbError::Corrupt { statement: ALL.name(), column: column.to_owned(), problem };
         assert_eq!(row.int("note"), Err(wrong("note", "has another type than expected")));
         assert_eq!(row.text("amount"), Err(wrong("amount", "has another type than expected")));
         let no_day = if db.kind() == Kind::Sqlite { "is not a day" } else { "has another type than expected" };
@@ -83,9 +81,8 @@ async fn a_value_of_another_type_names_its_column() {
 /// What each database makes of numbers that are no columns.
 #[tokio::test]
 async fn counts_literals_and_comparisons_are_integers() {
-    const NUMBERS: Sql = Sql::same(
-        "select 1 as one, count(*) as n, 2 > 1 as yes, cast(coalesce(sum(line_no), 0) as bigint) as total from sample",
-    );
+    const NUMBERS: Sql =
+        Sql::same("select 1 as one, count(*) as n, 2 > 1 as yes, cast(coalesce(sum(line_no), 0) as bigint) as total from sample");
     on_both(|db| async move {
         create_sample(&db).await;
         let all = rows(&db, &NUMBERS).await;

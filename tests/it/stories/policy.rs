@@ -44,7 +44,10 @@ async fn cancel_annual_refunds_the_unused_days() {
         assert_eq!(refunded(&town, &id).await, [7_176]);
         let account = town.account(&id).await;
         assert_eq!(account.subscriptions[&subscription].state.name(), "closed");
-        assert_eq!(minor(account.invoices.values().flat_map(|invoice| [invoice.net, invoice.tax, invoice.recognised])), [3_370, 278, 3_370]);
+        assert_eq!(
+            minor(account.invoices.values().flat_map(|invoice| [invoice.net, invoice.tax, invoice.recognised])),
+            [3_370, 278, 3_370]
+        );
         assert!(town.mails().iter().any(|mail| mail.starts_with("receipt_refund_")), "{:?}", town.mails());
     })
     .await;

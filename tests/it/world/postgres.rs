@@ -138,12 +138,7 @@ impl Server {
 
     fn start(&self) {
         let mut start = as_owner("pg_ctl");
-        start
-            .args(["start", "-w", "-t", "60"])
-            .arg("-l")
-            .arg(self.data().join("server.log"))
-            .arg("-D")
-            .arg(self.data());
+        start.args(["start", "-w", "-t", "60"]).arg("-l").arg(self.data().join("server.log")).arg("-D").arg(self.data());
         // A crashed server has children that take a moment to notice.
         wait_for("the test server to start", || {
             let started = start.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("pg_ctl");
@@ -265,8 +260,7 @@ fn owner() -> Option<(u32, u32)> {
         }
         let users = fs::read_to_string("/etc/passwd").expect("/etc/passwd, to find a user for the test server");
         let named = |name: &str| {
-            let mut fields =
-                users.lines().map(|line| line.split(':')).find(|fields| fields.clone().next() == Some(name))?;
+            let mut fields = users.lines().map(|line| line.split(':')).find(|fields| fields.clone().next() == Some(name))?;
             Some((fields.nth(2)?.parse().ok()?, fields.next()?.parse().ok()?))
         };
         let found = named("postgres").or_else(|| named("nobody"));
@@ -295,8 +289,7 @@ fn program(name: &str) -> Command {
 /// The folder with the programs of the server.
 fn programs() -> &'static Path {
     static PROGRAMS: LazyLock<PathBuf> = LazyLock::new(|| {
-        let complete =
-            |folder: &PathBuf| ["initdb", "pg_ctl", "postgres"].iter().all(|name| folder.join(name).exists());
+        let complete = |folder: &PathBuf| ["initdb", "pg_ctl", "postgres"].iter().all(|name| folder.join(name).exists());
         let on_path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
         let configured = Command::new("pg_config").arg("--bindir").output().ok();
         let configured = configured.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
