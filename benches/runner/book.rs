@@ -3,6 +3,8 @@
 //! Written with SQL and not with the engine, because a million accounts must take seconds. The tests of exact figures
 //! (`tests/it/performance.rs`) and the runner's benchmark share it.
 
+#![expect(clippy::disallowed_types, reason = "writes rows without the engine, which the seam cannot")]
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};

@@ -1,6 +1,15 @@
 //! `cargo bench --bench runner`: the job runner against SQL that writes the same rows, in turn, over fresh copies of a book of
 //! due subscriptions. Prints a table of goals with what was reached; see `docs/speed.md`.
 
+#![expect(clippy::disallowed_methods, reason = "measures wall time, and the harness finds programs by the environment")]
+#![expect(clippy::disallowed_types, reason = "makes databases and writes rows without the engine, which the seam cannot")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts become ratios for people to read"
+)]
+
 mod args;
 mod book;
 mod databases;
@@ -8,7 +17,7 @@ mod engine_side;
 mod killed;
 mod measure;
 #[path = "../../tests/it/world/postgres.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "the harness of the tests; the benchmark has no use for its shared server")]
 mod postgres;
 mod prepared;
 mod refund;

@@ -8,7 +8,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
 /// As many as the engine has in one transaction.
-const CHUNK: usize = 2_000;
+const CHUNK: i64 = 2_000;
 
 /// The digits in the ids of the account whose rows are copied.
 const SAMPLED: &str = "0000001";
@@ -91,7 +91,7 @@ fn chunk(connection: &mut Connection, sample: &Sample, now: i64, after: &str) ->
                  order by s.due_at, s.account_id limit ?3",
             )
             .expect("a statement");
-        let found = statement.query_map(params![now, after, CHUNK as i64], |row| row.get(0)).expect("what is due");
+        let found = statement.query_map(params![now, after, CHUNK], |row| row.get(0)).expect("what is due");
         found.collect::<Result<_, _>>().expect("what is due")
     };
     if !due.is_empty() {
@@ -99,7 +99,7 @@ fn chunk(connection: &mut Connection, sample: &Sample, now: i64, after: &str) ->
             .query_row(
                 "insert into number_series (series, next) values ('KASA-2026', ?1 + 1) \
                  on conflict (series) do update set next = next + ?1 returning next - ?1",
-                params![due.len() as i64],
+                params![i64::try_from(due.len()).expect("a count")],
                 |row| row.get(0),
             )
             .expect("numbers");

@@ -4,6 +4,8 @@
 //! copies that account's rows for all others, with their ids in place of its own. Bodies have the same size that way, and a
 //! change of the rules changes both sides.
 
+#![expect(clippy::disallowed_types, reason = "writes rows without the engine, which the seam cannot")]
+
 use std::time::Instant;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};

@@ -1,10 +1,12 @@
 //! The exact goals of performance: statements (P4), peak memory (P8), log (P5) and work redone after a kill (P19). They do not
 //! depend on how busy the machine is. What takes wall time is measured by `cargo bench --bench runner`.
 
+#![expect(clippy::disallowed_types, reason = "makes databases on a server of its own, which the seam cannot")]
+
 #[path = "../../benches/runner/book.rs"]
 mod book;
 #[path = "../../benches/runner/set_based.rs"]
-#[allow(dead_code, reason = "settlement is measured by the benchmark alone")]
+#[expect(dead_code, reason = "settlement is measured by the benchmark alone")]
 mod set_based;
 
 use std::io::{BufRead, BufReader};
@@ -159,10 +161,10 @@ async fn count(db: &Db, question: &'static str) -> i64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_costs_one_chunk_at_most() {
-    const CHUNKS: i64 = 6;
+    const DUE: u32 = 6 * SMALL_CHUNK;
     on_both(async |db| {
-        let due = CHUNKS * i64::from(SMALL_CHUNK);
-        book::fill(&db, db.url(), CHUNKS as u32 * SMALL_CHUNK).await;
+        let due = i64::from(DUE);
+        book::fill(&db, db.url(), DUE).await;
         let url = db.url().to_owned();
         let planned = tokio::task::spawn_blocking(move || kill_after(&url, 3 * SMALL_CHUNK as usize + 77)).await.unwrap();
         let runner = book::runner(&db, 1, SMALL_CHUNK).await;

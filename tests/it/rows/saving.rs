@@ -56,7 +56,6 @@ async fn subscribed(db: &Db, count: usize) -> Vec<AccountId> {
 #[tokio::test]
 async fn a_chunk_of_renewals_takes_a_fixed_number_of_statements() {
     on_both(async |db| {
-        const CHUNK: u64 = 2_000;
         prepare(&db).await;
         let ids = subscribed(&db, 2_000).await;
         let mut tx = db.begin().await.unwrap();
