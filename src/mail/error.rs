@@ -37,7 +37,7 @@ pub enum MailError {
         problem: String,
     },
     /// A notice id that cannot be part of a Message-ID and a file name.
-    #[error("a notice id must be 1 to {NOTICE_ID_BYTES_MAX} of the characters A-Z a-z 0-9 - _ and single dots inside")]
+    #[error("a notice id must be 1 to {NOTICE_ID_BYTES_MAX} of the characters A-Z a-z 0-9 - _ ~ and single dots inside")]
     NoticeId,
     /// The address of the recipient is not one that mail can be sent to.
     #[error("the recipient's address is not a valid e-mail address")]

@@ -43,7 +43,7 @@ impl Sender {
 /// A notice as it is stored, on its way out.
 #[derive(Debug, Clone, Copy)]
 pub struct OutgoingNotice<'a> {
-    /// Its id: unique over all accounts, 1 to [`NOTICE_ID_BYTES_MAX`] of `A-Z a-z 0-9 - _ .`, single dots inside.
+    /// Its id: unique over all accounts, 1 to [`NOTICE_ID_BYTES_MAX`] of `A-Z a-z 0-9 - _ ~ .`, single dots inside.
     pub id: &'a str,
     /// What is told.
     pub kind: NoticeKind,
@@ -170,7 +170,7 @@ fn compose(sender: &Sender, notice: &OutgoingNotice<'_>, recipient: &Recipient, 
 
 /// A notice id that can stand in a Message-ID and in a file name, on any file system.
 fn checked_id(id: &str) -> Result<&str, MailError> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
     let dots = id.starts_with('.') || id.ends_with('.') || id.contains("..");
     let fits = (1..=NOTICE_ID_BYTES_MAX).contains(&id.len()) && !dots;
     if fits && id.bytes().all(allowed) { Ok(id) } else { Err(MailError::NoticeId) }

@@ -1,6 +1,8 @@
 //! The process is killed at random points of a run of 2,000 renewals, again and again until it is done (I1, I15, P19).
 //! Afterwards each period has one invoice, each invoice one capture, and nothing is left in the air.
 
+#![expect(clippy::disallowed_methods, reason = "a kill comes after a time on the wall")]
+
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 

@@ -45,11 +45,6 @@ pub async fn load_fixtures(db: &Db) {
     tx.commit().await.unwrap();
 }
 
-/// A runner whose mails stay in memory.
-pub async fn runner(engine: &Engine) -> Runner {
-    runner_with(engine, Arc::new(Mailer::Memory(MemoryMailer::default()))).await
-}
-
 async fn runner_with(engine: &Engine, mailer: Arc<Mailer>) -> Runner {
     let sender = Sender::parse("Kasa Care <billing@kasacare.example>").unwrap();
     let mailroom = Arc::new(Mailroom::new(Renderer::new(Letterhead::default()).unwrap(), sender));
