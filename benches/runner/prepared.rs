@@ -151,12 +151,12 @@ pub fn sums(path: &Path) -> Vec<String> {
     let connection = Connection::open(path).expect("the file");
     let questions = [
         "select json_array(count(*), sum(journal_seq), sum(length(journal_hash))) from accounts",
-        "select json_array(count(*), sum(due_at), sum(period_no), min(period_end), max(period_end)) from subscriptions",
-        "select json_array(count(*), sum(seq), sum(length(body)), sum(length(cause)), sum(posted_at)) from journal",
+        "select json_array(count(*), sum(due_at / 1000000), sum(period_no), min(period_end), max(period_end)) from subscriptions",
+        "select json_array(count(*), sum(seq), sum(length(body)), sum(length(cause)), sum(posted_at / 1000000)) from journal",
         "select json_array(count(*), sum(leg_no), sum(abs(amount_minor)), sum(amount_minor), sum(ledger_account)) from postings",
         "select json_array(count(*), count(distinct number), max(number), sum(net_minor), sum(tax_minor), sum(open_minor), \
-         sum(recognise_at), sum(length(invoice_id))) from invoices",
-        "select json_array(count(*), sum(amount_minor), sum(due_at), sum(length(charge_id))) from charges",
+         sum(recognise_at / 1000000), sum(length(invoice_id))) from invoices",
+        "select json_array(count(*), sum(amount_minor), sum(due_at / 1000000), sum(length(charge_id))) from charges",
         "select json_array(count(*), sum(next)) from number_series where series <> 'instance'",
     ];
     questions.map(|question| connection.query_row(question, [], |row| row.get(0)).expect("sums")).into()

@@ -129,6 +129,8 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         runner.stay(&stop, |round| tracing::info!(summary = ?round, "round done")).await?
     };
     print(&summary, context.format)?;
+    // The runner's instance holds a connection for as long as it lives (on PostgreSQL), for which closing would wait.
+    drop(runner);
     db.close().await;
     Ok(Exit::Done)
 }

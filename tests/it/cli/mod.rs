@@ -1,0 +1,9 @@
+//! The command line as people use it: the built program on real databases, its words and its exit codes.
+
+mod customers;
+mod environment;
+mod imports;
+mod operators;
+mod prices;
+mod refusals;
+mod shop;
