@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn arguments_are_consistent() {
-        <Cli as clap::CommandFactory>::command().debug_assert();
+        Cli::command().debug_assert();
     }
 
     #[test]

@@ -476,6 +476,7 @@ pub fn decide(state: &State, command: &Command) -> Decision {
 
 type Answer = Result<Vec<Life>, &'static str>;
 
+#[expect(clippy::unnecessary_wraps, reason = "it is the whole answer of many pairs")]
 fn closed(cause: Cause, on: NaiveDate) -> Answer {
     Ok(vec![Life::Closed { cause, on }])
 }

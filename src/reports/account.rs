@@ -292,6 +292,7 @@ fn instant<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_str(&at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
 }
 
+#[expect(clippy::ref_option, reason = "what serde calls")]
 fn opt_instant<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => instant(at, serializer),

@@ -73,7 +73,7 @@ impl Draft<'_> {
         let at = start_of_day(retry_on, self.account.profile.zone);
         match self.collect_at(&charge.invoice, Purpose::Period, at)? {
             Collection::Requested => {
-                self.notify(NoticeKind::PaymentFailed, &charge.id, Some(id), NoticeData { retry_on: Some(retry_on), ..facts })
+                self.notify(NoticeKind::PaymentFailed, &charge.id, Some(id), NoticeData { retry_on: Some(retry_on), ..facts });
             }
             Collection::NoMethod => self.notify(NoticeKind::PaymentMethodNeeded, &charge.id, Some(id), facts),
             Collection::Nothing | Collection::Carried => {}

@@ -180,7 +180,7 @@ async fn a_row_that_cannot_be_read_is_named() {
             tx.rollback().await.unwrap();
             match outcome {
                 Err(StoreError::Corrupt { table: found, id: key, column: at, .. }) => {
-                    assert_eq!((found, key.as_str(), at), (table, id, column))
+                    assert_eq!((found, key.as_str(), at), (table, id, column));
                 }
                 other => panic!("{damage}: {other:?}"),
             }

@@ -147,7 +147,7 @@ async fn another_content_under_a_stored_name_is_a_conflict_that_names_the_field(
             change(&mut other);
             match stored(&db, &other).await {
                 Err(StoreError::VersionDiffers { name, field, .. }) => {
-                    assert_eq!((name.as_str(), field.as_str()), (expected_name, expected_field))
+                    assert_eq!((name.as_str(), field.as_str()), (expected_name, expected_field));
                 }
                 outcome => panic!("{expected_name} {expected_field}: {outcome:?}"),
             }

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use super::books::Books;
 use super::invariants;
 use crate::domain::account::{Account, AttemptState, CorrectionState, Invoice, Profile, Subscription};
-use crate::domain::calendar::{Cycle, local_date, start_of_day};
+use crate::domain::calendar::start_of_day;
 use crate::domain::catalog::{Catalog, Covers, Plan, Price, PriceVersion, Tier};
 use crate::domain::change::operator::NewMethod;
 use crate::domain::change::settle::Settlement;
@@ -37,7 +37,6 @@ pub(super) enum Answer {
 pub(super) struct Mail {
     pub(super) on: NaiveDate,
     pub(super) kind: NoticeKind,
-    pub(super) subject: String,
     pub(super) text: String,
 }
 
@@ -205,11 +204,6 @@ impl World {
         self
     }
 
-    /// Adds a price version in USD.
-    pub(super) fn add_version(&mut self, name: &str, from: &str, amounts: [&str; 4]) {
-        self.reference.catalog.versions.push(version(name, from, prices("USD", amounts)));
-    }
-
     pub(super) fn today(&self) -> NaiveDate {
         self.account.today(self.now)
     }
@@ -308,7 +302,7 @@ impl World {
                 continue;
             }
             let mail = self.render(&notice);
-            self.mails.push(Mail { on: self.today(), kind: notice.kind, subject: mail.subject, text: mail.text });
+            self.mails.push(Mail { on: self.today(), kind: notice.kind, text: mail.text });
             delivered = true;
             if let (NoticeKind::PriceNotice, Some(id)) = (notice.kind, subscription) {
                 let version = notice.id.strip_prefix(&format!("price_notice_{id}_")).expect("the version announced").to_owned();
@@ -559,11 +553,6 @@ impl World {
     pub(super) fn said(&self, text: &str) -> bool {
         self.why.iter().any(|why| why.contains(text))
     }
-
-    /// The date of an instant for this account.
-    pub(super) fn date_of(&self, at: Option<DateTime<Utc>>) -> Option<String> {
-        at.map(|at| local_date(at, self.account.profile.zone).to_string())
-    }
 }
 
 pub(super) fn order(name: &str, number: u32, promotion: Option<&str>) -> Order {
@@ -593,9 +582,4 @@ fn essence(account: &Account) -> Account {
         invoice.recognise_at = None;
     }
     account
-}
-
-/// Monthly or annual, by a plan's name.
-pub(super) fn cycle(name: &str) -> Cycle {
-    plan(name).cycle
 }
