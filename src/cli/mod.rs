@@ -162,6 +162,7 @@ impl Command {
     const fn formats(&self) -> &'static [AnyFormat] {
         match self {
             Self::Journal(_) => journal::FORMATS,
+            Self::TrialBalance(_) => trial_balance::FORMATS,
             _ => AnyFormat::USUAL,
         }
     }

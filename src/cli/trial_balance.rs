@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use super::change::{pretty, write};
-use super::{CliError, Context, Exit, Format, Moment, database};
+use super::{AnyFormat, CliError, Context, Exit, Format, Moment, database};
 use crate::domain::money::Currency;
 use crate::reports::trial_balance;
 
@@ -11,9 +11,12 @@ const EXAMPLES: &str = "\
 Examples:
   kasacare trial-balance
   kasacare trial-balance --as-of 2026-03-31 --currency USD
-  kasacare trial-balance --csv > trial-balance.csv
+  kasacare trial-balance --format csv > trial-balance.csv
 
 Exit code 1 tells that debits and credits differ.";
+
+/// What it can be printed as.
+pub const FORMATS: &[AnyFormat] = &[AnyFormat::Table, AnyFormat::Csv, AnyFormat::Json];
 
 /// Show what stands on every ledger account, debits and credits
 #[derive(Debug, clap::Args)]
@@ -25,9 +28,6 @@ pub struct Args {
     /// Show this currency alone
     #[arg(long, value_name = "CODE")]
     currency: Option<Currency>,
-    /// Print comma-separated values, whatever --format says
-    #[arg(long)]
-    csv: bool,
 }
 
 fn date(text: &str) -> Result<NaiveDate, String> {
@@ -51,7 +51,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         balance = balance.only(currency);
     }
     let text = match context.format {
-        _ if args.csv => balance.csv()?,
+        _ if context.asked == Some(AnyFormat::Csv) => balance.csv()?,
         Format::Table => balance.table(),
         Format::Json => pretty(&serde_json::to_value(&balance).map_err(|error| CliError::Write(error.into()))?),
     };

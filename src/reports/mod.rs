@@ -4,6 +4,7 @@
 //! the jobs. Large results are streamed.
 
 pub mod account;
+pub mod accrued;
 mod chart;
 pub mod check;
 mod error;
@@ -22,6 +23,7 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     check::GLOBAL_STATEMENTS,
     check::PROVIDER_STATEMENTS,
     account::STATEMENTS,
+    accrued::STATEMENTS,
     journal::STATEMENTS,
     trial_balance::STATEMENTS,
 ];

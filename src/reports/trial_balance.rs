@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
+use super::accrued::{self, Accrued};
 use super::error::ReportError;
 use crate::domain::calendar::DATE_MAX;
 use crate::domain::ledger::{AccountType, LedgerAccount, by_number};
@@ -27,6 +28,8 @@ pub struct TrialBalance {
     pub as_of: Option<NaiveDate>,
     /// By currency code; a currency in which nothing was posted is absent.
     pub currencies: Vec<CurrencyBalance>,
+    /// RR-1: what was earned by the end of `as_of` and is posted later; nothing without a date.
+    pub accrued: Vec<Accrued>,
 }
 
 /// The trial balance in one currency.
@@ -66,6 +69,10 @@ pub struct Line {
 pub async fn load(db: &Db, as_of: Option<NaiveDate>) -> Result<TrialBalance, ReportError> {
     let mut tx = db.begin_read().await?;
     let rows = tx.fetch_all(&SUMS, &values![as_of.unwrap_or(DATE_MAX)]).await?;
+    let accrued = match as_of {
+        Some(on) => accrued::through(&mut tx, on).await?,
+        None => Vec::new(),
+    };
     tx.rollback().await?;
     let mut lines: Vec<(Currency, Vec<Line>)> = Vec::new();
     for row in &rows {
@@ -76,7 +83,7 @@ pub async fn load(db: &Db, as_of: Option<NaiveDate>) -> Result<TrialBalance, Rep
         }
     }
     let currencies = lines.into_iter().map(|(currency, lines)| CurrencyBalance::of(currency, lines)).collect::<Result<_, _>>()?;
-    Ok(TrialBalance { as_of, currencies })
+    Ok(TrialBalance { as_of, currencies, accrued })
 }
 
 fn read(row: &Row) -> Result<(Currency, Line), ReportError> {
@@ -120,6 +127,7 @@ impl TrialBalance {
     #[must_use]
     pub fn only(mut self, currency: Currency) -> Self {
         self.currencies.retain(|balance| balance.currency == currency);
+        self.accrued.retain(|accrued| accrued.amount.currency() == currency);
         self
     }
 
@@ -144,6 +152,9 @@ impl TrialBalance {
             if !balance.balanced {
                 text.push_str(&format!("Debits and credits differ in {}; `kasacare check` tells where.\n", balance.currency));
             }
+        }
+        for Accrued { account, amount } in &self.accrued {
+            text.push_str(&format!("\nEarned by then and posted when its month ends (RR-1): {amount}, from {account} to 4000.\n"));
         }
         text
     }

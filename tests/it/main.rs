@@ -4,6 +4,7 @@
 
 mod check;
 mod import_files;
+mod journal;
 mod kill;
 mod laws;
 mod mail;

@@ -1,0 +1,213 @@
+//! `kasacare journal`: outside programs prove the books, and the same range is the same bytes on both databases.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use kasacare::demo::{DemoOptions, live};
+use kasacare::domain::ids::AccountId;
+use kasacare::reports::journal::{self, JournalFormat, Range, Written};
+use kasacare::reports::trial_balance;
+use kasacare::store::db::Db;
+
+use crate::world::on_both;
+use crate::world::town::{Town, day, noon};
+
+/// Where scripts/test-tools.sh puts Python programs.
+fn venv() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::env::var_os("KASACARE_TEST_TOOLS").map_or_else(|| root.join("target/test-tools"), PathBuf::from).join("venv/bin")
+}
+
+/// Runs a program on a journal; gives what it complains about.
+fn complaints(mut program: Command, journal: &Path) -> Option<String> {
+    let output = program.arg(journal).output().unwrap_or_else(|error| {
+        panic!("{program:?}: {error}\nThe tests need hledger and beancount; install them with: scripts/test-tools.sh ledger")
+    });
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (!output.status.success()).then_some(said)
+}
+
+/// What hledger says against a journal in its strictest mood.
+pub fn hledger(journal: &str) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("books.journal");
+    std::fs::write(&file, journal).unwrap();
+    let mut program = Command::new("hledger");
+    program.args(["check", "-s", "ordereddates", "accounts", "commodities", "-f"]);
+    complaints(program, &file)
+}
+
+/// What bean-check says against a journal.
+pub fn bean_check(journal: &str) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("books.beancount");
+    std::fs::write(&file, journal).unwrap();
+    complaints(Command::new(venv().join("bean-check")), &file)
+}
+
+async fn written(db: &Db, format: JournalFormat, range: &Range) -> (String, Written) {
+    let mut out = Vec::new();
+    let written = journal::write(db, format, range, &mut out).await.unwrap();
+    (String::from_utf8(out).unwrap(), written)
+}
+
+async fn text(db: &Db, format: JournalFormat, range: &Range) -> String {
+    written(db, format, range).await.0
+}
+
+const ALL: [JournalFormat; 4] = [JournalFormat::Hledger, JournalFormat::Beancount, JournalFormat::Csv, JournalFormat::Json];
+
+async fn half_a_year(db: &Db) -> Town {
+    let town = Town::on(db).await;
+    live(town.engine.clone(), town.runner.clone(), DemoOptions { accounts: 60, months: 6, seed: 5 }, |_| {}).await.unwrap();
+    town
+}
+
+#[tokio::test]
+async fn outside_programs_prove_the_books_and_both_databases_write_the_same_bytes() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    on_both(|db| {
+        let seen = Arc::clone(&seen);
+        async move {
+            half_a_year(&db).await;
+            let ranges = [
+                Range::default(),
+                Range { from: Some(day("2026-03-10")), to: Some(day("2026-05-20")), ..Range::default() },
+                Range { known_at: Some(noon("2026-04-02")), ..Range::default() },
+                Range { account: Some(AccountId::parse("a000007").unwrap()), ..Range::default() },
+                Range { from: Some(day("2030-01-01")), ..Range::default() },
+            ];
+            let mut texts = Vec::new();
+            for range in &ranges {
+                assert_eq!(hledger(&text(&db, JournalFormat::Hledger, range).await), None, "{range:?}");
+                assert_eq!(bean_check(&text(&db, JournalFormat::Beancount, range).await), None, "{range:?}");
+                for format in ALL {
+                    texts.push(text(&db, format, range).await);
+                }
+            }
+            seen.lock().unwrap().push(texts);
+        }
+    })
+    .await;
+    let seen = seen.lock().unwrap();
+    assert!(seen[0] == seen[1], "the bytes differ between the databases");
+}
+
+/// Each of these faults is in the text alone, so that the assertions, which come from the database, are right.
+#[tokio::test]
+async fn outside_programs_catch_faults_in_the_lines() {
+    on_both(async |db| {
+        half_a_year(&db).await;
+        for format in [JournalFormat::Hledger, JournalFormat::Beancount] {
+            let good = text(&db, format, &Range::default()).await;
+            let check: fn(&str) -> Option<String> = if format == JournalFormat::Hledger { hledger } else { bean_check };
+            assert_eq!(check(&good), None);
+            for (fault, broken) in broken(&good) {
+                assert!(check(&broken).is_some(), "{format:?} does not catch: {fault}");
+            }
+        }
+    })
+    .await;
+}
+
+/// The journal with one fault each: which, and the text.
+fn broken(good: &str) -> Vec<(&'static str, String)> {
+    let blocks: Vec<&str> = good.split("\n\n").collect();
+    let is_entry = |block: &&str| block.contains("Invoice issued") && block.contains(" USD") && block.contains("A2200");
+    let at = blocks.iter().position(is_entry).expect("an invoice in USD with tax");
+    let with = |block: Option<String>| {
+        let mut blocks: Vec<String> = blocks.iter().map(|&block| block.to_owned()).collect();
+        match block {
+            Some(block) => blocks[at] = block,
+            None => drop(blocks.remove(at)),
+        }
+        blocks.join("\n\n")
+    };
+    let entry = blocks[at];
+    let amount = entry.split_whitespace().zip(entry.split_whitespace().skip(1)).find(|(_, next)| *next == "USD").unwrap().0;
+    let more = format!("{:.2}", amount.parse::<f64>().unwrap() + 0.01);
+    let one_leg = entry.replacen(&format!("{amount} USD"), &format!("{more} USD"), 1);
+    let tax = entry.lines().filter(|line| line.contains("A2200")).flat_map(str::split_whitespace).find(|word| word.starts_with('-'));
+    let less = tax.map(|tax| (tax, format!("{:.2}", tax.parse::<f64>().unwrap() - 0.01)));
+    let both_legs = less.map_or(one_leg.clone(), |(tax, less)| one_leg.replacen(&format!("{tax} USD"), &format!("{less} USD"), 1));
+    let date = &entry.trim_start()[..10];
+    let next_month = day(date).checked_add_months(chrono::Months::new(1)).unwrap().to_string();
+    vec![
+        ("a cent on one leg", with(Some(one_leg))),
+        ("a cent on both legs", with(Some(both_legs))),
+        ("an entry dropped", with(None)),
+        ("an entry twice", with(Some(format!("{entry}\n\n{entry}")))),
+        ("an undeclared account", with(Some(entry.replace("Assets:A1100-Accounts-receivable", "Assets:A1101-Another")))),
+        ("a valid but wrong account", with(Some(entry.replace("Assets:A1100-Accounts-receivable", "Assets:A1200-Provider-clearing")))),
+        ("moved over a month's end", with(Some(entry.replacen(date, &next_month, 1)))),
+        ("another currency", with(Some(entry.replace(" USD", " EUR")))),
+    ]
+}
+
+#[tokio::test]
+async fn the_trial_balance_is_what_the_journal_says() {
+    on_both(async |db| {
+        half_a_year(&db).await;
+        let balance = trial_balance::load(&db, None).await.unwrap();
+        assert!(balance.is_balanced());
+        let (json, told) = written(&db, JournalFormat::Json, &Range::default()).await;
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let entries = json["entries"].as_array().unwrap();
+        assert_eq!(u64::try_from(entries.len()).unwrap(), told.entries);
+        let mut sums = std::collections::BTreeMap::<(String, i64), i64>::new();
+        for leg in entries.iter().flat_map(|entry| entry["legs"].as_array().unwrap()) {
+            let key = (leg["currency"].as_str().unwrap().to_owned(), leg["ledger_account"].as_i64().unwrap());
+            *sums.entry(key).or_default() += leg["amount_minor"].as_i64().unwrap();
+        }
+        let lines = balance.currencies.iter().flat_map(|currency| &currency.lines);
+        let stated = lines.map(|line| {
+            let key = (line.debit.currency().to_string(), i64::from(line.account));
+            (key, line.debit.minus(line.credit).unwrap().minor())
+        });
+        assert_eq!(stated.collect::<Vec<_>>(), sums.into_iter().collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_date_inside_a_month_adds_what_was_earned_since() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        let id = town.move_in("a", crate::world::town::OREGON, "tok_ok").await;
+        town.subscribe("2026-01-31", &id, "plus/annual").await;
+        town.run_daily("2026-03-01", "2026-03-02").await;
+        // 99.99 over 365 days. By the end of February 29 of them have passed, by the middle of March 44.
+        let balance = trial_balance::load(&db, Some(day("2026-03-15"))).await.unwrap();
+        let lines = balance.currencies.iter().flat_map(|currency| &currency.lines);
+        let booked: Vec<i64> = lines.filter(|line| line.account == 4000).map(|line| line.credit.minor()).collect();
+        let accrued: Vec<_> = balance.accrued.iter().map(|accrued| (accrued.account, accrued.amount.to_string())).collect();
+        assert_eq!((booked.as_slice(), accrued.as_slice()), ([794].as_slice(), [(2100, "4.11 USD".to_owned())].as_slice()));
+        assert!(balance.table().contains("4.11 USD, from 2100 to 4000"), "{}", balance.table());
+        assert_eq!(trial_balance::load(&db, Some(day("2026-02-28"))).await.unwrap().accrued.len(), 1, "February is posted on 1 March");
+        assert_eq!(trial_balance::load(&db, None).await.unwrap().accrued, []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_people_write_stays_what_it_is() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        let id = town.move_in("a", crate::world::town::OREGON, "tok_ok").await;
+        let reason = "=SUM(A1), date: [2026-99-99] \"quoted\" \\ 50%\nnext: line";
+        let who = kasacare::engine::Who { actor: "@olga, type:x".to_owned(), reason: Some(reason.to_owned()), request_id: None };
+        let credit = kasacare::domain::money::Money::new(500, kasacare::domain::money::Currency::parse("USD").unwrap());
+        let engine = town.engine.at(kasacare::clock::Clock::Fixed(noon("2026-02-03")));
+        engine.execute(&id, "credit", &who, |draft| draft.grant_credit(credit)).await.unwrap();
+        let text = async |format| text(&db, format, &Range::default()).await;
+        assert_eq!(hledger(&text(JournalFormat::Hledger).await), None);
+        assert_eq!(bean_check(&text(JournalFormat::Beancount).await), None);
+        let csv = text(JournalFormat::Csv).await;
+        let mut rows = csv::ReaderBuilder::new().from_reader(csv.as_bytes());
+        let first = rows.records().next().unwrap().unwrap();
+        assert_eq!((&first[18], &first[19]), ("'@olga, type:x", format!("'{reason}").as_str()));
+        assert!(csv.starts_with("effective_on,") && csv.ends_with("\r\n"));
+    })
+    .await;
+}
