@@ -9,8 +9,8 @@ use kasacare::store::{account, claims, instances, journal, lists, reference};
 use crate::world::on_both;
 
 fn tables() -> impl Iterator<Item = &'static Table> {
-    let journal = [&journal::JOURNAL, &journal::POSTINGS, &claims::DELIVERIES];
-    account::TABLES.iter().chain(reference::TABLES).copied().chain(journal)
+    let journal = [&journal::JOURNAL, &journal::POSTINGS];
+    account::TABLES.iter().chain(reference::TABLES).chain(claims::TABLES).copied().chain(journal)
 }
 
 fn statements() -> impl Iterator<Item = &'static (&'static str, Sql)> {
