@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::StoreError;
+use super::account::InvoiceKey;
 use super::db::{Column, Columns, DbError, Row, Sql, Table, Tx, Value};
 use super::instances::{INSTANCE_LOCKS, Instance};
 use crate::domain::account::Purpose;
@@ -40,7 +41,7 @@ pub struct Claimed {
     /// Each once, in the order in which they fell due.
     pub accounts: Vec<AccountId>,
     /// Invoices that are due, for [`Due::Recognition`].
-    pub invoices: Vec<String>,
+    pub invoices: Vec<InvoiceKey>,
     /// Where to go on; `None` where nothing was due.
     pub last: Option<Cursor>,
 }
@@ -192,7 +193,7 @@ pub async fn due(tx: &mut Tx, what: Due, now: DateTime<Utc>, after: Option<&Curs
     for row in &rows {
         let account = row.str_at(0)?;
         if what == Due::Recognition {
-            claimed.invoices.push(row.text_at(2)?);
+            claimed.invoices.push((account_of(row)?, row.text_at(2)?));
         }
         if seen.insert(account.to_owned()) {
             claimed.accounts.push(account_of(row)?);

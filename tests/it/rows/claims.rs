@@ -96,8 +96,8 @@ async fn every_kind_of_due_work_is_found() {
             assert!(early.accounts.is_empty(), "{what:?} too early");
             let claimed = due(&mut tx, what, due_at, None, 10).await.unwrap();
             assert_eq!(names(&claimed.accounts), ["a-1"], "{what:?}");
-            let invoices: &[&str] = if what == Due::Recognition { &["in_s-active_2_0", "in_s-active_2_1"] } else { &[] };
-            let mut found = claimed.invoices.clone();
+            let invoices: &[&str] = if what == Due::Recognition { &["a-1 in_s-active_2_0", "a-1 in_s-active_2_1"] } else { &[] };
+            let mut found: Vec<String> = claimed.invoices.iter().map(|(account, invoice)| format!("{account} {invoice}")).collect();
             found.sort();
             assert_eq!(found, invoices, "{what:?}");
         }
