@@ -126,7 +126,7 @@ async fn settle(db: &Db, told: &[Told]) -> u64 {
     for chunk in told.chunks(CALL_CHUNK as usize) {
         let by_account: BTreeMap<AccountId, String> = chunk.iter().map(|one| (one.account.clone(), one.charge.clone())).collect();
         let ids: Vec<AccountId> = by_account.keys().cloned().collect();
-        let invoices = chunk.iter().map(|one| one.invoice.clone()).collect();
+        let invoices = chunk.iter().map(|one| (one.account.clone(), one.invoice.clone())).collect();
         let mut tx = db.begin().await.expect("a transaction");
         accounts::lock(&mut tx, &ids).await.expect("the accounts");
         let work = Captured { by_account };

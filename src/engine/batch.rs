@@ -9,7 +9,7 @@ use crate::domain::account::Account;
 use crate::domain::change::{Change, Draft, Planned, Refusal};
 use crate::domain::ids::AccountId;
 use crate::store::StoreError;
-use crate::store::account::{self as accounts, Scope};
+use crate::store::account::{self as accounts, InvoiceKey, Scope};
 use crate::store::db::{Retryable, Tx};
 
 /// The accounts of a batch, locked.
@@ -18,7 +18,7 @@ pub struct Accounts {
     /// Their ids.
     pub ids: Vec<AccountId>,
     /// Invoices that must be loaded besides what the work's scope says.
-    pub invoices: Vec<String>,
+    pub invoices: Vec<InvoiceKey>,
 }
 
 impl From<Vec<AccountId>> for Accounts {
@@ -76,7 +76,7 @@ impl Engine {
         &self,
         mut tx: Tx,
         ids: &[AccountId],
-        invoices: &[String],
+        invoices: &[InvoiceKey],
         work: &dyn Work,
         who: &Who,
     ) -> Result<Summary, EngineError> {
@@ -96,7 +96,7 @@ impl Engine {
         Ok(summary)
     }
 
-    async fn load_for(&self, tx: &mut Tx, ids: &[AccountId], invoices: &[String], work: &dyn Work) -> Result<Vec<Account>, EngineError> {
+    async fn load_for(&self, tx: &mut Tx, ids: &[AccountId], invoices: &[InvoiceKey], work: &dyn Work) -> Result<Vec<Account>, EngineError> {
         let mut loaded = accounts::load_with_invoices(tx, ids, work.scope(), invoices).await?;
         let whole: Vec<AccountId> =
             loaded.iter().filter(|account| work.needs_everything(account)).map(|account| account.profile.id.clone()).collect();
@@ -136,7 +136,7 @@ impl Engine {
     fn halve<'a>(
         &'a self,
         ids: Vec<AccountId>,
-        invoices: &'a [String],
+        invoices: &'a [InvoiceKey],
         work: &'a dyn Work,
         who: &'a Who,
         error: EngineError,
@@ -164,7 +164,7 @@ impl Engine {
         })
     }
 
-    async fn once_more(&self, id: &AccountId, invoices: &[String], work: &dyn Work, who: &Who) -> Result<Summary, EngineError> {
+    async fn once_more(&self, id: &AccountId, invoices: &[InvoiceKey], work: &dyn Work, who: &Who) -> Result<Summary, EngineError> {
         self.db
             .retrying(|| async {
                 let mut tx = self.db.begin().await?;

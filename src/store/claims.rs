@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::StoreError;
+use super::account::InvoiceKey;
 use super::db::{Column, Columns, DbError, Row, Sql, Table, Tx, Value};
 use super::instances::{INSTANCE_LOCKS, Instance};
 use crate::domain::account::Purpose;
@@ -40,7 +41,7 @@ pub struct Claimed {
     /// Each once, in the order in which they fell due.
     pub accounts: Vec<AccountId>,
     /// Invoices that are due, for [`Due::Recognition`].
-    pub invoices: Vec<String>,
+    pub invoices: Vec<InvoiceKey>,
     /// Where to go on; `None` where nothing was due.
     pub last: Option<Cursor>,
 }
@@ -78,10 +79,6 @@ crate::statements! {
          where c.due_at is not null and c.due_at <= $1 and (c.lease_until is null or c.lease_until < $2) and a.parked_at is null \
          order by c.due_at, c.account_id limit $3 {postgres: for update of a skip locked}"
     );
-    /// Takes a lease on charges.
-    LEASE_CHARGES = same(
-        "update charges set lease_until = $1, lease_owner = $2, lease_no = lease_no + 1 where account_id {in:$3} and charge_id {in:$4}"
-    );
     /// Refunds to be sent or looked up.
     DUE_REFUNDS = same(
         "select r.account_id, r.refund_id, r.charge_id, r.amount_minor, r.state, r.lease_no, a.currency, c.reference \
@@ -90,38 +87,33 @@ crate::statements! {
          where r.due_at is not null and r.due_at <= $1 and (r.lease_until is null or r.lease_until < $2) and a.parked_at is null \
          order by r.due_at, r.account_id limit $3 {postgres: for update of a skip locked}"
     );
-    /// Takes a lease on refunds.
-    LEASE_REFUNDS = same(
-        "update refunds set lease_until = $1, lease_owner = $2, lease_no = lease_no + 1 where account_id {in:$3} and refund_id {in:$4}"
-    );
     /// Mails to be sent, with where they go.
     DUE_NOTICES = same(
-        "select n.account_id, n.notice_id, n.kind, n.subscription_id, n.attempts, n.data, a.email, a.name, a.time_zone \
+        "select n.account_id, n.notice_id, n.lease_no, n.kind, n.subscription_id, n.attempts, n.data, a.email, a.name, a.time_zone \
          from notices n join accounts a on a.account_id = n.account_id \
          where n.state = 'queued' and n.due_at <= $1 and (n.lease_until is null or n.lease_until < $2) \
          order by n.due_at, n.account_id, n.notice_id limit $3 {postgres: for update of n skip locked}"
-    );
-    /// Takes a lease on mails.
-    LEASE_NOTICES = same(
-        "update notices set lease_until = $1, lease_owner = $2, lease_no = lease_no + 1 where account_id {in:$3} and notice_id {in:$4}"
     );
     /// Frees charges of runners that are gone.
     FREE_CHARGES = fork(
         "update charges set lease_until = null, lease_owner = null where due_at is not null and lease_owner is not null and lease_owner <> $1",
         "update charges set lease_until = null, lease_owner = null where due_at is not null and lease_owner is not null and lease_owner <> $1 \
-         and lease_owner not in (select objid::text from pg_locks where locktype = 'advisory' and classid = cast($2 as bigint)::oid)"
+         and lease_owner not in (select objid::text from pg_locks where locktype = 'advisory' and classid = cast($2 as bigint)::oid \
+         and database = (select oid from pg_database where datname = current_database()))"
     );
     /// Frees refunds of runners that are gone.
     FREE_REFUNDS = fork(
         "update refunds set lease_until = null, lease_owner = null where due_at is not null and lease_owner is not null and lease_owner <> $1",
         "update refunds set lease_until = null, lease_owner = null where due_at is not null and lease_owner is not null and lease_owner <> $1 \
-         and lease_owner not in (select objid::text from pg_locks where locktype = 'advisory' and classid = cast($2 as bigint)::oid)"
+         and lease_owner not in (select objid::text from pg_locks where locktype = 'advisory' and classid = cast($2 as bigint)::oid \
+         and database = (select oid from pg_database where datname = current_database()))"
     );
     /// Frees mails of runners that are gone.
     FREE_NOTICES = fork(
         "update notices set lease_until = null, lease_owner = null where state = 'queued' and lease_owner is not null and lease_owner <> $1",
         "update notices set lease_until = null, lease_owner = null where state = 'queued' and lease_owner is not null and lease_owner <> $1 \
-         and lease_owner not in (select objid::text from pg_locks where locktype = 'advisory' and classid = cast($2 as bigint)::oid)"
+         and lease_owner not in (select objid::text from pg_locks where locktype = 'advisory' and classid = cast($2 as bigint)::oid \
+         and database = (select oid from pg_database where datname = current_database()))"
     );
     /// The announcement that is being worked off.
     OPEN_ANNOUNCEMENT = same(
@@ -142,6 +134,27 @@ crate::statements! {
     );
 }
 
+/// The columns of a leased row that its lease writes.
+macro_rules! leases {
+    ($table:ident = $name:literal, $key:literal) => {
+        const $table: Table = Table {
+            name: $name,
+            columns: &[
+                Column::text("account_id"),
+                Column::text($key),
+                Column::int("lease_until"),
+                Column::text("lease_owner"),
+                Column::int("lease_no"),
+            ],
+            key: &["account_id", $key],
+        };
+    };
+}
+
+leases!(CHARGE_LEASES = "charges", "charge_id");
+leases!(REFUND_LEASES = "refunds", "refund_id");
+leases!(NOTICE_LEASES = "notices", "notice_id");
+
 /// The columns of a mail that its delivery writes.
 pub const DELIVERIES: Table = Table {
     name: "notices",
@@ -157,6 +170,9 @@ pub const DELIVERIES: Table = Table {
     ],
     key: &["account_id", "notice_id"],
 };
+
+/// Every table of this module, for the tests that compare them with the schema.
+pub const TABLES: &[&Table] = &[&CHARGE_LEASES, &REFUND_LEASES, &NOTICE_LEASES, &DELIVERIES];
 
 /// Claims accounts for which something is due, after a cursor, at most `limit` rows. Their rows are locked.
 ///
@@ -177,7 +193,7 @@ pub async fn due(tx: &mut Tx, what: Due, now: DateTime<Utc>, after: Option<&Curs
     for row in &rows {
         let account = row.str_at(0)?;
         if what == Due::Recognition {
-            claimed.invoices.push(row.text_at(2)?);
+            claimed.invoices.push((account_of(row)?, row.text_at(2)?));
         }
         if seen.insert(account.to_owned()) {
             claimed.accounts.push(account_of(row)?);
@@ -251,7 +267,7 @@ pub async fn lease_charges(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit
             })
         })
         .collect::<Result<Vec<_>, DbError>>()?;
-    take(tx, &LEASE_CHARGES, lease, leased.iter().map(|one| (one.account.as_str(), one.charge.as_str()))).await?;
+    take(tx, &CHARGE_LEASES, lease, &rows).await?;
     Ok(leased)
 }
 
@@ -291,7 +307,7 @@ pub async fn lease_refunds(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit
             })
         })
         .collect::<Result<Vec<_>, DbError>>()?;
-    take(tx, &LEASE_REFUNDS, lease, leased.iter().map(|one| (one.account.as_str(), one.refund.as_str()))).await?;
+    take(tx, &REFUND_LEASES, lease, &rows).await?;
     Ok(leased)
 }
 
@@ -348,7 +364,7 @@ pub async fn lease_notices(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit
             })
         })
         .collect::<Result<Vec<_>, DbError>>()?;
-    take(tx, &LEASE_NOTICES, lease, leased.iter().map(|one| (one.account.as_str(), one.notice.as_str()))).await?;
+    take(tx, &NOTICE_LEASES, lease, &rows).await?;
     Ok(leased)
 }
 
@@ -356,12 +372,14 @@ async fn due_rows(tx: &mut Tx, sql: &Sql, now: DateTime<Utc>, lease: &Lease, lim
     tx.fetch_all(sql, &[Value::Int(now.timestamp_micros()), Value::Int(lease.now), Value::Int(i64::from(limit))]).await
 }
 
-async fn take<'a>(tx: &mut Tx, sql: &Sql, lease: &Lease, rows: impl Iterator<Item = (&'a str, &'a str)>) -> Result<(), DbError> {
-    let (accounts, ids): (Vec<&str>, Vec<&str>) = rows.unzip();
-    if ids.is_empty() {
-        return Ok(());
+/// Writes the lease into rows that were found due, and counts it: their first two columns are the key.
+async fn take(tx: &mut Tx, table: &'static Table, lease: &Lease, rows: &[Row]) -> Result<(), DbError> {
+    let mut leases = Columns::of(table);
+    for row in rows {
+        let lease_no = row.int("lease_no")?.saturating_add(1);
+        leases.row().text(row.str_at(0)?).text(row.str_at(1)?).int(lease.until).text(&lease.owner).int(lease_no);
     }
-    tx.execute(sql, &[Value::Int(lease.until), Value::Text(lease.owner.clone()), Value::texts(accounts), Value::texts(ids)]).await?;
+    tx.update_rows(&leases).await?;
     Ok(())
 }
 

@@ -15,12 +15,13 @@ use crate::domain::calendar::Cycle;
 use crate::domain::ids::{AccountId, CameraId, SubscriptionId};
 use crate::domain::money::{Currency, Money, Rate};
 
-/// Declares a table whose key begins with the account, and the statements that read the rows of some accounts (`$1`).
+/// Declares a table whose key begins with the account, and the statements that read its rows: of some accounts (`$1`), and
+/// what else the text after that says; or, after `from`, of whatever the text says.
 macro_rules! account_table {
     (
         $(#[$meta:meta])*
         $table:ident = $name:literal, key [$($key:ident),*], columns $columns:tt
-        $($(#[$load_meta:meta])* $load:ident = $clause:literal;)*
+        $($(#[$load_meta:meta])* $load:ident = $clause:tt;)*
     ) => {
         account_table!(@table [$(#[$meta])*] $table $name [$($key)*] $columns);
         $(account_table!(@load [$(#[$load_meta])*] $load $name $clause $columns);)*
@@ -36,14 +37,28 @@ macro_rules! account_table {
             key: &["account_id" $(, stringify!($key))*],
         };
     };
-    (@load [$($meta:tt)*] $load:ident $name:literal $clause:literal { $($column:ident: $kind:ident),+ $(,)? }) => {
+    (@load [$($meta:tt)*] $load:ident $name:literal $clause:literal $columns:tt) => {
+        account_table!(@load [$($meta)*] $load $name (" where account_id {in:$1}", $clause) $columns);
+    };
+    (@load [$($meta:tt)*] $load:ident $name:literal ($($tail:tt)+) { $($column:ident: $kind:ident),+ $(,)? }) => {
         $($meta)*
         pub const $load: $crate::store::db::Sql = $crate::store::db::Sql::same(concat!(
-            "select account_id", $(", ", stringify!($column),)+ " from ", $name, " where account_id {in:$1}", $clause
+            "select account_id", $(", ", stringify!($column),)+ " from ", $name, $($tail)+
         )).named(concat!(module_path!(), "::", stringify!($load)));
     };
 }
 pub(super) use account_table;
+
+/// The invoices that `$1` names, each as its account, a slash and its id: two columns, `owner` and `bill`.
+///
+/// As a source of rows, so that each is looked up by its key: two lists would have every pair of the two tried.
+macro_rules! named_invoices {
+    () => {
+        "(select {postgres: split_part(named, '/', 1) as owner, split_part(named, '/', 2) as bill from unnest($1::text[]) as named)}\
+         {sqlite: substr(value, 1, instr(value, '/') - 1) as owner, substr(value, instr(value, '/') + 1) as bill from json_each($1))}"
+    };
+}
+pub(super) use named_invoices;
 
 /// Instants as they are stored: microseconds since 1970, UTC.
 pub(super) fn micros(at: DateTime<Utc>) -> i64 {

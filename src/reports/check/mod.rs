@@ -120,25 +120,35 @@ impl CheckReport {
     }
 }
 
-/// Checks a whole database. `progress` is told how many of how many accounts are done.
+/// Checks a whole database, as of one moment. `progress` is told how many of how many accounts are done.
 ///
 /// # Errors
 /// [`ReportError`] where the database fails. What is wrong with the data is in the report.
 pub async fn run(db: &Db, options: Options, progress: impl Fn(u64, u64)) -> Result<CheckReport, ReportError> {
     let mut tx = db.begin_read().await?;
+    let report = run_in(&mut tx, options, progress).await?;
+    tx.rollback().await?;
+    Ok(report)
+}
+
+/// The same on what a transaction sees, its own changes included.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_in(tx: &mut Tx, options: Options, progress: impl Fn(u64, u64)) -> Result<CheckReport, ReportError> {
     let mut findings = Findings::new(options.examples);
-    let reference = Arc::new(load_reference(&mut tx, &mut findings).await?);
+    let reference = Arc::new(load_reference(tx, &mut findings).await?);
     let total = counted(tx.fetch_one(&COUNT_ACCOUNTS, &[]).await?.int("n")?);
     let (mut done, mut seen) = (0, Seen::default());
     let mut after = String::new();
     let mut inspecting: Option<tokio::task::JoinHandle<Findings>> = None;
     loop {
-        let named = next_accounts(&mut tx, &after, options.batch).await?;
+        let named = next_accounts(tx, &after, options.batch).await?;
         let Some(last) = named.last() else { break };
         after.clone_from(last);
         done += counted(named.len());
         let ids = account_ids(&named, &mut findings);
-        let batch = load(&mut tx, &ids, &mut seen, &mut findings).await?;
+        let batch = load(tx, &ids, &mut seen, &mut findings).await?;
         if let Some(task) = inspecting.take() {
             findings.absorb(task.await.map_err(|_| ReportError::Stopped)?);
         }
@@ -149,11 +159,10 @@ pub async fn run(db: &Db, options: Options, progress: impl Fn(u64, u64)) -> Resu
     if let Some(task) = inspecting {
         findings.absorb(task.await.map_err(|_| ReportError::Stopped)?);
     }
-    global::strays(&mut tx, &seen, &mut findings).await?;
-    global::numbers(&mut tx, &mut findings).await?;
-    global::promotion_uses(&mut tx, &mut findings).await?;
-    their_side::inspect(&mut tx, &mut findings).await?;
-    tx.rollback().await?;
+    global::strays(tx, &seen, &mut findings).await?;
+    global::numbers(tx, &mut findings).await?;
+    global::promotion_uses(tx, &mut findings).await?;
+    their_side::inspect(tx, &mut findings).await?;
     Ok(CheckReport { accounts: total, records: seen.records, postings: seen.postings, checks: findings.outcomes() })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::db::Table;
 use super::super::error::StoreError;
-use super::super::rows::{Reader, TableRow, Writer, account_table};
+use super::super::rows::{Reader, TableRow, Writer, account_table, named_invoices};
 use crate::domain::account::{Account, Invoice, InvoiceDocument};
 use crate::domain::calendar::{Cycle, Period};
 use crate::domain::catalog::Plan;
@@ -54,11 +54,8 @@ account_table! {
     LOAD = "";
     /// Those that something is still to happen to: unpaid, disputed, pending or not fully recognised.
     LOAD_OPEN = " and (open_minor <> 0 or disputed_minor <> 0 or pending = 1 or recognise_at is not null)";
-    /// Those and the ones with these ids (`$2`).
-    LOAD_OPEN_AND_NAMED =
-        " and (open_minor <> 0 or disputed_minor <> 0 or pending = 1 or recognise_at is not null or invoice_id {in:$2})";
-    /// The ones with these ids (`$2`).
-    LOAD_NAMED = " and invoice_id {in:$2}";
+    /// The ones that are named ([`named_invoices!`]).
+    LOAD_NAMED = (" where (account_id, invoice_id) in ", named_invoices!());
 }
 
 /// The key and what is not part of the document: the database refuses changes of the rest.

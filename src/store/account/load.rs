@@ -39,11 +39,14 @@ pub async fn load(tx: &mut Tx, ids: &[AccountId], scope: Scope) -> Result<Vec<Ac
     load_with_invoices(tx, ids, scope, &[]).await
 }
 
-/// The same, with these invoices besides those of the scope. Where the scope has open charges, it has all of theirs.
+/// An invoice, by its account and its id.
+pub type InvoiceKey = (AccountId, String);
+
+/// The same, with these invoices besides those of the scope. Invoices of other accounts are passed over.
 ///
 /// # Errors
 /// As [`load`].
-pub async fn load_with_invoices(tx: &mut Tx, ids: &[AccountId], scope: Scope, invoices: &[String]) -> Result<Vec<Account>, StoreError> {
+pub async fn load_with_invoices(tx: &mut Tx, ids: &[AccountId], scope: Scope, invoices: &[InvoiceKey]) -> Result<Vec<Account>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -52,7 +55,8 @@ pub async fn load_with_invoices(tx: &mut Tx, ids: &[AccountId], scope: Scope, in
         return Ok(Vec::new());
     }
     loading.coverage(tx, scope).await?;
-    loading.money(tx, scope, invoices).await?;
+    loading.money(tx, scope).await?;
+    loading.named(tx, scope, invoices).await?;
     loading.documents(tx, scope).await?;
     loading.extras(tx, scope).await?;
     Ok(loading.accounts)
@@ -84,48 +88,60 @@ impl Loading {
 
     async fn coverage(&mut self, tx: &mut Tx, scope: Scope) -> Result<(), StoreError> {
         if scope.has(Scope::CAMERAS) {
-            self.each(tx, &profile::LOAD_CAMERAS, &profile::CAMERAS, None, |row, account| {
+            self.each(tx, &profile::LOAD_CAMERAS, &profile::CAMERAS, self.list.clone(), |row, account| {
                 account.cameras.push(profile::read_camera(row)?);
                 Ok(())
             })
             .await?;
         }
         if scope.has(Scope::SUBSCRIPTIONS) {
-            self.rows::<Subscription>(tx, &subscriptions::LOAD, None).await?;
+            self.rows::<Subscription>(tx, &subscriptions::LOAD).await?;
             let (sql, table) = (&subscriptions::LOAD_PRICE_NOTICES, &subscriptions::PRICE_NOTICES);
-            self.each(tx, sql, table, None, subscriptions::read_price_notice).await?;
+            self.each(tx, sql, table, self.list.clone(), subscriptions::read_price_notice).await?;
         }
         Ok(())
     }
 
-    async fn money(&mut self, tx: &mut Tx, scope: Scope, named: &[String]) -> Result<(), StoreError> {
-        let any_named = !named.is_empty();
+    async fn money(&mut self, tx: &mut Tx, scope: Scope) -> Result<(), StoreError> {
         if scope.has(Scope::INVOICES_ALL) {
-            self.rows::<Invoice>(tx, &invoices::LOAD, None).await?;
-        } else if scope.has(Scope::INVOICES_OPEN) && any_named {
-            self.rows::<Invoice>(tx, &invoices::LOAD_OPEN_AND_NAMED, Some(named)).await?;
+            self.rows::<Invoice>(tx, &invoices::LOAD).await?;
         } else if scope.has(Scope::INVOICES_OPEN) {
-            self.rows::<Invoice>(tx, &invoices::LOAD_OPEN, None).await?;
-        } else if any_named {
-            self.rows::<Invoice>(tx, &invoices::LOAD_NAMED, Some(named)).await?;
+            self.rows::<Invoice>(tx, &invoices::LOAD_OPEN).await?;
         }
         if scope.has(Scope::CHARGES_ALL) {
-            self.rows::<Charge>(tx, &money::LOAD_CHARGES, None).await?;
+            self.rows::<Charge>(tx, &money::LOAD_CHARGES).await?;
         } else if scope.has(Scope::CHARGES_OPEN) {
-            self.rows::<Charge>(tx, &money::LOAD_CHARGES_OPEN_AND_NAMED, Some(named)).await?;
+            self.rows::<Charge>(tx, &money::LOAD_CHARGES_OPEN).await?;
         }
         if scope.has(Scope::PAYMENTS) {
-            self.rows::<Payment>(tx, &money::LOAD_PAYMENTS, None).await?;
+            self.rows::<Payment>(tx, &money::LOAD_PAYMENTS).await?;
         }
         if scope.has(Scope::REFUNDS) {
-            self.rows::<Refund>(tx, &money::LOAD_REFUNDS, None).await?;
+            self.rows::<Refund>(tx, &money::LOAD_REFUNDS).await?;
+        }
+        Ok(())
+    }
+
+    async fn named(&mut self, tx: &mut Tx, scope: Scope, named: &[InvoiceKey]) -> Result<(), StoreError> {
+        let known = named.iter().filter(|(account, _)| self.position.contains_key(account));
+        // Ids of accounts have no slash.
+        let named: Vec<String> = known.map(|(account, invoice)| format!("{account}/{invoice}")).collect();
+        if named.is_empty() {
+            return Ok(());
+        }
+        let named = Value::TextList(named);
+        if !scope.has(Scope::INVOICES_ALL) {
+            self.put::<Invoice>(tx, &invoices::LOAD_NAMED, named.clone()).await?;
+        }
+        if scope.has(Scope::CHARGES_NAMED) && !scope.has(Scope::CHARGES_ALL) {
+            self.put::<Charge>(tx, &money::LOAD_CHARGES_NAMED, named).await?;
         }
         Ok(())
     }
 
     async fn documents(&mut self, tx: &mut Tx, scope: Scope) -> Result<(), StoreError> {
         if scope.has(Scope::NOTES) {
-            self.each(tx, &documents::LOAD_NOTES, &documents::NOTES, None, |row, account| {
+            self.each(tx, &documents::LOAD_NOTES, &documents::NOTES, self.list.clone(), |row, account| {
                 let note = documents::read_note(row)?;
                 account.notes.insert(note.id.clone(), note);
                 Ok(())
@@ -133,29 +149,34 @@ impl Loading {
             .await?;
         }
         if scope.has(Scope::CORRECTIONS) {
-            self.rows::<Correction>(tx, &documents::LOAD_CORRECTIONS, None).await?;
+            self.rows::<Correction>(tx, &documents::LOAD_CORRECTIONS).await?;
         }
         if scope.has(Scope::DISPUTES) {
-            self.rows::<Dispute>(tx, &documents::LOAD_DISPUTES, None).await?;
+            self.rows::<Dispute>(tx, &documents::LOAD_DISPUTES).await?;
         }
         Ok(())
     }
 
     async fn extras(&mut self, tx: &mut Tx, scope: Scope) -> Result<(), StoreError> {
         if scope.has(Scope::REDEMPTIONS) {
-            self.rows::<RedemptionState>(tx, &extras::LOAD_REDEMPTIONS, None).await?;
+            self.rows::<RedemptionState>(tx, &extras::LOAD_REDEMPTIONS).await?;
         }
         if scope.has(Scope::COSTS) {
-            self.rows::<CollectionCost>(tx, &extras::LOAD_COSTS, None).await?;
+            self.rows::<CollectionCost>(tx, &extras::LOAD_COSTS).await?;
         }
         if scope.has(Scope::TASKS) {
-            self.rows::<Task>(tx, &extras::LOAD_TASKS, None).await?;
+            self.rows::<Task>(tx, &extras::LOAD_TASKS).await?;
         }
         Ok(())
     }
 
-    async fn rows<R: TableRow>(&mut self, tx: &mut Tx, sql: &Sql, named: Option<&[String]>) -> Result<(), StoreError> {
-        self.each(tx, sql, R::TABLE, named, |row, account| {
+    /// Loads a table's rows of all accounts.
+    async fn rows<R: TableRow>(&mut self, tx: &mut Tx, sql: &Sql) -> Result<(), StoreError> {
+        self.put::<R>(tx, sql, self.list.clone()).await
+    }
+
+    async fn put<R: TableRow>(&mut self, tx: &mut Tx, sql: &Sql, list: Value) -> Result<(), StoreError> {
+        self.each(tx, sql, R::TABLE, list, |row, account| {
             let (key, value) = R::read(row)?;
             R::of_mut(account).insert(key, value);
             Ok(())
@@ -163,18 +184,16 @@ impl Loading {
         .await
     }
 
-    /// Runs a statement for all accounts and hands each row to the account that it belongs to.
+    /// Runs a statement and hands each row to the account that it belongs to.
     async fn each(
         &mut self,
         tx: &mut Tx,
         sql: &Sql,
         table: &'static Table,
-        named: Option<&[String]>,
+        list: Value,
         take: impl Fn(&mut Reader<'_>, &mut Account) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut values = vec![self.list.clone()];
-        values.extend(named.map(Value::texts));
-        for row in tx.fetch_all(sql, &values).await? {
+        for row in tx.fetch_all(sql, &[list]).await? {
             let mut reader = Reader::new(&row, table);
             let id = reader.str()?;
             let account = self.position.get(id).and_then(|at| self.accounts.get_mut(*at));

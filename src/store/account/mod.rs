@@ -19,7 +19,7 @@ mod uses;
 
 use super::db::{Sql, Table};
 
-pub use load::{load, load_with_invoices, lock};
+pub use load::{InvoiceKey, load, load_with_invoices, lock};
 pub use open::{Contact, NewAccount, Opening, contacts, insert_accounts, set_contact};
 pub use save::save;
 pub use scope::Scope;
@@ -55,10 +55,10 @@ const OWN: &[(&str, Sql)] = &[
     ("LOAD_PRICE_NOTICES", subscriptions::LOAD_PRICE_NOTICES),
     ("LOAD_INVOICES", invoices::LOAD),
     ("LOAD_INVOICES_OPEN", invoices::LOAD_OPEN),
-    ("LOAD_INVOICES_OPEN_AND_NAMED", invoices::LOAD_OPEN_AND_NAMED),
     ("LOAD_INVOICES_NAMED", invoices::LOAD_NAMED),
     ("LOAD_CHARGES", money::LOAD_CHARGES),
-    ("LOAD_CHARGES_OPEN_AND_NAMED", money::LOAD_CHARGES_OPEN_AND_NAMED),
+    ("LOAD_CHARGES_OPEN", money::LOAD_CHARGES_OPEN),
+    ("LOAD_CHARGES_NAMED", money::LOAD_CHARGES_NAMED),
     ("LOAD_PAYMENTS", money::LOAD_PAYMENTS),
     ("LOAD_REFUNDS", money::LOAD_REFUNDS),
     ("LOAD_NOTES", documents::LOAD_NOTES),

@@ -30,6 +30,8 @@ impl Scope {
     pub const CHARGES_OPEN: Self = Self(1 << 4);
     /// All charges.
     pub const CHARGES_ALL: Self = Self(1 << 5 | 1 << 4);
+    /// Charges of the invoices that are named.
+    pub const CHARGES_NAMED: Self = Self(1 << 14);
     /// Captured payments.
     pub const PAYMENTS: Self = Self(1 << 6);
     /// Refunds.
@@ -52,10 +54,9 @@ impl Scope {
     /// Revenue recognition, with its invoices named.
     pub const RECOGNITION: Self = Self::PROFILE;
     /// The outcome of an ordinary charge, with its invoice named.
-    pub const SETTLEMENT: Self =
-        Self(Self::SUBSCRIPTIONS.0 | Self::INVOICES_OPEN.0 | Self::CHARGES_OPEN.0 | Self::REDEMPTIONS.0 | Self::COSTS.0);
+    pub const SETTLEMENT: Self = Self(Self::SUBSCRIPTIONS.0 | Self::CHARGES_NAMED.0 | Self::REDEMPTIONS.0 | Self::COSTS.0);
     /// Everything.
-    pub const ALL: Self = Self((1 << 14) - 1);
+    pub const ALL: Self = Self((1 << 15) - 1);
 
     /// Whether all of `other` is covered.
     #[must_use]

@@ -96,8 +96,8 @@ async fn every_kind_of_due_work_is_found() {
             assert!(early.accounts.is_empty(), "{what:?} too early");
             let claimed = due(&mut tx, what, due_at, None, 10).await.unwrap();
             assert_eq!(names(&claimed.accounts), ["a-1"], "{what:?}");
-            let invoices: &[&str] = if what == Due::Recognition { &["in_s-active_2_0", "in_s-active_2_1"] } else { &[] };
-            let mut found = claimed.invoices.clone();
+            let invoices: &[&str] = if what == Due::Recognition { &["a-1 in_s-active_2_0", "a-1 in_s-active_2_1"] } else { &[] };
+            let mut found: Vec<String> = claimed.invoices.iter().map(|(account, invoice)| format!("{account} {invoice}")).collect();
             found.sort();
             assert_eq!(found, invoices, "{what:?}");
         }
@@ -145,6 +145,31 @@ async fn a_charge_is_leased_to_one_until_the_lease_is_over() {
         assert_eq!(third.iter().map(|leased| leased.may_have_been_sent).collect::<Vec<_>>(), [true, true]);
         tx.commit().await.unwrap();
         assert_eq!(number(&db, "select sum(lease_no)/1 from charges").await, 4);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_charge_that_was_not_claimed_is_not_leased_with_its_namesake() {
+    on_both(async |db| {
+        charged(&db, &["a-1", "a-2"]).await;
+        // Due first is one account's, then another charge of the second account, last the second's of the same id.
+        let before = loaded(&db, "a-2").await;
+        let mut after = before.clone();
+        let bill = invoice("s-2", 0);
+        let mut row = charge(&bill.document.id, 1, AttemptState::Requested);
+        row.due_at = Some(instant("2026-01-31T17:30:00Z"));
+        after.charges.insert(row.id.clone(), row);
+        after.invoices.insert(bill.document.id.clone(), bill);
+        after.charges.get_mut("ch_s-1_2_0_1").unwrap().due_at = Some(instant("2026-01-31T18:00:00Z"));
+        save(&db, &mut [change(&before, after, "bill another")]).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let mut claimed = async |seconds| {
+            let leased = lease_charges(&mut tx, now(), &lease("one", seconds), 2).await.unwrap();
+            leased.iter().map(|leased| format!("{} {}", leased.account, leased.charge)).collect::<Vec<_>>()
+        };
+        assert_eq!(claimed(0).await, ["a-1 ch_s-1_2_0_1", "a-2 ch_s-2_2_0_1"]);
+        assert_eq!(claimed(1).await, ["a-2 ch_s-1_2_0_1"]);
     })
     .await;
 }

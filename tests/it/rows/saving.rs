@@ -68,7 +68,7 @@ async fn a_chunk_of_renewals_takes_a_fixed_number_of_statements() {
         let saved = db.statements_sent();
         tx.commit().await.unwrap();
         // Accounts, subscriptions, price notices; and the lock, which SQLite does not need.
-        // Journal, postings, accounts, subscriptions, charges, the number series, invoices; On SQLite the postings
+        // Journal, postings, accounts, subscriptions, charges, the number series, invoices. On SQLite the postings
         // take three statements and the invoices four, because a statement has at most 32,766 parameters.
         let (load, save) = match db.kind() {
             Kind::Postgres => (4, 7),

@@ -1,0 +1,93 @@
+//! What a few customers live through in half a year: everything that leaves traces of its own in the books.
+
+use kasacare::domain::catalog::{Price, PriceVersion};
+use kasacare::domain::change::correct::Correct;
+use kasacare::domain::change::operator::NewMethod;
+use kasacare::domain::change::start::Order;
+use kasacare::domain::ids::{AccountId, SubscriptionId};
+use kasacare::domain::money::{Currency, Money};
+use kasacare::store::db::Db;
+use kasacare::store::reference;
+
+use crate::world::town::{CALIFORNIA, Home, OREGON, Town, day, noon, order};
+
+const JAPAN: Home = Home { currency: "JPY", zone: "Asia/Tokyo", jurisdiction: "JP" };
+
+fn usd(minor: i64) -> Money {
+    Money::new(minor, Currency::parse("USD").unwrap())
+}
+
+fn id(name: &str) -> AccountId {
+    AccountId::parse(name).unwrap()
+}
+
+fn subscription(name: &str) -> SubscriptionId {
+    SubscriptionId::parse(&format!("{name}-s1")).unwrap()
+}
+
+async fn invoice(town: &Town, name: &str) -> String {
+    town.invoices(&id(name)).await.remove(0).document.id
+}
+
+/// Lives through it, up to 3 June 2026.
+pub async fn half_a_year(db: &Db) {
+    let mut town = Town::on(db).await;
+    january(&town).await;
+    let price = Price { plan: "plus/monthly".parse().unwrap(), amount: usd(1_299) };
+    let version = PriceVersion { version: "v2".to_owned(), effective_from: day("2026-03-01"), prices: vec![price] };
+    let mut tx = db.begin().await.unwrap();
+    reference::announce(&mut tx, &version, noon("2026-02-09"), "olga", "costs").await.unwrap();
+    tx.commit().await.unwrap();
+    town.reload().await;
+    spring(&town).await;
+}
+
+async fn january(town: &Town) {
+    for name in ["bob", "eve", "fay", "ira", "joy", "und"] {
+        town.move_in(name, CALIFORNIA, "tok_ok").await;
+    }
+    town.move_in("jun", JAPAN, "tok_ok").await;
+    town.move_in("kim", OREGON, "tok_ok").await;
+    let half = Order { promotion: Some("HALF3".to_owned()), ..order(&id("bob"), "plus/monthly") };
+    town.act(noon("2026-01-10"), &id("bob"), |draft| draft.subscribe(&half)).await;
+    let trial = order(&id("kim"), "plus/monthly");
+    town.act(noon("2026-01-10"), &id("kim"), |draft| draft.start_trial(&trial.plan, trial.camera.as_ref())).await;
+    for name in ["eve", "fay", "ira", "joy", "und", "jun"] {
+        town.subscribe("2026-01-10", &id(name), "plus/monthly").await;
+    }
+    let premium = "premium/monthly".parse().unwrap();
+    town.act(noon("2026-01-15"), &id("fay"), |draft| draft.change_plan(&subscription("fay"), &premium, None)).await;
+    town.act(noon("2026-01-15"), &id("joy"), |draft| draft.grant_credit(usd(500))).await;
+    for (name, correct) in [("eve", 799), ("und", 1_299)] {
+        let invoice = invoice(town, name).await;
+        town.act(noon("2026-01-20"), &id(name), |draft| draft.correct(&invoice, Correct::Net(usd(correct)))).await;
+    }
+    let empty = NewMethod { token: "tok_insufficient".to_owned(), label: "Visa ending 9995".to_owned(), expires_on: None };
+    town.act(noon("2026-01-25"), &id("ira"), |draft| draft.replace_method(&empty)).await;
+    town.run_daily("2026-01-25", "2026-01-30").await;
+    for (name, token, on) in [
+        ("ann", "tok_ok", "2026-01-31"),
+        ("cid", "tok_disputed_5", "2026-02-01"),
+        ("dia", "tok_disputed_lost_5", "2026-02-01"),
+        ("pia", "tok_refund_pending_300", "2026-02-01"),
+        ("won", "tok_disputed_won_5", "2026-02-01"),
+    ] {
+        town.move_in(name, CALIFORNIA, token).await;
+        town.subscribe(on, &id(name), "plus/annual").await;
+    }
+    town.run_daily("2026-02-02", "2026-02-08").await;
+}
+
+async fn spring(town: &Town) {
+    town.run_daily("2026-02-09", "2026-03-01").await;
+    for name in ["cid", "pia"] {
+        town.act(noon("2026-03-01"), &id(name), |draft| draft.cancel(&subscription(name))).await;
+    }
+    town.act(noon("2026-03-05"), &id("ira"), |draft| draft.add_collection_cost(usd(2_500), "court-17")).await;
+    town.run_daily("2026-03-05", "2026-04-12").await;
+    for due in ["2026-05-01", "2026-05-10", "2026-06-01"] {
+        town.run(due).await;
+    }
+    town.act(noon("2026-06-02"), &id("ann"), |draft| draft.cancel(&subscription("ann"))).await;
+    town.run_daily("2026-06-02", "2026-06-03").await;
+}
