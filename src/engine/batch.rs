@@ -96,7 +96,13 @@ impl Engine {
         Ok(summary)
     }
 
-    async fn load_for(&self, tx: &mut Tx, ids: &[AccountId], invoices: &[InvoiceKey], work: &dyn Work) -> Result<Vec<Account>, EngineError> {
+    async fn load_for(
+        &self,
+        tx: &mut Tx,
+        ids: &[AccountId],
+        invoices: &[InvoiceKey],
+        work: &dyn Work,
+    ) -> Result<Vec<Account>, EngineError> {
         let mut loaded = accounts::load_with_invoices(tx, ids, work.scope(), invoices).await?;
         let whole: Vec<AccountId> =
             loaded.iter().filter(|account| work.needs_everything(account)).map(|account| account.profile.id.clone()).collect();

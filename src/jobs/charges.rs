@@ -155,7 +155,9 @@ impl Runner {
         }
         let mut tx = self.engine.db.begin().await?;
         accounts::lock(&mut tx, &ids).await?;
-        let of = |(account, settled): (&AccountId, &Vec<Settled>)| settled.iter().map(|one| (account.clone(), one.invoice.clone())).collect::<Vec<_>>();
+        let of = |(account, settled): (&AccountId, &Vec<Settled>)| {
+            settled.iter().map(|one| (account.clone(), one.invoice.clone())).collect::<Vec<_>>()
+        };
         let invoices = by_account.iter().flat_map(of).collect();
         self.engine.run_batch(tx, Accounts { ids, invoices }, &SettleCharges { by_account }).await
     }

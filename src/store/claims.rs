@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use super::StoreError;
 use super::account::InvoiceKey;
 use super::db::{Column, Columns, DbError, Row, Sql, Table, Tx, Value};
+pub use super::deliveries::{DELIVERIES, NoticeResult, record_notices};
 use super::instances::{INSTANCE_LOCKS, Instance};
 use crate::domain::account::Purpose;
 use crate::domain::ids::{AccountId, SubscriptionId};
@@ -154,22 +155,6 @@ macro_rules! leases {
 leases!(CHARGE_LEASES = "charges", "charge_id");
 leases!(REFUND_LEASES = "refunds", "refund_id");
 leases!(NOTICE_LEASES = "notices", "notice_id");
-
-/// The columns of a mail that its delivery writes.
-pub const DELIVERIES: Table = Table {
-    name: "notices",
-    columns: &[
-        Column::text("account_id"),
-        Column::text("notice_id"),
-        Column::text("state"),
-        Column::int("sent_at"),
-        Column::int("due_at"),
-        Column::int("attempts"),
-        Column::text("last_error_code"),
-        Column::int("lease_until"),
-    ],
-    key: &["account_id", "notice_id"],
-};
 
 /// Every table of this module, for the tests that compare them with the schema.
 pub const TABLES: &[&Table] = &[&CHARGE_LEASES, &REFUND_LEASES, &NOTICE_LEASES, &DELIVERIES];
@@ -380,50 +365,6 @@ async fn take(tx: &mut Tx, table: &'static Table, lease: &Lease, rows: &[Row]) -
         leases.row().text(row.str_at(0)?).text(row.str_at(1)?).int(lease.until).text(&lease.owner).int(lease_no);
     }
     tx.update_rows(&leases).await?;
-    Ok(())
-}
-
-/// What became of a mail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoticeResult {
-    /// It was taken.
-    Sent,
-    /// The state forbids it now (I10).
-    Withdrawn,
-    /// It was given up.
-    Failed {
-        /// Why.
-        code: String,
-    },
-    /// It is tried again.
-    Again {
-        /// When.
-        at: DateTime<Utc>,
-        /// Why.
-        code: String,
-    },
-}
-
-/// Records what became of leased mails.
-///
-/// # Errors
-/// [`StoreError::Db`].
-pub async fn record_notices(tx: &mut Tx, now: DateTime<Utc>, results: &[(LeasedNotice, NoticeResult)]) -> Result<(), StoreError> {
-    let mut rows = Columns::of(&DELIVERIES);
-    for (notice, result) in results {
-        let (state, sent_at, due_at, attempts, code) = match result {
-            NoticeResult::Sent => ("sent", Some(now.timestamp_micros()), None, notice.attempts, None),
-            NoticeResult::Withdrawn => ("withdrawn", None, None, notice.attempts, None),
-            NoticeResult::Failed { code } => ("failed", None, None, notice.attempts.saturating_add(1), Some(code.as_str())),
-            NoticeResult::Again { at, code } => {
-                ("queued", None, Some(at.timestamp_micros()), notice.attempts.saturating_add(1), Some(code.as_str()))
-            }
-        };
-        let row = &mut rows.row();
-        row.text(notice.account.as_str()).text(&notice.notice).text(state).opt_int(sent_at).opt_int(due_at).int(attempts);
-        row.opt_text(code).opt_int(None);
-    }
-    tx.update_rows(&rows).await?;
     Ok(())
 }
 

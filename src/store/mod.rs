@@ -6,6 +6,7 @@
 pub mod account;
 pub mod claims;
 pub mod db;
+pub mod deliveries;
 pub mod desk;
 pub mod error;
 pub mod instances;

@@ -84,10 +84,21 @@ async fn assert_once(db: &Db) {
     let in_the_air = "select count(*) from charges where state in ('requested', 'unknown') and due_at < 1770336000000000";
     let left = number(db, in_the_air).await;
     if left > 0 {
-        let rows = Sql::same("select charge_id, state, due_at, lease_owner, lease_until, lease_no, lookups from charges where state in ('requested', 'unknown') and due_at < 1770336000000000");
+        let rows = Sql::same(
+            "select charge_id, state, due_at, lease_owner, lease_until, lease_no, lookups from charges where state in ('requested', 'unknown') and due_at < 1770336000000000",
+        );
         let mut tx = db.begin_read().await.unwrap();
         for row in tx.fetch_all(&rows, &[]).await.unwrap() {
-            println!("{:?} {:?} {:?} owner {:?} until {:?} no {:?} lookups {:?}", row.text("charge_id"), row.text("state"), row.int("due_at"), row.opt_text("lease_owner"), row.opt_int("lease_until"), row.int("lease_no"), row.int("lookups"));
+            println!(
+                "{:?} {:?} {:?} owner {:?} until {:?} no {:?} lookups {:?}",
+                row.text("charge_id"),
+                row.text("state"),
+                row.int("due_at"),
+                row.opt_text("lease_owner"),
+                row.opt_int("lease_until"),
+                row.int("lease_no"),
+                row.int("lookups")
+            );
         }
     }
     assert_eq!(left, 0, "every charge of the day has settled");

@@ -6,17 +6,14 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::account::{Account, Subscription};
-use super::calendar::CalendarError;
 use super::catalog::Catalog;
 use super::event::{Event, Given};
 use super::ids::SubscriptionId;
-use super::ledger::{self, LedgerError, Leg};
+use super::ledger::{self, Leg};
 use super::money::{Money, MoneyError};
 use super::notice::{NoticeData, NoticeKind};
-use super::promotion::PromotionError;
-use super::refund::RefundError;
 use super::subscription::{Channel, Command, Illegal, Intent, Life, decide};
-use super::tax::{TaxError, TaxRates};
+use super::tax::TaxRates;
 use super::terms::Terms;
 
 pub mod billing;
@@ -31,8 +28,11 @@ pub mod payout;
 pub mod plan;
 pub mod prices;
 pub mod refunds;
+pub mod refusal;
 pub mod settle;
 pub mod start;
+
+pub use refusal::{Planned, Refusal};
 pub mod taken_over;
 
 #[cfg(test)]
@@ -134,247 +134,6 @@ impl Change {
         self.events.is_empty() && self.notices.is_empty()
     }
 }
-
-/// Why a plan was refused. Nothing has changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// LC-10.
-    #[error(transparent)]
-    Illegal(#[from] Illegal),
-    /// The account has no such subscription.
-    #[error("account {account} has no subscription `{subscription}`")]
-    NoSubscription {
-        /// The account.
-        account: String,
-        /// What was asked for.
-        subscription: String,
-    },
-    /// The account has no such object.
-    #[error("account {account} has no {what} `{id}`")]
-    NoObject {
-        /// The account.
-        account: String,
-        /// `invoice`, `charge`, `dispute`, …
-        what: &'static str,
-        /// What was asked for.
-        id: String,
-    },
-    /// The catalog has no such tier.
-    #[error("the catalog has no plan `{plan}`")]
-    NoPlan {
-        /// What was asked for.
-        plan: String,
-    },
-    /// No price version in force names the plan in this currency.
-    #[error("no price for {plan} in {currency} is in force on {on}; import a catalog version that has one")]
-    NoPrice {
-        /// The plan.
-        plan: String,
-        /// The account's currency.
-        currency: String,
-        /// The date.
-        on: NaiveDate,
-    },
-    /// The terms that the subscription was sold under are not known.
-    #[error("terms version `{version}` is not known; import it")]
-    NoTerms {
-        /// The version.
-        version: String,
-    },
-    /// LC-2.
-    #[error("the account used its one free trial on {used_on} (LC-2)")]
-    TrialUsed {
-        /// When.
-        used_on: NaiveDate,
-    },
-    /// The tier has no trial.
-    #[error("`{tier}` has no free trial")]
-    NoTrial {
-        /// The tier.
-        tier: String,
-    },
-    /// A subscription of that id is there.
-    #[error("subscription `{subscription}` exists already")]
-    SubscriptionExists {
-        /// The subscription.
-        subscription: String,
-    },
-    /// A subscription that is taken over must have begun.
-    #[error("the present period of `{subscription}` begins on {starts_on}, which is yet to come")]
-    NotBegun {
-        /// The subscription.
-        subscription: String,
-        /// Its first day.
-        starts_on: NaiveDate,
-    },
-    /// One live subscription per covered camera.
-    #[error("camera {camera} is already covered by subscription {subscription}")]
-    CameraCovered {
-        /// The camera.
-        camera: String,
-        /// What covers it.
-        subscription: String,
-    },
-    /// One account-wide subscription per account.
-    #[error("the account already has {subscription}, which covers all its cameras")]
-    AccountCovered {
-        /// What covers it.
-        subscription: String,
-    },
-    /// The tier covers one camera and none was named.
-    #[error("`{tier}` covers one camera: name it with --camera")]
-    CameraNeeded {
-        /// The tier.
-        tier: String,
-    },
-    /// The tier covers the account and a camera was named.
-    #[error("`{tier}` covers all cameras of the account: leave out --camera")]
-    CameraNotNeeded {
-        /// The tier.
-        tier: String,
-    },
-    /// The account does not have the camera.
-    #[error("camera {camera} does not belong to the account")]
-    NoCamera {
-        /// The camera.
-        camera: String,
-    },
-    /// The account has more cameras than the tier covers.
-    #[error("the account has {cameras} cameras, and `{tier}` covers {max}")]
-    TooManyCameras {
-        /// The tier.
-        tier: String,
-        /// How many the account has.
-        cameras: usize,
-        /// How many it covers.
-        max: u32,
-    },
-    /// RF-7: a store charges this subscription.
-    #[error("subscription {subscription} is billed by {store}: change or refund it there (RF-7)")]
-    Mirror {
-        /// The subscription.
-        subscription: String,
-        /// The store.
-        store: &'static str,
-    },
-    /// A charge is under way.
-    #[error("charge {charge} is under way; try again when it has settled (CA-4)")]
-    ChargeInFlight {
-        /// The charge.
-        charge: String,
-    },
-    /// The plan is the one in use.
-    #[error("the subscription is on {plan} already")]
-    SamePlan {
-        /// The plan.
-        plan: String,
-    },
-    /// The policy matrix has no row for this.
-    #[error("the terms have no policy for {change} from a {cycle} plan")]
-    NoPolicy {
-        /// The change.
-        change: String,
-        /// The cycle.
-        cycle: &'static str,
-    },
-    /// The paid period is over and its renewal has not run yet.
-    #[error("the period of {subscription} ended on {ended_on} and its renewal is due; run the jobs first")]
-    RenewalDue {
-        /// The subscription.
-        subscription: String,
-        /// The period's end.
-        ended_on: NaiveDate,
-    },
-    /// No payment method on file.
-    #[error("the account has no usable payment method: set one with `kasacare payment-method`")]
-    NoPaymentMethod,
-    /// PV-8.
-    #[error("account {account} is parked ({code}): {reason}; release it with `kasacare release {account}`")]
-    Parked {
-        /// The account.
-        account: String,
-        /// The cause.
-        code: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// Not parked.
-    #[error("account {account} is not parked")]
-    NotParked {
-        /// The account.
-        account: String,
-    },
-    /// The operation needs a recorded reason and a named operator.
-    #[error("`{command}` needs {missing}: it is recorded with the decision (LC-7)")]
-    OperatorNeeded {
-        /// The command.
-        command: &'static str,
-        /// `--by` or `--reason`.
-        missing: &'static str,
-    },
-    /// CA-3.
-    #[error("{missed} periods were missed and at most {max} are caught up without an operator (CA-3)")]
-    TooManyMissed {
-        /// How many.
-        missed: u32,
-        /// How many are allowed.
-        max: u32,
-    },
-    /// The amount is not above zero, or above what is there.
-    #[error("{what} must be above zero and at most {max}")]
-    BadAmount {
-        /// What.
-        what: &'static str,
-        /// The most that is possible.
-        max: Money,
-    },
-    /// The amount of a correction equals what was charged.
-    #[error("invoice {invoice} was charged {charged}, which is correct")]
-    NothingToCorrect {
-        /// The invoice.
-        invoice: String,
-        /// What was charged.
-        charged: Money,
-    },
-    /// CO-4.
-    #[error("correction {correction} deals with invoice {invoice} already (CO-4)")]
-    CorrectionExists {
-        /// The correction.
-        correction: String,
-        /// The invoice.
-        invoice: String,
-    },
-    /// An invariant does not hold for this account: it is parked.
-    #[error("the account's figures contradict each other: {0}")]
-    Inconsistent(String),
-    /// Promotion.
-    #[error(transparent)]
-    Promotion(#[from] PromotionError),
-    /// The catalog has no such promotion.
-    #[error("there is no promotion `{0}`")]
-    NoPromotion(String),
-    /// MO-3: once per account.
-    #[error("the account has used promotion `{0}` already (MO-3)")]
-    PromotionUsed(String),
-    /// Tax.
-    #[error(transparent)]
-    Tax(#[from] TaxError),
-    /// Money.
-    #[error(transparent)]
-    Money(#[from] MoneyError),
-    /// Calendar.
-    #[error(transparent)]
-    Calendar(#[from] CalendarError),
-    /// Refund arithmetic.
-    #[error(transparent)]
-    Refund(#[from] RefundError),
-    /// Books.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-}
-
-/// The result of planning.
-pub type Planned<T = ()> = Result<T, Refusal>;
 
 /// A plan in the making.
 #[derive(Debug, Clone)]

@@ -1,5 +1,8 @@
 //! One account, a calendar, a provider that does what the story says, and a mail room.
 
+mod more;
+mod scene;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -22,6 +25,9 @@ use crate::domain::promotion::{Discount, Duration, Promotion};
 use crate::domain::tax::{DatedRate, TaxRates};
 use crate::domain::terms::Terms;
 use crate::mail::{Letterhead, Recipient, RenderedMail, Renderer};
+
+pub(super) use scene::{camera, day, money, plan};
+use scene::{profile, reference};
 
 /// What the provider does with the next call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,101 +73,6 @@ pub(super) struct World {
     references: u32,
     /// Why the account was parked by a refused job, as the engine does it.
     pub(super) parked_by: Option<Refusal>,
-}
-
-pub(super) fn day(text: &str) -> NaiveDate {
-    text.parse().expect("a date")
-}
-
-pub(super) fn plan(text: &str) -> Plan {
-    text.parse().expect("a plan")
-}
-
-pub(super) fn camera(number: u32) -> CameraId {
-    CameraId::parse(&format!("cam-{number}")).expect("a camera")
-}
-
-pub(super) fn money(text: &str) -> Money {
-    text.parse().expect("an amount")
-}
-
-fn prices(currency: &str, amounts: [&str; 4]) -> Vec<Price> {
-    let plans = ["plus/monthly", "plus/annual", "premium/monthly", "premium/annual"];
-    let priced = plans.into_iter().zip(amounts);
-    priced.map(|(name, amount)| Price { plan: plan(name), amount: money(&format!("{amount} {currency}")) }).collect()
-}
-
-fn version(name: &str, from: &str, prices: Vec<Price>) -> PriceVersion {
-    PriceVersion { version: name.to_owned(), effective_from: day(from), prices }
-}
-
-fn tier(name: &str, rank: u32, covers: Covers, cameras_max: u32, history_days: u32, trial_days: u32) -> Tier {
-    let title = format!("Kasa Care {}{}", &name[..1].to_uppercase(), &name[1..]);
-    Tier { name: name.to_owned(), title, rank, covers, cameras_max, history_days, trial_days }
-}
-
-/// A code for the tests: what it takes off, for how long, for which plans.
-pub(super) fn promotion(code: &str, off: Discount, duration: Duration, plans: Option<&[&str]>) -> Promotion {
-    let plans = plans.map(|plans| plans.iter().map(|name| plan(name)).collect());
-    Promotion { code: code.to_owned(), off, duration, plans, expires_on: None, max_uses: None }
-}
-
-fn reference() -> Reference {
-    let mut first = prices("USD", ["9.99", "99.99", "19.99", "199.99"]);
-    first.extend(prices("JPY", ["1480", "14800", "2980", "29800"]));
-    first.extend(prices("KWD", ["2.990", "29.900", "5.990", "59.900"]));
-    let rate = |jurisdiction: &str, from: &str, rate: &str| DatedRate {
-        jurisdiction: jurisdiction.to_owned(),
-        valid_from: day(from),
-        rate: Rate::parse(rate).expect("a rate"),
-    };
-    Reference {
-        catalog: Catalog {
-            seller: "KASA".to_owned(),
-            free_history_days: 1,
-            tiers: vec![tier("plus", 1, Covers::OneCamera, 1, 30, 14), tier("premium", 2, Covers::Account, 10, 60, 30)],
-            versions: vec![version("v1", "2020-01-01", first)],
-            promotions: vec![
-                promotion(
-                    "TWENTY",
-                    Discount::AmountOff(vec![money("20.00 USD")]),
-                    Duration::Once,
-                    Some(&["plus/annual", "premium/annual"]),
-                ),
-                promotion("HALF3", Discount::PercentOff(Rate::parse("0.5").expect("a rate")), Duration::Periods(3), None),
-                promotion("FREE1", Discount::PercentOff(Rate::parse("1").expect("a rate")), Duration::Once, None),
-                promotion("ALWAYS", Discount::PercentOff(Rate::parse("0.1").expect("a rate")), Duration::Forever, None),
-            ],
-        },
-        terms: vec![Terms::standard("2025-01")],
-        tax: TaxRates::new([
-            rate("US-CA", "2019-01-01", "0.0825"),
-            rate("US-OR", "2019-01-01", "0"),
-            rate("JP", "2019-10-01", "0.1"),
-            rate("KW", "2019-01-01", "0"),
-        ])
-        .expect("a tax table"),
-        minimums: vec![money("0.50 USD"), money("50 JPY"), money("0.150 KWD")],
-    }
-}
-
-fn profile(currency: &str, zone: Tz, jurisdiction: &str) -> Profile {
-    let zero = Money::zero(Currency::parse(currency).expect("a currency"));
-    Profile {
-        id: AccountId::parse("a1").expect("an id"),
-        currency: zero.currency(),
-        zone,
-        jurisdiction: jurisdiction.to_owned(),
-        trial_used_on: None,
-        method: None,
-        credit_cash: zero,
-        credit_goodwill: zero,
-        carried: zero,
-        caught_up_on: None,
-        parked: None,
-        journal_seq: 0,
-        journal_hash: String::new(),
-    }
 }
 
 impl World {
@@ -460,98 +371,6 @@ impl World {
     #[track_caller]
     pub(super) fn subscribe(&mut self, name: &str) -> SubscriptionId {
         self.order(name, 1, None)
-    }
-
-    /// Starts the trial on camera 1.
-    #[track_caller]
-    pub(super) fn start_trial(&mut self, name: &str) -> SubscriptionId {
-        let order = order(name, 1, None);
-        let id = self.plan(|draft| draft.start_trial(&order.plan, order.camera.as_ref()));
-        self.run();
-        id
-    }
-
-    #[track_caller]
-    pub(super) fn cancel(&mut self, id: &SubscriptionId) {
-        self.plan(|draft| draft.cancel(id));
-        self.run();
-    }
-
-    #[track_caller]
-    pub(super) fn change(&mut self, id: &SubscriptionId, name: &str) {
-        let to = plan(name);
-        self.plan(|draft| draft.change_plan(id, &to, None));
-        self.run();
-    }
-
-    pub(super) fn subscription(&self, id: &SubscriptionId) -> &Subscription {
-        &self.account.subscriptions[id]
-    }
-
-    /// The state's name and, where there is one, the period: `active 2026-01-31..2027-01-31`.
-    pub(super) fn standing(&self, id: &SubscriptionId) -> String {
-        let state = &self.subscription(id).state;
-        match (state, state.term()) {
-            (crate::domain::subscription::State::Closed { cause, on }, _) => format!("closed {on} {cause:?}"),
-            (_, Some(term)) => format!("{} {} {}..{}", state.name(), term.plan, term.period.start, term.period.end),
-            (_, None) => state.name().to_owned(),
-        }
-    }
-
-    /// The invoice of a subscription's term and period.
-    #[track_caller]
-    pub(super) fn invoice(&self, id: &SubscriptionId, term: u32, period: u32) -> &Invoice {
-        &self.account.invoices[&format!("in_{id}_{term}_{period}")]
-    }
-
-    /// All invoices, oldest first: `2026-01-31 9.99 + 0.82`.
-    pub(super) fn invoices(&self) -> Vec<String> {
-        let mut invoices: Vec<&Invoice> = self.account.invoices.values().collect();
-        invoices.sort_by_key(|invoice| (invoice.document.period.start, invoice.document.id.clone()));
-        let shown = invoices.into_iter().map(|one| (&one.document.period.start, one.document.net.major(), one.document.tax.major()));
-        shown.map(|(start, net, tax)| format!("{start} {net} + {tax}")).collect()
-    }
-
-    /// Requested refunds in the order of their ids: amount, charge and state.
-    pub(super) fn refunds_made(&self) -> Vec<String> {
-        let shown = |one: &crate::domain::account::Refund| format!("{} {} {:?}", one.amount.major(), one.charge, one.state);
-        self.account.refunds.values().map(shown).collect()
-    }
-
-    /// Charges in the order of their ids: id, amount and state.
-    pub(super) fn charges_made(&self) -> Vec<String> {
-        let shown = |one: &crate::domain::account::Charge| format!("{} {} {:?}", one.id, one.amount.major(), one.state);
-        self.account.charges.values().map(shown).collect()
-    }
-
-    /// Kinds of open tasks.
-    pub(super) fn tasks(&self) -> Vec<&str> {
-        self.account.tasks.values().filter(|task| task.closed_on.is_none()).map(|task| task.kind.as_str()).collect()
-    }
-
-    /// Kinds of mails delivered since the given one.
-    pub(super) fn mails_since(&self, first: usize) -> Vec<NoticeKind> {
-        self.mails[first..].iter().map(|mail| mail.kind).collect()
-    }
-
-    /// Dates on which mails of a kind were delivered.
-    pub(super) fn mailed_on(&self, kind: NoticeKind) -> Vec<String> {
-        self.mails.iter().filter(|mail| mail.kind == kind).map(|mail| mail.on.to_string()).collect()
-    }
-
-    /// Cash credit and goodwill credit.
-    pub(super) fn credit(&self) -> (String, String) {
-        (self.account.profile.credit_cash.major(), self.account.profile.credit_goodwill.major())
-    }
-
-    /// The trial balance.
-    pub(super) fn trial_balance(&self) -> String {
-        self.books.trial_balance(self.account.zero())
-    }
-
-    /// Whether some recorded reason contains a text.
-    pub(super) fn said(&self, text: &str) -> bool {
-        self.why.iter().any(|why| why.contains(text))
     }
 }
 
