@@ -4,21 +4,23 @@
 //! plans a change on it ([`super::change`]), and the difference is written back. Events move it ([`super::evolve`]);
 //! nothing else does. Every amount is in the account's currency, every date a calendar date of its time zone.
 
+mod documents;
+mod money;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::calendar::{Period, local_date};
-use super::catalog::Plan;
-use super::ids::{AccountId, CameraId, SubscriptionId};
-use super::money::{Currency, Money, Rate};
-use super::promotion::Redemption;
-use super::refund::{Line, Settlement};
-use super::subscription::{Channel, State};
+pub use documents::{Correction, CorrectionState, Invoice, InvoiceDocument, Note, NoteReason};
+pub use money::{AttemptState, Charge, CollectionCost, Dispute, DisputeState, Payment, Purpose, Refund};
 
-pub use super::records::*;
+use super::calendar::local_date;
+use super::ids::{AccountId, CameraId, SubscriptionId};
+use super::money::{Currency, Money};
+use super::promotion::Redemption;
+use super::subscription::{Channel, State};
 
 /// One customer with all that billing knows, as of the moment the row was locked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,112 +164,32 @@ pub enum NoticeOutcome {
     Lapsed,
 }
 
-/// An invoice for one period of one subscription: one line. What was printed never changes (MO-4); notes and money do.
+/// Whether a promotion use still counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invoice {
-    /// What was issued.
-    pub document: InvoiceDocument,
-    /// Gapless number per seller and year (MO-4); empty until it has been stored.
-    pub number: String,
-    /// Net after notes: `T` of RF.
-    pub net: Money,
-    /// Tax after notes: `X` of RF.
-    pub tax: Money,
-    /// Revenue recognised so far (RR-1).
-    pub recognised: Money,
-    /// The last day through which revenue was recognised.
-    pub recognised_through: Option<NaiveDate>,
-    /// Receivable: what is still owed (1100).
-    pub open: Money,
-    /// Cash captured.
-    pub captured: Money,
-    /// Part of the captured cash that was given back, as a refund or as credit, or lost in a dispute.
-    pub returned: Money,
-    /// Part of the captured cash that is under dispute.
-    pub disputed: Money,
-    /// Unused value frozen until a dispute ends (2330).
-    pub held: Money,
-    /// Paid from credit that came from cash, less what went back to it.
-    pub credit_cash: Money,
-    /// Paid from goodwill credit, less what went back to it.
-    pub credit_goodwill: Money,
-    /// Written off as lost (PD-4).
-    pub written_off: Money,
-    /// Charge attempts made so far.
-    pub attempts: u32,
-    /// PD-2: date of the first failed attempt of the present series.
-    pub first_failed_on: Option<NaiveDate>,
-    /// PD-2: retries made since the first failure.
-    pub retries: u32,
-    /// MO-5: the open amount waits for the next bill.
-    pub carried: bool,
-    /// LC-3: the first charge has not settled, so nothing is recognised.
-    pub pending: bool,
-    /// The last day of service, where it ended before the period did.
-    pub ended_on: Option<NaiveDate>,
-    /// When revenue is to be recognised next, as stored.
-    pub recognise_at: Option<DateTime<Utc>>,
-}
-
-/// What is printed on an invoice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InvoiceDocument {
-    /// `in_{subscription}_{term}_{period}`: derived from what it bills, so that a period has one.
-    pub id: String,
+pub struct RedemptionState {
     /// The subscription.
     pub subscription: SubscriptionId,
-    /// Term number, from 1.
-    pub term: u32,
-    /// Period number within the term, from 0.
-    pub period_no: u32,
-    /// The plan billed.
-    pub plan: Plan,
-    /// The period billed.
-    pub period: Period,
-    /// Price version charged.
-    pub version: String,
-    /// List price, net.
-    pub list: Money,
-    /// Promotion code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub promotion: Option<String>,
-    /// Taken off by the promotion.
-    pub discount: Money,
-    /// Net: list less discount.
-    pub net: Money,
-    /// Tax rate of the jurisdiction on the period's nominal first day (MO-2).
-    pub rate: Rate,
-    /// Tax on the net.
-    pub tax: Money,
-    /// Tax jurisdiction.
-    pub jurisdiction: String,
-    /// Date of issue.
-    pub issued_on: NaiveDate,
+    /// LC-3: given back when the first charge was declined.
+    pub released: bool,
 }
 
-impl Invoice {
-    /// The line as the refund rules see it: after notes.
-    #[must_use]
-    pub fn line(&self) -> Line {
-        Line { net: self.net, tax: self.tax, rate: self.document.rate, period: self.document.period }
-    }
-
-    /// How it stands settled, as RF-3 sees it.
-    pub fn settlement(&self) -> Result<Settlement, super::money::MoneyError> {
-        Ok(Settlement {
-            captured: self.captured,
-            refunded: self.returned,
-            disputed: self.disputed,
-            unpaid: self.open,
-            paid_from_credit: self.credit_cash.plus(self.credit_goodwill)?,
-        })
-    }
-
-    /// Whether the period is a refundable prepayment (2100, annual) and not a monthly one (2110).
-    #[must_use]
-    pub fn refundable(&self) -> bool {
-        self.document.plan.cycle == super::calendar::Cycle::Annual
-    }
+/// Something that a person must do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// `tk_{cause}`.
+    pub id: String,
+    /// What it is about: `refund_failed`, `overcharge_owed`, `credit_payout`, `reminder_missed`, `dunning_exhausted`, …
+    pub kind: String,
+    /// The object.
+    pub subject: String,
+    /// An amount, where one is at stake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
+    /// Opened on.
+    pub opened_on: NaiveDate,
+    /// Closed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_on: Option<NaiveDate>,
 }
 
 impl Account {

@@ -4,15 +4,18 @@
 //! An empty list of events means "already so" and is not an error (LC-10 is about commands that are not legal).
 //! Money is not decided here: [`super::change`] adds invoices, notes and charges to what this module allows.
 
+mod command;
+mod decide;
+
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+
+pub use command::{Command, Illegal, Life};
+pub use decide::{decide, evolve};
 
 use super::calendar::Period;
 use super::catalog::Plan;
 use super::ids::CameraId;
-
-pub use super::command::Command;
-pub use super::transitions::{Illegal, decide};
 
 /// Who charges the customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -229,120 +232,5 @@ impl super::account::Subscription {
             State::Free | State::Pending { .. } | State::Trialing { .. } | State::Suspended { .. } | State::Closed { .. } => false,
         };
         renewing && self.channel == Channel::Direct && self.cancel_requested_on.is_none()
-    }
-}
-
-/// What happened to a subscription.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Life {
-    /// A paid term begins, pending its first charge.
-    Subscribed {
-        /// The term.
-        term: Term,
-    },
-    /// A trial begins, or continues with another plan.
-    Trialing {
-        /// The trial.
-        trial: Trial,
-    },
-    /// The first charge settled.
-    Activated,
-    /// The next period began.
-    Renewed {
-        /// Its number.
-        period_no: u32,
-        /// Its dates.
-        period: Period,
-        /// Its price version.
-        version: String,
-    },
-    /// LC-9: the renewal intent is now this.
-    Intends {
-        /// The intent.
-        intent: Intent,
-    },
-    /// A new term began.
-    TermOpened {
-        /// The term.
-        term: Term,
-    },
-    /// Something is unpaid.
-    BecamePastDue {
-        /// Since when.
-        since: NaiveDate,
-    },
-    /// Nothing is unpaid any more.
-    PaidUp,
-    /// Service stopped.
-    Suspended {
-        /// Since when.
-        since: NaiveDate,
-    },
-    /// Service came back.
-    Reinstated,
-    /// It ended.
-    Closed {
-        /// Why.
-        cause: Cause,
-        /// First day without it.
-        on: NaiveDate,
-    },
-}
-
-/// The state after an event. Events come from [`decide`]; one that does not fit leaves the state as it is, and
-/// `kasacare check` finds the difference.
-#[must_use]
-pub fn evolve(mut state: State, event: &Life) -> State {
-    match event {
-        Life::Subscribed { term } => State::Pending { term: term.clone() },
-        Life::Trialing { trial } => State::Trialing { trial: trial.clone() },
-        Life::Closed { cause, on } => State::Closed { cause: *cause, on: *on },
-        Life::Activated => match state {
-            State::Pending { term } => State::Active { term },
-            other => other,
-        },
-        Life::Renewed { period_no, period, version } => {
-            if let Some(term) = state.term_mut() {
-                term.period_no = *period_no;
-                term.period = *period;
-                term.version.clone_from(version);
-            }
-            state
-        }
-        Life::Intends { intent } => {
-            if let Some(term) = state.term_mut() {
-                term.intent = intent.clone();
-            }
-            state
-        }
-        Life::TermOpened { term: next } => {
-            if let Some(term) = state.term_mut() {
-                *term = next.clone();
-            }
-            state
-        }
-        Life::BecamePastDue { since } => match state {
-            State::Active { term } => State::PastDue { term, since: *since },
-            State::Suspended { term, since: suspended, unpaid_since: None } => {
-                State::Suspended { term, since: suspended, unpaid_since: Some(*since) }
-            }
-            other => other,
-        },
-        Life::PaidUp => match state {
-            State::PastDue { term, .. } => State::Active { term },
-            State::Suspended { term, since, .. } => State::Suspended { term, since, unpaid_since: None },
-            other => other,
-        },
-        Life::Suspended { since } => match state {
-            State::Active { term } => State::Suspended { term, since: *since, unpaid_since: None },
-            State::PastDue { term, since: unpaid } => State::Suspended { term, since: *since, unpaid_since: Some(unpaid) },
-            other => other,
-        },
-        Life::Reinstated => match state {
-            State::Suspended { term, unpaid_since: Some(since), .. } => State::PastDue { term, since },
-            State::Suspended { term, unpaid_since: None, .. } => State::Active { term },
-            other => other,
-        },
     }
 }

@@ -1,10 +1,11 @@
-//! What somebody, or the calendar, can ask of a subscription (LC).
+//! What is asked of a subscription, what happens to it, and the refusal.
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 
-use super::calendar::Period;
-use super::subscription::{Intent, Term, Trial};
-use super::terms::Effective;
+use super::{Cause, Intent, Term, Trial};
+use crate::domain::calendar::Period;
+use crate::domain::terms::Effective;
 
 /// What somebody or the calendar asks of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,4 +160,74 @@ impl Command {
             Self::LoseDispute { .. } => "lose_dispute",
         }
     }
+}
+
+/// What happened to a subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Life {
+    /// A paid term begins, pending its first charge.
+    Subscribed {
+        /// The term.
+        term: Term,
+    },
+    /// A trial begins, or continues with another plan.
+    Trialing {
+        /// The trial.
+        trial: Trial,
+    },
+    /// The first charge settled.
+    Activated,
+    /// The next period began.
+    Renewed {
+        /// Its number.
+        period_no: u32,
+        /// Its dates.
+        period: Period,
+        /// Its price version.
+        version: String,
+    },
+    /// LC-9: the renewal intent is now this.
+    Intends {
+        /// The intent.
+        intent: Intent,
+    },
+    /// A new term began.
+    TermOpened {
+        /// The term.
+        term: Term,
+    },
+    /// Something is unpaid.
+    BecamePastDue {
+        /// Since when.
+        since: NaiveDate,
+    },
+    /// Nothing is unpaid any more.
+    PaidUp,
+    /// Service stopped.
+    Suspended {
+        /// Since when.
+        since: NaiveDate,
+    },
+    /// Service came back.
+    Reinstated,
+    /// It ended.
+    Closed {
+        /// Why.
+        cause: Cause,
+        /// First day without it.
+        on: NaiveDate,
+    },
+}
+
+/// LC-10: the command is not legal in the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("`{command}` is refused: the subscription is {state}, {because}")]
+pub struct Illegal {
+    /// The present state.
+    pub state: &'static str,
+    /// The command.
+    pub command: &'static str,
+    /// Why not.
+    pub because: &'static str,
 }

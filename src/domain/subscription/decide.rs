@@ -1,29 +1,15 @@
-//! LC-10: what each command does in each state, every pair written out, one function a state.
+//! The state machine: every state has a function, and every function names every command.
 
 use chrono::NaiveDate;
 
-use super::subscription::{Cause, Command, Intent, Life, State, Term};
-use super::terms::Effective;
-
-/// LC-10: the command is not legal in the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("`{command}` is refused: the subscription is {state}, {because}")]
-pub struct Illegal {
-    /// The present state.
-    pub state: &'static str,
-    /// The command.
-    pub command: &'static str,
-    /// Why not.
-    pub because: &'static str,
-}
-
-type Decision = Result<Vec<Life>, Illegal>;
+use super::{Cause, Command, Illegal, Intent, Life, State, Term};
+use crate::domain::terms::Effective;
 
 /// What `command` does in `state`; changes nothing itself.
 ///
 /// # Errors
 /// [`Illegal`] names the state, the command and the reason (LC-10).
-pub fn decide(state: &State, command: &Command) -> Decision {
+pub fn decide(state: &State, command: &Command) -> Result<Vec<Life>, Illegal> {
     let answer = match state {
         State::Free => in_free(command),
         State::Pending { .. } => in_pending(command),
@@ -202,5 +188,62 @@ fn in_closed(command: &Command) -> Answer {
         Command::LoseCamera { .. } | Command::Absorb { .. } => Err("and covers no camera"),
         Command::Suspend { .. } | Command::Reinstate { .. } | Command::Terminate { .. } => Err("and has no service"),
         Command::CancelUnpaid { .. } | Command::CancelOrder { .. } => Err("so there is nothing left to end"),
+    }
+}
+
+/// The state after an event. Events come from [`decide`]; one that does not fit leaves the state as it is, and
+/// `kasacare check` finds the difference.
+#[must_use]
+pub fn evolve(mut state: State, event: &Life) -> State {
+    match event {
+        Life::Subscribed { term } => State::Pending { term: term.clone() },
+        Life::Trialing { trial } => State::Trialing { trial: trial.clone() },
+        Life::Closed { cause, on } => State::Closed { cause: *cause, on: *on },
+        Life::Activated => match state {
+            State::Pending { term } => State::Active { term },
+            other => other,
+        },
+        Life::Renewed { period_no, period, version } => {
+            if let Some(term) = state.term_mut() {
+                term.period_no = *period_no;
+                term.period = *period;
+                term.version.clone_from(version);
+            }
+            state
+        }
+        Life::Intends { intent } => {
+            if let Some(term) = state.term_mut() {
+                term.intent = intent.clone();
+            }
+            state
+        }
+        Life::TermOpened { term: next } => {
+            if let Some(term) = state.term_mut() {
+                *term = next.clone();
+            }
+            state
+        }
+        Life::BecamePastDue { since } => match state {
+            State::Active { term } => State::PastDue { term, since: *since },
+            State::Suspended { term, since: suspended, unpaid_since: None } => {
+                State::Suspended { term, since: suspended, unpaid_since: Some(*since) }
+            }
+            other => other,
+        },
+        Life::PaidUp => match state {
+            State::PastDue { term, .. } => State::Active { term },
+            State::Suspended { term, since, .. } => State::Suspended { term, since, unpaid_since: None },
+            other => other,
+        },
+        Life::Suspended { since } => match state {
+            State::Active { term } => State::Suspended { term, since: *since, unpaid_since: None },
+            State::PastDue { term, since: unpaid } => State::Suspended { term, since: *since, unpaid_since: Some(unpaid) },
+            other => other,
+        },
+        Life::Reinstated => match state {
+            State::Suspended { term, unpaid_since: Some(since), .. } => State::PastDue { term, since },
+            State::Suspended { term, unpaid_since: None, .. } => State::Active { term },
+            other => other,
+        },
     }
 }
