@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use super::chain::EntryId;
 use super::findings::{Check, Inspection};
 use super::replay::Replay;
-use crate::domain::account::{Account, Invoice, Note, NoteReason};
+use crate::domain::account::{Account, Invoice, Note, NoteReason, NoticeOutcome};
 use crate::domain::calendar::{Period, plus_days};
 use crate::domain::event::Event;
 use crate::domain::ids::SubscriptionId;
@@ -14,7 +14,7 @@ use crate::domain::money::Rate;
 use crate::domain::subscription::{Intent, Life, State, Term};
 
 /// What must hold before an event is applied. `events` are all events of its record.
-pub(super) fn before(replay: &mut Replay<'_>, events: &[Event], event: &Event, subject: EntryId, inspection: &mut Inspection<'_>) {
+pub(super) fn before(replay: &Replay<'_>, events: &[Event], event: &Event, subject: EntryId, inspection: &mut Inspection<'_>) {
     match event {
         Event::Life { subscription, life } => before_life(replay, subscription, life, subject, inspection),
         Event::NoteIssued { note, .. } => refund_arithmetic(&replay.account, events, note, inspection),
@@ -23,9 +23,9 @@ pub(super) fn before(replay: &mut Replay<'_>, events: &[Event], event: &Event, s
             inspection.expect(Check::InvoiceOfPeriod, !issued_before, &invoice.id, || "was issued twice".to_owned());
         }
         Event::ReminderQueued { subscription, renewal_on, .. } => {
-            let first = replay.reminders.insert((subscription.to_string(), *renewal_on));
+            let reminded_for = replay.account.subscriptions.get(subscription).and_then(|subscription| subscription.reminded_for);
             let problem = || format!("was reminded of the renewal on {renewal_on} before");
-            inspection.expect(Check::NoticesOnce, first, subscription.as_str(), problem);
+            inspection.expect(Check::NoticesOnce, reminded_for != Some(*renewal_on), subscription, problem);
         }
         _ => {}
     }
@@ -100,7 +100,10 @@ fn price_fault(
     }
     let subscription = replay.account.subscriptions.get(id)?;
     let days = reference.terms.iter().find(|terms| terms.version == subscription.terms_version)?.notice_days;
-    let sent = subscription.price_notices.iter().filter(|notice| notice.version == next).filter_map(|notice| notice.sent_on).min();
+    // Notices of a plan that was left do not count for another (PR-6).
+    let counts = |outcome| matches!(outcome, NoticeOutcome::Pending | NoticeOutcome::Applied);
+    let told = subscription.price_notices.iter().filter(|notice| notice.version == next && counts(notice.outcome));
+    let sent = told.filter_map(|notice| notice.sent_on).min();
     match sent {
         None => Some(format!("pays {next} from {start} on, of which no notice was sent")),
         Some(on) if plus_days(on, days).is_ok_and(|earliest| start >= earliest) => None,

@@ -1,8 +1,6 @@
 //! The account and its books, rebuilt from the events of its journal. Each event is held against the laws as it is applied
 //! ([`super::laws`]), its entry against the stored postings, and what comes out against the stored rows ([`super::compare`]).
 
-use std::collections::BTreeSet;
-
 use super::AccountBooks;
 use super::chain::EntryId;
 use super::findings::{Check, Inspection};
@@ -17,8 +15,6 @@ use crate::reports::stored::{Body, Posting, Record};
 pub(super) struct Replay<'a> {
     pub(super) account: Account,
     pub(super) reference: Option<&'a Reference>,
-    /// RE-2: the reminders that were written, by subscription and renewal.
-    pub(super) reminders: BTreeSet<(String, chrono::NaiveDate)>,
     bodies: Vec<Option<Body>>,
     next: usize,
     stopped: bool,
@@ -29,7 +25,7 @@ impl<'a> Replay<'a> {
     pub(super) fn new(books: &AccountBooks, reference: Option<&'a Reference>, inspection: &mut Inspection<'_>) -> Self {
         let bodies: Vec<Option<Body>> = books.journal.records.iter().map(|record| read(record, inspection)).collect();
         let account = Account::new(first_profile(&books.account.profile, &bodies));
-        Self { account, reference, reminders: BTreeSet::new(), bodies, next: 0, stopped: false }
+        Self { account, reference, bodies, next: 0, stopped: false }
     }
 
     /// The account as far as it has come, or nothing if an event could not be applied.

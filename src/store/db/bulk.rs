@@ -188,26 +188,28 @@ fn joined<T: std::fmt::Display>(parts: impl IntoIterator<Item = T>, separator: &
 fn postgres_text(action: Action<'_>, rows: &Columns) -> String {
     let table = rows.table().name;
     let columns = joined(names(rows), ", ");
+    // In the list of a select, because there the arrays are walked in step; `from unnest(…)` would first write each of them into a
+    // store of its own, which takes two and a half times as long.
     let arrays = rows.columns().iter().enumerate().map(|(at, (column, _))| {
         let kind = match column.kind {
             Type::Text => "text",
             Type::Int => "bigint",
             Type::Date => "date",
         };
-        format!("${}::{kind}[]", at + 1)
+        format!("unnest(${}::{kind}[])", at + 1)
     });
-    let source = format!("unnest({})", joined(arrays, ", "));
+    let source = format!("select {}", joined(arrays, ", "));
     match action {
         Action::Insert | Action::InsertIgnoringConflicts | Action::Upsert => {
-            format!("insert into {table} ({columns}) select * from {source}{}", on_conflict(action, rows))
+            format!("insert into {table} ({columns}) {source}{}", on_conflict(action, rows))
         }
         Action::Update { matching } => {
             let (set, found) = (assignments(matching, rows), matches(matching));
-            format!("update {table} as t set {set} from {source} as v ({columns}) where {found}")
+            format!("update {table} as t set {set} from ({source}) as v ({columns}) where {found}")
         }
         Action::Delete => {
             let found = matches(&names(rows).collect::<Vec<_>>());
-            format!("delete from {table} as t using {source} as v ({columns}) where {found}")
+            format!("delete from {table} as t using ({source}) as v ({columns}) where {found}")
         }
     }
 }

@@ -32,7 +32,7 @@ const RULES: &[Rule] = &[
         right: &[
             ("src/engine/a.rs", "use crate::store::db::Db; // not crate::jobs"),
             ("src/domain/a.rs", "fn f(store: u8) -> u8 { store }"),
-            ("tests/it/a.rs", "use kasacare::store::db::Db;"),
+            ("src/domain/change/tests/a.rs", "use crate::mail::Renderer;"),
         ],
     },
     Rule {

@@ -41,9 +41,8 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ("cli", &["domain", "store", "provider", "engine", "mail", "import", "reports", "jobs", "demo", "http"]),
 ];
 
-/// Dependencies point one way.
+/// Dependencies point one way; only tests may look everywhere.
 pub fn layers(source: &Source) -> Vec<Finding> {
-    // A layer's own tests may look at it from above.
     if source.path.contains("/tests/") {
         return Vec::new();
     }
