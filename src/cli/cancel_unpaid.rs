@@ -28,14 +28,15 @@ it is, and the exit code is 1 then.";
 /// End what is not paid for: one subscription, or all that have been past due for so many days (PD-3)
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["account", "past_due_days"]))]
 pub struct Args {
     /// The account
-    #[arg(required_unless_present = "past_due_days", requires = "subscription")]
+    #[arg(requires = "subscription")]
     account: Option<AccountId>,
     /// The subscription
     subscription: Option<SubscriptionId>,
     /// All subscriptions that have been past due for so many days or more
-    #[arg(long, value_name = "DAYS", conflicts_with_all = ["account", "subscription"])]
+    #[arg(long, value_name = "DAYS", conflicts_with = "subscription")]
     past_due_days: Option<u32>,
     #[command(flatten)]
     act: Act,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 pub(super) const HELP: &str = "\
 Exit codes:
   0  done
-  1  done, and something was found: a broken check, an error line in a quote, a refused account in a list
+  1  done, and something was found: a broken check, a bad line, a refused account
   2  wrong usage or bad input
   3  refused by a rule; nothing was changed
   4  no such account, subscription, invoice, …

@@ -100,7 +100,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let counts = imported.map_err(refused)?;
     let text = match context.format {
         Format::Table => in_words(&counts, files.dry_run),
-        Format::Json => pretty(&json!({ "kind": kind.name(), "dry_run": files.dry_run, "imported": counts })),
+        Format::Json => pretty(&json!({ "kind": kind.name(), "dry_run": files.dry_run, "imported": by_name(&counts) })),
     };
     write(&text).map(|()| Exit::Done)
 }
@@ -142,13 +142,17 @@ fn open(source: &Source) -> io::Result<Box<dyn Read + Send>> {
     Ok(Box::new(progress::reading(file, bytes)))
 }
 
+fn by_name(counts: &Counts) -> serde_json::Map<String, serde_json::Value> {
+    counts.iter().map(|(what, count)| ((*what).to_owned(), (*count).into())).collect()
+}
+
 fn in_words(counts: &Counts, dry_run: bool) -> String {
     let mut text =
         if dry_run { "Nothing is wrong, and nothing was written. This would be imported:\n".to_owned() } else { "Imported:\n".to_owned() };
-    if counts.values().all(|count| *count == 0) {
+    if counts.iter().all(|(_, count)| *count == 0) {
         text.push_str("  nothing: the files have no rows\n");
     }
-    for (what, count) in counts.iter().filter(|(_, count)| **count > 0) {
+    for (what, count) in counts.iter().filter(|(_, count)| *count > 0) {
         text.push_str(&format!("  {count:>9}  {what}\n"));
     }
     text

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the harness finds programs by the environment, as a shell would")]
 
 mod check;
+mod cli;
 mod import_files;
 mod journal;
 mod kill;

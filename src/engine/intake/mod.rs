@@ -8,7 +8,6 @@ mod accounts;
 mod reference;
 mod subscriptions;
 
-use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
@@ -51,8 +50,8 @@ pub struct Circumstances {
     pub dry_run: bool,
 }
 
-/// How many of what were imported, in a fixed order by name.
-pub type Counts = BTreeMap<&'static str, u64>;
+/// How many of what were imported, what contains the others first.
+pub type Counts = Vec<(&'static str, u64)>;
 
 /// Why nothing was imported.
 #[derive(Debug, thiserror::Error)]
@@ -124,8 +123,11 @@ impl Intake<'_> {
     }
 
     fn count(&mut self, what: &'static str, number: usize) {
-        let count = self.counts.entry(what).or_default();
-        *count = count.saturating_add(u64::try_from(number).unwrap_or(u64::MAX));
+        let number = u64::try_from(number).unwrap_or(u64::MAX);
+        match self.counts.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, count)) => *count = count.saturating_add(number),
+            None => self.counts.push((what, number)),
+        }
     }
 
     fn close(&mut self, problems: Problems) {

@@ -131,23 +131,25 @@ nobody,sub-2,plus/annual,c,direct,2025-06-01,0,v1,yes,2025-01
 us,sub-3,gold/annual,us-c2,direct,2025-06-01,0,v1,yes,2025-01
 us,sub-4,plus/annual,de-c1,direct,2025-06-01,0,v1,yes,2025-01
 us,sub-5,plus/annual,,direct,2025-06-01,0,v1,yes,2025-01
-us,sub-6,plus/annual,us-c2,direct,2025-06-01,0,v9,yes,2025-01
-us,sub-7,plus/annual,us-c2,direct,2025-06-01,0,v1,yes,1999
-us,sub-8,plus/annual,us-c2,direct,2026-02-01,0,v1,yes,2025-01
-de,sub-1x,premium/annual,,direct,2025-06-01,0,v1,yes,2025-01
-de,sub-9,plus/annual,de-c1,recurly,2025-06-01,0,v1,yes,2025-01
-de,us-s1,plus/annual,de-c2,direct,2025-06-01,0,v1,yes,2025-01
+us,sub-6,plus/annual,us-c3,direct,2025-06-01,0,v9,yes,2025-01
+jp,sub-7,plus/annual,jp-c2,direct,2025-06-01,0,v1,yes,1999
+kw,sub-8,plus/annual,kw-c2,direct,2026-02-01,0,v1,yes,2025-01
+de,sub-x,premium/annual,,direct,2025-06-01,0,v1,yes,2025-01
+de,sub-9,plus/annual,de-c2,recurly,2025-06-01,0,v1,yes,2025-01
+late,us-s1,plus/annual,late-c2,direct,2025-06-01,0,v1,yes,2025-01
+late,sub-10,plus/annual,late-c3,direct,2025-06-01,0,v1,maybe,2025-01
 ";
         let one = shop.file("one.csv", &format!("{SUBSCRIPTIONS}{rows}"));
         let two = shop.file("two.csv", &format!("{SUBSCRIPTIONS}jp,sub-1,plus/annual,jp-c1,direct,2025-06-01,0,v1,no,2025-01\n"));
-        let expected = "one.csv:3: account_id: no account `nobody` is known
+        let expected = "one.csv:13: renews: must be yes or no
+one.csv:3: account_id: no account `nobody` is known
 one.csv:4: plan: the catalog has no plan `gold/annual`
 one.csv:5: camera: camera de-c1 does not belong to the account
 one.csv:6: camera: `plus` covers one camera: name it with --camera
 one.csv:7: price_version: no price for plus/annual in USD is in force on 2026-01-15; import a catalog version that has one
 one.csv:8: terms_version: terms version `1999` is not known; import it
 one.csv:9: period_start: the present period of `sub-8` begins on 2026-02-01, which is yet to come
-one.csv:11: account_id: the account already has sub-1x, which covers all its cameras
+one.csv:11: account_id: the account already has sub-x, which covers all its cameras
 one.csv:12: subscription_id: ids that end in -s and a number are for the subscriptions of account `us`
 one.csv:2: subscription_id: subscription `sub-1` exists already
 two.csv:2: subscription_id: subscription `sub-1` exists already";

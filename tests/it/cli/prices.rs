@@ -52,8 +52,9 @@ async fn it_is_announced_once_and_every_customer_is_told_once() {
         // 10 March is 23 days after the notice: once more at the old price.
         shop.runs("2026-03-10");
         shop.runs("2026-04-10");
-        let versions = shop.rows("select price_version, period_start from invoices where subscription_id = 'late-s1' order by period_no");
-        let versions: Vec<String> = versions.await.into_iter().map(|(version, _)| version).collect();
+        let billed = "select price_version, currency from invoices i join accounts a on a.account_id = i.account_id \
+                      where subscription_id = 'late-s1' order by period_no";
+        let versions: Vec<String> = shop.rows(billed).await.into_iter().map(|(version, _)| version).collect();
         assert_eq!(versions, ["v1", "v1", "v2"]);
     })
     .await;
