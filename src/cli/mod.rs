@@ -20,6 +20,7 @@ pub mod database;
 mod demo;
 mod error;
 mod exit;
+mod explain;
 mod format;
 mod groups;
 mod import;
@@ -125,6 +126,7 @@ enum Command {
     Simulate(simulate::Args),
     Check(check::Args),
     Account(account::Args),
+    Explain(explain::Args),
     Journal(journal::Args),
     TrialBalance(trial_balance::Args),
     Quote(quote::Args),
@@ -200,6 +202,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Simulate(args) => block_on(simulate::run(args, context)),
         Command::Check(args) => block_on(check::run(args, context)),
         Command::Account(args) => block_on(account::run(args, context)),
+        Command::Explain(args) => block_on(explain::run(args, context)),
         Command::Journal(args) => block_on(journal::run(args, context)),
         Command::TrialBalance(args) => block_on(trial_balance::run(args, context)),
         Command::Quote(args) => quote::run(args, context),

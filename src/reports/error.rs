@@ -26,6 +26,12 @@ pub enum ReportError {
         /// What was asked for.
         id: String,
     },
+    /// Several accounts have something of that name.
+    #[error("several accounts have `{id}`; name one with --account")]
+    Ambiguous {
+        /// What was asked for.
+        id: String,
+    },
     /// A journal record is not JSON of the expected shape.
     #[error("journal record {account}/{seq} cannot be read (line {line}, column {column})")]
     UnreadableRecord {

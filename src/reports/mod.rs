@@ -8,6 +8,7 @@ pub mod accrued;
 mod chart;
 pub mod check;
 mod error;
+pub mod explain;
 pub mod journal;
 mod stored;
 pub mod trial_balance;
@@ -24,6 +25,7 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     check::PROVIDER_STATEMENTS,
     account::STATEMENTS,
     accrued::STATEMENTS,
+    explain::FIND_STATEMENTS,
     journal::STATEMENTS,
     trial_balance::STATEMENTS,
 ];

@@ -109,12 +109,13 @@ impl Record {
     /// # Errors
     /// [`ReportError::UnreadableRecord`], which repeats none of its content.
     pub fn read_body(&self, account: &str) -> Result<Body, ReportError> {
-        serde_json::from_str(&self.body).map_err(|error| ReportError::UnreadableRecord {
-            account: account.to_owned(),
-            seq: self.seq,
-            line: error.line(),
-            column: error.column(),
-        })
+        serde_json::from_str(&self.body).map_err(|error| self.unreadable(account, &error))
+    }
+
+    /// The error for a body that cannot be read.
+    #[must_use]
+    pub fn unreadable(&self, account: &str, error: &serde_json::Error) -> ReportError {
+        ReportError::UnreadableRecord { account: account.to_owned(), seq: self.seq, line: error.line(), column: error.column() }
     }
 
     /// The hash that the record should have after one with the hash `previous` (I12).

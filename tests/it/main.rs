@@ -4,6 +4,7 @@
 
 mod check;
 mod cli;
+mod explain;
 mod import_files;
 mod journal;
 mod kill;

@@ -1,0 +1,162 @@
+//! `kasacare explain`: rules, arithmetic, postings and mails of what happened, from every side by which one can ask.
+
+use std::process::{Command, Output};
+
+use kasacare::domain::change::correct::Correct;
+use kasacare::domain::ids::AccountId;
+use kasacare::domain::money::{Currency, Money};
+use kasacare::reports::ReportError;
+use kasacare::reports::explain::{Explanation, Kind, explain};
+use kasacare::store::db::Db;
+
+use crate::world::town::{CALIFORNIA, OREGON, Town, noon};
+use crate::world::{on_both, on_sqlite};
+
+/// The rules' worked example: Ann pays 108.24 for a year and cancels on day 123; 71.76 goes back.
+async fn ann(town: &Town) -> AccountId {
+    let id = town.move_in("ann", CALIFORNIA, "tok_ok").await;
+    let subscription = town.subscribe("2026-01-31", &id, "plus/annual").await;
+    town.run("2026-02-01").await;
+    town.act(noon("2026-06-02"), &id, |draft| draft.cancel(&subscription)).await;
+    town.run("2026-06-02").await;
+    id
+}
+
+async fn of(db: &Db, id: &str) -> Explanation {
+    explain(db, id, None).await.unwrap_or_else(|error| panic!("{id}: {error}"))
+}
+
+fn kinds(explanation: &Explanation) -> Vec<&str> {
+    explanation.records.iter().map(|record| record.kind.as_str()).collect()
+}
+
+#[tokio::test]
+async fn an_invoice_tells_its_whole_history_in_order() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        ann(&town).await;
+        let told = of(&db, "in_ann-s1_1_0").await;
+        assert_eq!((told.kind, told.account.as_str()), (Kind::Invoice, "ann"));
+        assert_eq!(kinds(&told), ["story", "settle_charge", "recognise", "story", "settle_refund"]);
+        let cancelled = &told.records[3];
+        assert_eq!(cancelled.rules, ["RF-1", "RF-2", "RF-3", "RF-4"]);
+        assert!(cancelled.why.iter().any(|why| why.contains("242 of 365 days unused")), "{:?}", cancelled.why);
+        assert!(cancelled.mails.iter().any(|mail| mail.id.starts_with("cancellation_confirmed_ann-s1")), "{:?}", cancelled.mails);
+        let note = cancelled.events.iter().find(|event| event.tag == "note_issued.v1").unwrap();
+        let legs: Vec<_> = note.postings.iter().map(|leg| (leg.ledger_account, leg.debit.as_deref(), leg.credit.as_deref())).collect();
+        assert_eq!(legs, [(2100, Some("66.29"), None), (2200, Some("5.47"), None), (2310, None, Some("71.76"))]);
+        let fact = |name| told.facts.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
+        assert_eq!((fact("captured"), fact("given_back"), fact("open")), (Some("108.24 USD"), Some("71.76 USD"), Some("0.00 USD")));
+        let text = told.text();
+        for line in [
+            "invoice in_ann-s1_1_0 of account ann",
+            "2026-06-02  story, by olga: a story",
+            "             2100  Customer prepayments, refundable                   66.29 USD",
+            "  mail     receipt_refund_re_ann-s1_1_0_1_1, sent 2026-06-02T23:59:59Z",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        let number = fact("number").unwrap();
+        assert_eq!(of(&db, number).await, told, "by its printed number");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn everything_that_has_an_id_is_explained_by_it() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        ann(&town).await;
+        let usd = |minor| Money::new(minor, Currency::parse("USD").unwrap());
+        let eve = town.move_in("eve", OREGON, "tok_ok").await;
+        town.subscribe("2026-03-01", &eve, "plus/monthly").await;
+        town.act(noon("2026-03-10"), &eve, |draft| draft.correct("in_eve-s1_1_0", Correct::Net(usd(799)))).await;
+        town.act(noon("2026-03-20"), &eve, |draft| draft.open_dispute("dp_7", "ch_eve-s1_1_0_1", usd(799), usd(1_500))).await;
+        town.run("2026-03-20").await;
+        let reference = town.account(&eve).await.charges["ch_eve-s1_1_0_1"].reference.clone().unwrap();
+        for (id, kind, about, says) in [
+            ("ann/4", Kind::Record, "ann/4", "RR-1"),
+            ("ann/4#0", Kind::Record, "ann/4", "revenue recognised"),
+            ("ch_eve-s1_1_0_1", Kind::Charge, "ch_eve-s1_1_0_1", "charge captured"),
+            (&reference, Kind::Charge, "ch_eve-s1_1_0_1", "dispute opened"),
+            ("re_eve-s1_1_0_1_1", Kind::Refund, "re_eve-s1_1_0_1_1", "refund settled"),
+            ("cn_eve-s1_1_0_1", Kind::Note, "cn_eve-s1_1_0_1", "why        overcharge"),
+            ("co_eve-s1_1_0_1", Kind::Correction, "co_eve-s1_1_0_1", "CO-2: charged 9.99 USD, correct 7.99 USD"),
+            ("dp_7", Kind::Dispute, "dp_7", "1210  Disputes pending"),
+            ("eve-s1", Kind::Subscription, "eve-s1", "subscription eve-s1: activated"),
+        ] {
+            let told = of(&db, id).await;
+            assert_eq!((told.kind, told.id.as_str()), (kind, about), "{id}");
+            assert!(told.text().contains(says), "{id} does not say `{says}`:\n{}", told.text());
+            assert!(!told.records.is_empty());
+        }
+        let one = of(&db, "ann/4").await;
+        assert_eq!((one.records.len(), one.records[0].id.as_str(), kinds(&one)[0]), (1, "ann/4", "recognise"));
+        // Another customer's history is no part of it.
+        assert!(!of(&db, "in_eve-s1_1_0").await.text().contains("ann-s1"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_to_be_missing() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        ann(&town).await;
+        for id in ["in_ann-s1_1_7", "ann/99", "nobody/1", "ann/x", "/", "", "in_", "'; drop table invoices", "\u{0}1", &"x".repeat(10_000)]
+        {
+            let told = explain(&db, id, None).await.map(|told| told.id);
+            assert!(matches!(told, Err(ReportError::NotFound { .. } | ReportError::Store(_))), "{id}: {told:?}");
+        }
+        let other = AccountId::parse("eve").unwrap();
+        assert!(matches!(explain(&db, "in_ann-s1_1_0", Some(&other)).await, Err(ReportError::NotFound { .. })));
+    })
+    .await;
+}
+
+fn kasacare(url: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kasacare")).args(arguments).args(["--db", url]).output().unwrap()
+}
+
+#[tokio::test]
+async fn the_program_explains_checks_and_exports() {
+    on_sqlite(async |db| {
+        let town = Town::on(&db).await;
+        ann(&town).await;
+        let printed = |arguments: &[&str]| {
+            let output = kasacare(db.url(), arguments);
+            (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+        };
+        let (code, text, _) = printed(&["explain", "re_ann-s1_1_0_1_1"]);
+        assert!(code == Some(0) && text.starts_with("refund re_ann-s1_1_0_1_1 of account ann\n"), "{text}");
+        let (code, text, _) = printed(&["--format", "json", "explain", "ann/2"]);
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((code, &json["records"][0]["id"]), (Some(0), &"ann/2".into()));
+        let (code, _, error) = printed(&["explain", "in_nobody_1_0"]);
+        assert!(code == Some(4) && error.contains("in_nobody_1_0"), "{error}");
+        let (code, text, _) = printed(&["check"]);
+        assert!(code == Some(0) && text.ends_with("checks are clean.\n"), "{text}");
+        let (code, text, _) = printed(&["journal"]);
+        assert!(code == Some(0) && crate::journal::hledger(&text).is_none(), "{text}");
+        let (code, text, _) = printed(&["journal", "--format", "beancount"]);
+        assert!(code == Some(0) && crate::journal::bean_check(&text).is_none(), "{text}");
+        let (code, _, error) = printed(&["--format", "beancount", "check"]);
+        assert!(code == Some(2) && error.contains("it knows table, json"), "{error}");
+        let (code, _, error) = printed(&["journal", "--from", "2026-02-01", "--to", "2026-01-01"]);
+        assert!(code == Some(2) && error.contains("--to"), "{error}");
+        let mut tx = db.begin().await.unwrap();
+        tx.execute(&LESS, &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        let (code, text, _) = printed(&["check"]);
+        assert!(code == Some(1) && text.contains("BROKEN receivable"), "{text}");
+        let (code, text, _) = printed(&["--format", "json", "check", "--examples", "1"]);
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let broken: Vec<_> = json["checks"].as_array().unwrap().iter().filter(|check| check["broken"] != 0).collect();
+        assert!(code == Some(1) && broken.iter().all(|check| check["examples"].as_array().unwrap().len() == 1), "{text}");
+    })
+    .await;
+}
+
+kasacare::statements! {
+    LESS = same("update invoices set open_minor = open_minor + 5");
+}
