@@ -92,7 +92,7 @@ impl Folder {
 
     /// Makes a file with `due` renewals.
     pub async fn template(&self, name: &str, due: u32) -> PathBuf {
-        let path = self.path(name);
+        let path = self.empty(name);
         let url = Self::url(&path);
         let db = Db::connect(&url, ConnectOptions { create: true, ..ConnectOptions::default() }).await.expect("a file");
         db.migrate().await.expect("the schema");
@@ -103,11 +103,17 @@ impl Folder {
 
     /// A fresh copy of a file.
     pub fn copy(&self, template: &Path, name: &str) -> PathBuf {
+        let path = self.empty(name);
+        std::fs::copy(template, &path).expect("a copy");
+        path
+    }
+
+    /// The path of a file of which nothing is left.
+    fn empty(&self, name: &str) -> PathBuf {
         let path = self.path(name);
         for suffix in ["", "-wal", "-shm", ".runner"] {
             let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
         }
-        std::fs::copy(template, &path).expect("a copy");
         path
     }
 }
