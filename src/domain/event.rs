@@ -180,9 +180,15 @@ pub enum Event {
     /// PV-2.
     #[serde(rename = "refund_unknown.v1")]
     RefundUnknown { refund: String, due_at: DateTime<Utc> },
-    /// The provider paid it out.
+    /// The provider paid it out. `short` is what it moved less than asked for, negative where it moved more (F49).
     #[serde(rename = "refund_settled.v1")]
-    RefundSettled { refund: String, reference: String, on: NaiveDate },
+    RefundSettled {
+        refund: String,
+        reference: String,
+        on: NaiveDate,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        short: Option<Money>,
+    },
     /// RF-4: the provider refused, or (`after_success`) it came back later (F62): account credit.
     #[serde(rename = "refund_failed.v1")]
     RefundFailed { refund: String, code: String, on: NaiveDate, after_success: bool },
@@ -213,10 +219,16 @@ pub enum Event {
     /// PD-6: funds reinstated; `released` was frozen for the customer and is paid out now.
     #[serde(rename = "dispute_won.v1")]
     DisputeWon { id: String, applied: Vec<(String, Money)>, credited: Vec<(String, Money)>, beyond: Money, released: Vec<(String, Money)> },
-    /// PD-6: the money is gone; the notes beside this event say what of. Of what no note covers, `from_credit` is taken from the
-    /// account credit that it had become, and `loss` is ours.
+    /// PD-6: the money is gone; the notes beside this event say what of. What no note covers had been given back before: as account
+    /// credit from the invoices of `credited`, or in cash. `from_credit` of it is still account credit and is taken, `loss` is ours.
     #[serde(rename = "dispute_lost.v1")]
-    DisputeLost { id: String, from_credit: Money, loss: Money },
+    DisputeLost {
+        id: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        credited: Vec<(String, Money)>,
+        from_credit: Money,
+        loss: Money,
+    },
     /// F61: a lost dispute was won after all: the money is back, and a person decides what it pays.
     #[serde(rename = "dispute_reversed.v1")]
     DisputeReversed { id: String, amount: Money },

@@ -170,7 +170,7 @@ fn post(account: &Account, event: &Event, entry: &mut Entry) -> Result<(), Ledge
         Event::ChargeCaptured { applied, costs, unapplied, .. } => captured(account, entry, applied, costs, *unapplied)?,
         Event::UnappliedReturned { invoice, amount, .. } => entry.pair(UNAPPLIED, REFUNDS_PAYABLE, *amount, Some(invoice))?,
         Event::NoteIssued { note, given } => noted(entry, prepayment(invoice(account, &note.invoice)?), note, given)?,
-        Event::RefundSettled { refund, .. } => refunded(account, entry, refund, REFUNDS_PAYABLE, PROVIDER_CLEARING)?,
+        Event::RefundSettled { refund, short, .. } => paid_out(account, entry, refund, *short)?,
         Event::RefundFailed { refund, after_success: false, .. } => refunded(account, entry, refund, REFUNDS_PAYABLE, CUSTOMER_CREDITS)?,
         Event::RefundFailed { refund, after_success: true, .. } => refunded(account, entry, refund, PROVIDER_CLEARING, CUSTOMER_CREDITS)?,
         Event::RevenueRecognised { invoice: id, amount, reversal, .. } => {
@@ -251,6 +251,18 @@ fn refunded(account: &Account, entry: &mut Entry, id: &str, debit: LedgerAccount
     Ok(entry.pair(debit, credit, refund.amount, Some(&refund.invoice))?)
 }
 
+/// What was asked for is owed no more. What the provider moved less stays the customer's, as account credit (RF-4); what it moved
+/// more nobody asked for: it stands among the unmatched movements until a person has got it back or given it up (PV-5).
+fn paid_out(account: &Account, entry: &mut Entry, id: &str, short: Option<Money>) -> Result<(), LedgerError> {
+    let refund = account.refunds.get(id).ok_or_else(|| LedgerError::Missing(id.to_owned()))?;
+    let invoice = Some(refund.invoice.as_str());
+    let short = short.unwrap_or(account.zero());
+    entry.debit(REFUNDS_PAYABLE, refund.amount.plus(short)?, invoice);
+    entry.credit(PROVIDER_CLEARING, refund.amount, invoice)?;
+    entry.credit(if short.is_negative() { UNMATCHED } else { CUSTOMER_CREDITS }, short, invoice)?;
+    Ok(())
+}
+
 fn written_off(entry: &mut Entry, invoice: &str, net: Money, tax: Money) -> Result<(), MoneyError> {
     entry.debit(CREDIT_LOSSES, net, Some(invoice));
     entry.debit(SALES_TAX, tax, Some(invoice));
@@ -310,10 +322,19 @@ fn disputed(event: &Event, entry: &mut Entry) -> Result<(), MoneyError> {
             entry.pair(PROVIDER_CLEARING, DISPUTES_PENDING, *beyond, None)?;
             entry.pairs(REFUNDS_HELD, REFUNDS_PAYABLE, released)
         }
-        Event::DisputeLost { from_credit, loss, .. } => {
-            entry.pair(CUSTOMER_CREDITS, DISPUTES_PENDING, *from_credit, None)?;
-            entry.pair(CREDIT_LOSSES, DISPUTES_PENDING, *loss, None)
-        }
+        Event::DisputeLost { credited, from_credit, loss, .. } => lost(entry, credited, *from_credit, *loss),
         _ => Ok(()),
     }
+}
+
+/// What was frozen under an invoice leaves 1210 under the same one, so that each of them ends at zero.
+fn lost(entry: &mut Entry, credited: &[(String, Money)], from_credit: Money, loss: Money) -> Result<(), MoneyError> {
+    let mut beyond = from_credit.plus(loss)?;
+    entry.debit(CUSTOMER_CREDITS, from_credit, None);
+    entry.debit(CREDIT_LOSSES, loss, None);
+    for (invoice, amount) in credited {
+        entry.credit(DISPUTES_PENDING, *amount, Some(invoice))?;
+        beyond = beyond.minus(*amount)?;
+    }
+    entry.credit(DISPUTES_PENDING, beyond, None)
 }

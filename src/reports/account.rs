@@ -114,6 +114,8 @@ pub struct Balances {
     pub collection_costs: Money,
     /// MO-5, PD-4: the part of both that the next charge collects too.
     pub carried: Money,
+    /// F49, F61: cash that came in and pays nothing; a task says what a person has to decide about it.
+    pub unapplied: Money,
 }
 
 /// A payment method as the customer knows it.

@@ -50,7 +50,7 @@ pub struct Charge {
     pub attempt: u32,
     /// What it is for.
     pub purpose: Purpose,
-    /// How much.
+    /// How much is asked for; once the money has moved, how much came (PV-5). Its request keeps what was asked for.
     pub amount: Money,
     /// The payment method's number.
     pub method: u32,
@@ -96,7 +96,7 @@ pub struct Refund {
     pub charge: String,
     /// The invoice whose money it is.
     pub invoice: String,
-    /// How much.
+    /// How much is to go; once it has, how much went (PV-5). Its request keeps what was asked for.
     pub amount: Money,
     /// Why: `cancellation`, `correction`, `order_cancelled`, `credit_payout`, `plan_change`, `dispute_won`.
     pub reason: String,
@@ -143,6 +143,11 @@ pub struct Dispute {
     pub state: DisputeState,
     /// Opened on.
     pub opened_on: NaiveDate,
+}
+
+impl Dispute {
+    /// The kind of the task that a dispute leaves which was lost and then won after all (F61).
+    pub const WON_LATE: &'static str = "dispute_won_late";
 }
 
 /// PD-4: a collection cost that was recharged.

@@ -87,10 +87,11 @@ impl Draft<'_> {
         self.pay_out_credit_if_last()
     }
 
-    /// F61: the loss was booked and the service ended; the money waits for a person to say what it pays.
+    /// F61: the loss was booked and the service ended; the money stands unapplied (2320) until a person says what it pays. It stays
+    /// reserved on its payment, so that nothing else gives it back meanwhile.
     fn win_after_all(&mut self, dispute: &Dispute) -> Planned {
-        self.because("F61: the dispute was lost before and is won after all");
-        self.task("dispute_won_late", &dispute.id, Some(dispute.amount))?;
+        self.because("F61: the dispute was lost before and is won after all: the money waits for a person to say what it pays");
+        self.task(Dispute::WON_LATE, &dispute.id, Some(dispute.amount))?;
         self.emit(Event::DisputeReversed { id: dispute.id.clone(), amount: dispute.amount })
     }
 
@@ -114,13 +115,13 @@ impl Draft<'_> {
         for (invoice, amount) in applied {
             self.lose_on_invoice(&invoice, amount)?;
         }
-        let credited = super::super::money::total(beyond.currency(), credited.into_iter().map(|(_, amount)| amount))?;
-        let from_credit = credited.at_most(self.account.profile.credit_cash)?;
-        let loss = credited.minus(from_credit)?.plus(beyond)?;
-        if !credited.is_zero() || !beyond.is_zero() {
+        let as_credit = super::super::money::total(beyond.currency(), credited.iter().map(|(_, amount)| *amount))?;
+        let from_credit = as_credit.at_most(self.account.profile.credit_cash)?;
+        let loss = as_credit.minus(from_credit)?.plus(beyond)?;
+        if !as_credit.is_zero() || !beyond.is_zero() {
             self.because(format!("F60: of what was given back before, {from_credit} is still account credit and is taken; {loss} is lost"));
         }
-        self.emit(Event::DisputeLost { id: id.to_owned(), from_credit, loss })?;
+        self.emit(Event::DisputeLost { id: id.to_owned(), credited, from_credit, loss })?;
         self.close_task(&format!("tk_dispute_evidence_{id}"))?;
         self.pay_out_credit_if_last()
     }

@@ -2,8 +2,9 @@
 
 use super::super::account::{AttemptState, Refund};
 use super::super::event::Event;
+use super::super::money::Money;
 use super::super::notice::{CorrectionOutcome, NoticeData, NoticeKind};
-use super::settle::{LOOKUPS_MAX, Settlement};
+use super::settle::{AMOUNT_MISMATCH, LOOKUPS_MAX, Settlement};
 use super::{Draft, Planned, Refusal};
 
 impl Draft<'_> {
@@ -13,14 +14,12 @@ impl Draft<'_> {
         match (refund.state, settlement) {
             (AttemptState::Succeeded, Settlement::Declined { code, .. }) => self.refund_failed(&refund, code, true),
             // The amount is account credit already: a person takes one of the two back.
-            (AttemptState::Failed, Settlement::Succeeded { .. }) => self.task("refund_paid_after_all", id, Some(refund.amount)),
-            (AttemptState::Succeeded | AttemptState::Failed, _) => Ok(()),
-            (_, Settlement::Succeeded { reference }) => self.refund_paid(&refund, reference),
-            (_, Settlement::Mismatch { reference, moved }) => {
-                self.refund_paid(&refund, reference)?;
-                self.task("amount_mismatch", id, None)?;
-                self.park("amount_mismatch", &format!("refund {id} was for {}, and the provider moved {moved}", refund.amount))
+            (AttemptState::Failed, Settlement::Succeeded { .. } | Settlement::Mismatch { .. }) => {
+                self.task("refund_paid_after_all", id, Some(refund.amount))
             }
+            (AttemptState::Succeeded | AttemptState::Failed, _) => Ok(()),
+            (_, Settlement::Succeeded { reference }) => self.refund_paid(&refund, reference, None),
+            (_, Settlement::Mismatch { reference, moved }) => self.refund_mismatched(&refund, reference, *moved),
             (_, Settlement::Declined { code, .. }) => self.refund_failed(&refund, code, false),
             (_, Settlement::NeverHappened | Settlement::Unknown) => {
                 if refund.lookups >= LOOKUPS_MAX {
@@ -32,9 +31,27 @@ impl Draft<'_> {
         }
     }
 
+    /// F49: what moved is booked; the difference is account credit, or waits among the unmatched movements. A person looks at it
+    /// before anything else moves.
+    fn refund_mismatched(&mut self, refund: &Refund, reference: &str, moved: Money) -> Planned {
+        let id = &refund.id;
+        let reason = format!("refund {id} was for {}, and the provider moved {moved}", refund.amount);
+        if moved.currency() != refund.amount.currency() || !moved.is_positive() {
+            self.task(AMOUNT_MISMATCH, id, None)?;
+            let due_at = self.look_up_at(LOOKUPS_MAX);
+            self.emit(Event::RefundUnknown { refund: id.clone(), due_at })?;
+            return self.park(AMOUNT_MISMATCH, &reason);
+        }
+        let short = refund.amount.minus(moved)?;
+        self.because(format!("F49: {} was asked for and {moved} moved", refund.amount));
+        self.task(AMOUNT_MISMATCH, id, Some(short))?;
+        self.refund_paid(&Refund { amount: moved, ..refund.clone() }, reference, Some(short))?;
+        self.park(AMOUNT_MISMATCH, &reason)
+    }
+
     /// RE-4: a receipt for each refund, once.
-    fn refund_paid(&mut self, refund: &Refund, reference: &str) -> Planned {
-        self.emit(Event::RefundSettled { refund: refund.id.clone(), reference: reference.to_owned(), on: self.today })?;
+    fn refund_paid(&mut self, refund: &Refund, reference: &str, short: Option<Money>) -> Planned {
+        self.emit(Event::RefundSettled { refund: refund.id.clone(), reference: reference.to_owned(), on: self.today, short })?;
         if refund.reason == "correction" {
             return self.correction_receipt(&refund.invoice, CorrectionOutcome::Refunded, refund.amount, &refund.id);
         }

@@ -19,6 +19,9 @@ pub const LOOKUPS_MAX: u32 = 14;
 /// First wait before a look-up, in seconds; doubled each time.
 pub const LOOKUP_WAIT_SECONDS: i64 = 60;
 
+/// The task, and the reason for parking, where the provider moved another amount than asked for (F49).
+pub const AMOUNT_MISMATCH: &str = "amount_mismatch";
+
 /// What is known of a call that moves money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
@@ -125,18 +128,19 @@ impl Draft<'_> {
     /// F49, F50: what came is booked; what is missing stays open; a person looks at it before anything else moves.
     fn mismatched(&mut self, charge: &Charge, reference: &str, moved: Money) -> Planned {
         let reason = format!("charge {} was for {}, and the provider moved {moved}", charge.id, charge.amount);
-        self.task("amount_mismatch", &charge.id, Some(moved).filter(|moved| moved.currency() == charge.amount.currency()))?;
-        if moved.currency() != charge.amount.currency() {
+        let can_be_booked = moved.currency() == charge.amount.currency() && moved.is_positive();
+        self.task(AMOUNT_MISMATCH, &charge.id, Some(moved).filter(|_| can_be_booked))?;
+        if !can_be_booked {
             let due_at = self.look_up_at(LOOKUPS_MAX);
             self.emit(Event::ChargeUnknown { charge: charge.id.clone(), due_at })?;
-            return self.park("amount_mismatch", &reason);
+            return self.park(AMOUNT_MISMATCH, &reason);
         }
         let unapplied = self.book_capture(charge, reference, moved)?;
         if unapplied.is_positive() {
             self.task("unapplied_payment", &charge.id, Some(unapplied))?;
         }
-        self.after_capture(charge)?;
-        self.park("amount_mismatch", &reason)
+        self.after_capture(&Charge { amount: moved, ..charge.clone() })?;
+        self.park(AMOUNT_MISMATCH, &reason)
     }
 
     fn book_capture(&mut self, charge: &Charge, reference: &str, amount: Money) -> Planned<Money> {

@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::super::account::{Account, AttemptState, Charge, Dispute, DisputeState, Payment, Purpose, Refund};
 use super::super::event::Event;
 use super::super::ledger::LedgerError;
-use super::super::money::Money;
+use super::super::money::{Money, total};
 use super::missing;
 
 impl Account {
@@ -21,8 +21,11 @@ impl Account {
                 charge.due_at = Some(*due_at);
                 charge.lookups = charge.lookups.saturating_add(1);
             }
-            Event::ChargeCaptured { charge, reference, on, applied, costs, .. } => {
+            Event::ChargeCaptured { charge, reference, on, applied, costs, unapplied } => {
+                let came = total(self.profile.currency, applied.iter().chain(costs).map(|(_, amount)| *amount))?.plus(*unapplied)?;
                 let row = self.charge_mut(charge)?;
+                // PV-5: what came wins; what was asked for is in the request.
+                row.amount = came;
                 row.state = AttemptState::Succeeded;
                 row.reference = Some(reference.clone());
                 row.settled_on = Some(*on);
@@ -125,12 +128,15 @@ impl Account {
                 refund.due_at = Some(*due_at);
                 refund.lookups = refund.lookups.saturating_add(1);
             }
-            Event::RefundSettled { refund, reference, on } => {
-                let refund = self.refund_mut(refund)?;
+            Event::RefundSettled { refund: id, reference, on, short } => {
+                let refund = self.refund_mut(id)?;
                 refund.state = AttemptState::Succeeded;
                 refund.reference = Some(reference.clone());
                 refund.settled_on = Some(*on);
                 refund.due_at = None;
+                if let Some(short) = short {
+                    self.moved_otherwise(id, *short)?;
+                }
             }
             Event::RefundFailed { refund, code, on, .. } => {
                 // The payment stays reserved: its money was given back as credit, and this card refused it once.
@@ -144,6 +150,26 @@ impl Account {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// The provider moved another amount than asked for. What is missing is account credit, and the payment can give it back again;
+    /// of what is too much the payment gave as much as it had.
+    fn moved_otherwise(&mut self, id: &str, short: Money) -> Result<(), LedgerError> {
+        let refund = self.refund_mut(id)?;
+        refund.amount = refund.amount.minus(short)?;
+        let (charge, invoice) = (refund.charge.clone(), refund.invoice.clone());
+        let payment = self.payment_mut(&charge, &invoice)?;
+        if short.is_positive() {
+            payment.refunded = payment.refunded.minus(short)?;
+            self.profile.credit_cash = self.profile.credit_cash.plus(short)?;
+            return Ok(());
+        }
+        let left = payment.amount.minus(payment.refunded)?.minus(payment.disputed)?.or_zero();
+        let more = short.negated()?.at_most(left)?;
+        payment.refunded = payment.refunded.plus(more)?;
+        let invoice = self.invoice_mut(&invoice)?;
+        invoice.returned = invoice.returned.plus(more)?;
         Ok(())
     }
 

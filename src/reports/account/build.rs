@@ -49,6 +49,7 @@ fn balances(account: &Account) -> Result<Balances, MoneyError> {
         receivable: total(currency, account.invoices.values().map(|invoice| invoice.open))?,
         collection_costs: total(currency, account.costs.values().map(|cost| cost.open))?,
         carried: account.profile.carried,
+        unapplied: account.unapplied()?,
     })
 }
 

@@ -62,6 +62,7 @@ impl AccountReport {
             ("owed on invoices", balances.receivable),
             ("owed collection costs", balances.collection_costs),
             ("of it for the next charge", balances.carried),
+            ("unapplied cash", balances.unapplied),
         ];
         lines.into_iter().map(|(what, amount)| vec![what.to_owned(), amount.to_string()]).collect()
     }

@@ -90,7 +90,7 @@ impl<'a> Balances<'a> {
             self.nothing_elsewhere(line, check, account, inspection);
         }
         self.nothing_elsewhere(REFUNDS_HELD, Check::RefundsHeld, account, inspection);
-        self.nothing_elsewhere(DISPUTES_PENDING, Check::DisputesPending, account, inspection);
+        self.disputed(account, inspection);
         self.tie_out_account(account, inspection);
     }
 
@@ -101,9 +101,27 @@ impl<'a> Balances<'a> {
         self.prepaid(row, "in the row", inspection);
         let held = -self.of_invoice(REFUNDS_HELD, id);
         inspection.expect(Check::RefundsHeld, held == minor(row.held), id, || format!("2330 is {held}, {} are held", row.held.minor()));
-        let disputed = self.of_invoice(DISPUTES_PENDING, id);
-        let problem = || format!("1210 is {disputed}, {} are disputed", row.disputed.minor());
-        inspection.expect(Check::DisputesPending, disputed == minor(row.disputed), id, problem);
+    }
+
+    /// 1210: under each invoice what is frozen on its payments, as money of the invoice or as the account credit that it became;
+    /// under none what the provider took beyond (F60). Together it is what the open disputes are about.
+    fn disputed(&self, account: &Account, inspection: &mut Inspection<'_>) {
+        let mut frozen: BTreeMap<Option<&str>, i128> = BTreeMap::new();
+        for payment in account.payments.values() {
+            *frozen.entry(Some(&payment.invoice)).or_default() += minor(payment.disputed);
+        }
+        let open = sum(account.disputes.values().filter(|dispute| dispute.state == DisputeState::Open).map(|dispute| dispute.amount));
+        let beyond = open - frozen.values().sum::<i128>();
+        frozen.insert(None, beyond);
+        let number = i64::from(DISPUTES_PENDING.number);
+        let posted = self.by_invoice.range((number, None)..(number + 1, None)).map(|((_, invoice), _)| *invoice);
+        for invoice in posted.chain(frozen.keys().copied()).collect::<BTreeSet<_>>() {
+            let booked = self.by_invoice.get(&(number, invoice)).copied().unwrap_or_default();
+            let expected = frozen.get(&invoice).copied().unwrap_or_default();
+            inspection.expect(Check::DisputesPending, booked == expected, invoice.unwrap_or("(no invoice)"), || {
+                format!("1210 is {booked}, {expected} are disputed")
+            });
+        }
     }
 
     /// A control account has nothing on it that belongs to no invoice of the account.
@@ -160,9 +178,10 @@ fn cleared(account: &Account) -> i128 {
     captured(account) - refunded - disputed - sum(account.disputes.values().map(|dispute| dispute.fee))
 }
 
-/// What was captured and paid neither an invoice nor a collection cost.
+/// What was captured, or brought back by a dispute that had been lost (F61), and paid neither an invoice nor a collection cost.
 fn unapplied(account: &Account) -> i128 {
+    let back = sum(account.disputes.values().filter(|dispute| account.was_won_late(dispute)).map(|dispute| dispute.amount));
     let applied = sum(account.payments.values().map(|payment| payment.amount));
     let costs = sum(account.costs.values().map(|cost| cost.amount)) - sum(account.costs.values().map(|cost| cost.open));
-    captured(account) - applied - costs
+    captured(account) + back - applied - costs
 }

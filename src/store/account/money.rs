@@ -74,7 +74,8 @@ account_table! {
 impl TableRow for Charge {
     type Key = String;
     const TABLE: &'static Table = &CHARGES;
-    const CHANGING: &'static [&'static str] = &["account_id", "charge_id", "due_at", "lookups", "settled_on", "state", "reference", "code"];
+    const CHANGING: &'static [&'static str] =
+        &["account_id", "charge_id", "amount_minor", "due_at", "lookups", "settled_on", "state", "reference", "code"];
 
     fn of(account: &Account) -> &BTreeMap<String, Self> {
         &account.charges
@@ -121,6 +122,7 @@ impl TableRow for Charge {
 
     fn write_changes(&self, _: &Self::Key, row: &mut Writer<'_>) {
         row.text(&self.id)
+            .money(self.amount)
             .opt_instant(self.due_at)
             .int(self.lookups)
             .opt_date(self.settled_on)
@@ -167,7 +169,8 @@ impl TableRow for Payment {
 impl TableRow for Refund {
     type Key = String;
     const TABLE: &'static Table = &REFUNDS;
-    const CHANGING: &'static [&'static str] = &["account_id", "refund_id", "due_at", "lookups", "settled_on", "state", "reference", "code"];
+    const CHANGING: &'static [&'static str] =
+        &["account_id", "refund_id", "amount_minor", "due_at", "lookups", "settled_on", "state", "reference", "code"];
 
     fn of(account: &Account) -> &BTreeMap<String, Self> {
         &account.refunds
@@ -212,6 +215,7 @@ impl TableRow for Refund {
 
     fn write_changes(&self, _: &Self::Key, row: &mut Writer<'_>) {
         row.text(&self.id)
+            .money(self.amount)
             .opt_instant(self.due_at)
             .int(self.lookups)
             .opt_date(self.settled_on)

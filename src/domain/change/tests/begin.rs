@@ -164,10 +164,23 @@ fn f49_another_amount_than_asked_for_is_booked_and_parks_the_account() {
     let id = world.subscribe("plus/annual");
     let less = Settlement::Mismatch { reference: "ref".to_owned(), moved: money("100.00 USD") };
     world.plan(|draft| draft.settle_charge("ch_a1-s1_1_0_1", &less));
-    // F50: the remainder stays open.
+    // F50: the remainder stays open. PV-5: what came is what is known of the charge from now on.
     assert_eq!(world.invoice(&id, 1, 0).open, money("8.24 USD"));
+    assert_eq!((world.account.charges["ch_a1-s1_1_0_1"].amount, world.account.unapplied()), (money("100.00 USD"), Ok(money("0.00 USD"))));
     assert_eq!((world.account.profile.parked.is_some(), world.tasks()), (true, vec!["amount_mismatch"]));
     let again = world.account.clone();
     world.plan(|draft| draft.settle_charge("ch_a1-s1_1_0_1", &less));
     assert_eq!(again, world.account, "PV-6: told twice, done once");
+}
+
+#[test]
+fn f49_more_than_asked_for_pays_the_invoice_and_the_rest_is_unapplied() {
+    let mut world = World::on("2026-01-31");
+    world.charges.extend([Answer::Silence]);
+    let id = world.subscribe("plus/annual");
+    let more = Settlement::Mismatch { reference: "ref".to_owned(), moved: money("120.00 USD") };
+    world.plan(|draft| draft.settle_charge("ch_a1-s1_1_0_1", &more));
+    assert_eq!(world.books.last("charge_captured.v1"), "1200 120.00 | 1100 108.24; 2320 11.76");
+    assert_eq!((world.invoice(&id, 1, 0).open, world.account.unapplied()), (money("0.00 USD"), Ok(money("11.76 USD"))));
+    assert_eq!(world.account.charges["ch_a1-s1_1_0_1"].amount, money("120.00 USD"));
 }

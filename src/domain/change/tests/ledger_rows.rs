@@ -2,6 +2,7 @@
 
 use super::world::{Answer, World, camera, money};
 use crate::domain::change::correct::Correct;
+use crate::domain::change::settle::Settlement;
 use crate::domain::event::Event;
 
 /// The story that most rows share: an annual plan from 31 January 2026, whose day 123 is 2 June.
@@ -14,6 +15,7 @@ fn annual() -> World {
 const SUBSCRIPTION: &str = "a1-s1";
 const INVOICE: &str = "in_a1-s1_1_0";
 const CHARGE: &str = "ch_a1-s1_1_0_1";
+const REFUND: &str = "re_a1-s1_1_0_1_1";
 
 fn id() -> crate::domain::ids::SubscriptionId {
     SUBSCRIPTION.parse().expect("an id")
@@ -61,7 +63,7 @@ fn a_refund_that_fails_after_it_was_confirmed_becomes_credit() {
     world.advance_to("2026-06-02");
     world.cancel(&id());
     let refund = world.account.refunds.keys().next().cloned().expect("a refund");
-    let returned = crate::domain::change::settle::Settlement::Declined { code: "account_closed".to_owned(), hard: false };
+    let returned = Settlement::Declined { code: "account_closed".to_owned(), hard: false };
     world.plan(|draft| draft.settle_refund(&refund, &returned));
     assert_eq!(world.books.last("refund_failed.v1"), "1200 71.76 | 2300 71.76");
     assert_eq!((world.credit().0.as_str(), world.tasks()), ("71.76", vec!["refund_failed"]));
@@ -233,6 +235,49 @@ fn a_dispute_lost_while_the_service_runs_on_day_40() {
     assert_eq!(world.books.last("revenue_recognised.v1"), "4300 10.96 | 2100 10.96");
 }
 
+/// F60: 71.76 had become account credit when the whole payment was disputed; each part leaves 1210 as it came.
+#[test]
+fn a_dispute_lost_of_cash_that_had_become_credit() {
+    let mut world = annual();
+    world.order("plus/monthly", 2, None);
+    world.advance_to("2026-06-02");
+    world.cancel(&id());
+    assert_eq!(world.credit().0, "71.76 USD");
+    world.plan(|draft| draft.open_dispute("dp_1", CHARGE, money("108.24 USD"), money("15.00 USD")));
+    assert_eq!((world.invoice(&id(), 1, 0).disputed, world.books.of_invoice(1210, INVOICE)), (money("36.48 USD"), 10_824));
+    world.plan(|draft| draft.lose_dispute("dp_1"));
+    assert_eq!(world.books.last("note_issued.v1"), "2100 33.70; 2200 2.78 | 1210 36.48");
+    assert_eq!(world.books.last("dispute_lost.v1"), "2300 71.76 | 1210 71.76");
+    assert_eq!(world.books.of_invoice(1210, INVOICE), 0);
+}
+
+/// F61: the money is back, and waits for a person.
+#[test]
+fn a_dispute_lost_and_then_won_leaves_its_money_unapplied() {
+    let mut world = annual();
+    world.plan(|draft| draft.open_dispute("dp_1", CHARGE, money("108.24 USD"), money("15.00 USD")));
+    world.plan(|draft| draft.lose_dispute("dp_1"));
+    assert_eq!(world.account.unapplied(), Ok(money("0.00 USD")));
+    world.plan(|draft| draft.win_dispute("dp_1"));
+    assert_eq!(world.books.last("dispute_reversed.v1"), "1200 108.24 | 2320 108.24");
+    assert_eq!((world.account.unapplied(), world.tasks()), (Ok(money("108.24 USD")), vec!["dispute_won_late"]));
+}
+
+/// F49: 71.76 was to go back, and the provider moved 70.00: the rest stays the customer's.
+#[test]
+fn a_refund_of_which_less_was_paid_out() {
+    let mut world = annual();
+    world.advance_to("2026-06-02");
+    world.refunds.extend([Answer::Silence]);
+    world.cancel(&id());
+    let less = Settlement::Mismatch { reference: "less".to_owned(), moved: money("70.00 USD") };
+    world.plan(|draft| draft.settle_refund(REFUND, &less));
+    assert_eq!(world.books.last("refund_settled.v1"), "2310 71.76 | 1200 70.00; 2300 1.76");
+    assert_eq!((world.refunds_made(), world.credit().0), (vec!["70.00 ch_a1-s1_1_0_1 Succeeded".to_owned()], "1.76 USD".to_owned()));
+    let left = world.account.payments.values().map(|payment| payment.refunded);
+    assert_eq!((left.collect::<Vec<_>>(), world.tasks()), (vec![money("70.00 USD")], vec!["amount_mismatch"]));
+}
+
 #[test]
 fn a_write_off_and_a_collection_cost() {
     let mut world = World::on("2026-04-01");
@@ -262,7 +307,7 @@ fn money_for_which_nothing_is_owed_goes_back() {
     world.charges.extend([Answer::Soft]);
     world.subscribe("plus/monthly");
     // The provider said no, and now says that it captured after all (PV-5).
-    let late = crate::domain::change::settle::Settlement::Succeeded { reference: "late".to_owned() };
+    let late = Settlement::Succeeded { reference: "late".to_owned() };
     world.plan(|draft| draft.settle_charge(CHARGE, &late));
     assert_eq!(world.books.last("charge_captured.v1"), "1200 10.81 | 2320 10.81");
     assert_eq!(world.books.last("unapplied_returned.v1"), "2320 10.81 | 2310 10.81");
