@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::Serialize;
 
-use crate::domain::account::NoteReason;
+use crate::domain::account::{Note, NoteReason};
 use crate::domain::event::{Event, Reversal};
 use crate::reports::ReportError;
 use crate::reports::chart;
@@ -197,7 +197,10 @@ struct About {
 }
 
 impl About {
+    /// Of legs whose record cannot be found.
     const UNKNOWN: Self = Self::titled("Unknown event");
+    /// Of legs that stand at an event which books nothing: somebody has put them there.
+    const UNBOOKED: Self = Self::titled("Not booked by its event");
 
     const fn titled(title: &'static str) -> Self {
         Self { title, reason_code: None, reference: None, correction_of: None }
@@ -216,6 +219,7 @@ impl About {
     }
 }
 
+/// Every event that is booked has its title here; those that book nothing make no entry.
 fn about(event: &Event) -> About {
     match event {
         Event::InvoiceIssued { .. } => About::titled("Invoice issued"),
@@ -223,29 +227,78 @@ fn about(event: &Event) -> About {
         Event::CreditGranted { .. } => About::titled("Goodwill credit granted"),
         Event::CreditPaidOut { .. } => About::titled("Account credit to be paid out"),
         Event::ChargeCaptured { reference, .. } => About::titled("Payment captured").reference(reference),
-        Event::NoteIssued { note, .. } => {
-            let title = if note.reason.is_debit() { "Debit note issued" } else { "Credit note issued" };
-            let about = About::titled(title).code(note_code(note.reason)).reference(&note.id);
-            match note.reason {
-                NoteReason::Overcharge | NoteReason::Undercharge | NoteReason::Waived | NoteReason::OrderCancelled => {
-                    about.correcting(&note.invoice)
-                }
-                _ => about,
-            }
+        Event::UnappliedReturned { charge, .. } => About::titled("Unapplied payment to be given back").reference(charge),
+        Event::NoteIssued { note, .. } => noted(note),
+        Event::RefundSettled { reference, short, .. } => {
+            let about = About::titled("Refund paid out").reference(reference);
+            if short.is_some() { about.code("amount_mismatch") } else { about }
         }
-        Event::RefundSettled { reference, .. } => About::titled("Refund paid out").reference(reference),
         Event::RefundFailed { refund, code, .. } => About::titled("Refund failed, kept as credit").code(code).reference(refund),
-        Event::RevenueRecognised { reversal: None, forfeited: false, .. } => About::titled("Revenue recognised"),
-        Event::RevenueRecognised { reversal: None, forfeited: true, .. } => About::titled("Revenue recognised").code("forfeited"),
-        Event::RevenueRecognised { invoice, reversal: Some(Reversal::Correction), .. } => {
-            About::titled("Revenue reversed").code("correction").correcting(invoice)
-        }
-        Event::RevenueRecognised { reversal: Some(Reversal::Dispute), .. } => About::titled("Revenue reversed").code("dispute"),
+        Event::RevenueRecognised { invoice, reversal, forfeited, .. } => recognised(invoice, *reversal, *forfeited),
         Event::DisputeOpened { id, .. } => About::titled("Dispute opened").reference(id),
         Event::DisputeWon { id, .. } => About::titled("Dispute won").reference(id),
+        Event::DisputeLost { id, .. } => About::titled("Dispute lost").reference(id),
+        Event::DisputeReversed { id, .. } => About::titled("Dispute won after it was lost").reference(id),
         Event::WrittenOff { .. } => About::titled("Written off"),
         Event::CollectionCostAdded { document, .. } => About::titled("Collection cost recharged").reference(document),
-        _ => About::UNKNOWN,
+        Event::SubscriptionOpened { .. }
+        | Event::Life { .. }
+        | Event::CameraCovered { .. }
+        | Event::CancelRequested { .. }
+        | Event::CancelRequestSettled { .. }
+        | Event::CameraAdded { .. }
+        | Event::CameraRemoved { .. }
+        | Event::RecordingsInaccessible { .. }
+        | Event::PromotionRedeemed { .. }
+        | Event::PromotionEnded { .. }
+        | Event::PromotionReleased { .. }
+        | Event::MethodReplaced { .. }
+        | Event::MethodBlocked { .. }
+        | Event::AccountParked { .. }
+        | Event::AccountReleased
+        | Event::ChargeRequested { .. }
+        | Event::ChargeUnknown { .. }
+        | Event::ChargeDeclined { .. }
+        | Event::ChargeAbandoned { .. }
+        | Event::AmountCarried { .. }
+        | Event::ServiceEnded { .. }
+        | Event::RefundRequested { .. }
+        | Event::RefundUnknown { .. }
+        | Event::CorrectionOpened { .. }
+        | Event::CorrectionScheduled { .. }
+        | Event::CorrectionClosed { .. }
+        | Event::ReminderQueued { .. }
+        | Event::ReminderMissed { .. }
+        | Event::PriceNoticeQueued { .. }
+        | Event::PriceNoticeSent { .. }
+        | Event::PriceNoticeEnded { .. }
+        | Event::TaskOpened { .. }
+        | Event::TaskClosed { .. } => About::UNBOOKED,
+    }
+}
+
+fn noted(note: &Note) -> About {
+    let title = if note.reason.is_debit() { "Debit note issued" } else { "Credit note issued" };
+    let about = About::titled(title).code(note_code(note.reason)).reference(&note.id);
+    match note.reason {
+        NoteReason::Overcharge | NoteReason::Undercharge | NoteReason::Waived | NoteReason::OrderCancelled => {
+            about.correcting(&note.invoice)
+        }
+        NoteReason::Cancellation
+        | NoteReason::PlanChange
+        | NoteReason::FirstChargeDeclined
+        | NoteReason::CancelledWhilePending
+        | NoteReason::CancelledUnpaid
+        | NoteReason::DisputeLost => about,
+    }
+}
+
+fn recognised(invoice: &str, reversal: Option<Reversal>, forfeited: bool) -> About {
+    match reversal {
+        None if forfeited => About::titled("Revenue recognised").code("forfeited"),
+        None => About::titled("Revenue recognised"),
+        Some(Reversal::Correction) => About::titled("Revenue reversed").code("correction").correcting(invoice),
+        Some(Reversal::Dispute) => About::titled("Revenue reversed").code("dispute"),
     }
 }
 
