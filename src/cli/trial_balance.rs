@@ -22,7 +22,7 @@ pub const FORMATS: &[AnyFormat] = &[AnyFormat::Table, AnyFormat::Csv, AnyFormat:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Count what has this business date or an earlier one
+    /// Count what has this business date or an earlier one, and add what has accrued by the end of it (RR-1)
     #[arg(long, value_name = "DATE", value_parser = date)]
     as_of: Option<NaiveDate>,
     /// Show this currency alone

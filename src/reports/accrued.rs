@@ -1,74 +1,139 @@
 //! Revenue that the days have earned and that is not posted yet. Recognition is posted when a month ends and when a document
 //! touches a line (RR-1); a report as of a date inside a month adds the exact rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use serde::Serialize;
 
 use super::ReportError;
+use super::stored::Body;
 use crate::domain::calendar::Period;
+use crate::domain::event::Event;
 use crate::domain::ledger::{DEFERRED_REVENUE, PREPAYMENTS};
 use crate::domain::money::{Currency, Money};
 use crate::domain::revenue::earned_through;
-use crate::store::db::{Row, Tx};
+use crate::domain::subscription::Life;
+use crate::store::db::{Row, Tx, Value};
 use crate::values;
 
+/// Accounts whose journals are asked at once.
+const ACCOUNTS: usize = 500;
+
 crate::statements! {
-    /// Lines of which something is left to be recognised at the end of a day: what is left, what was recognised, what is owed, and
-    /// what was invoiced.
+    /// Lines of which something is left to be recognised at the end of a day: what is left, what was recognised and whether anything
+    /// was. A line that is still pending is none: it was so on every day before, too (LC-3).
     UNEARNED = same(
-        "select p.currency, i.cycle, i.period_start, i.period_end, i.term_no, i.period_no, \
-         i.invoiced_net_minor + i.invoiced_tax_minor as invoiced, \
+        "select p.account_id, p.invoice_id, i.subscription_id, p.currency, i.cycle, i.period_start, i.period_end, i.term_no, i.period_no, \
          cast(-sum(case when p.ledger_account in (2100, 2110) then p.amount_minor else 0 end) as bigint) as left_over, \
          cast(-sum(case when p.ledger_account in (4000, 4200, 4300) then p.amount_minor else 0 end) as bigint) as recognised, \
-         cast(sum(case when p.ledger_account = 1100 then p.amount_minor else 0 end) as bigint) as owed \
+         max(case when p.ledger_account in (4000, 4200, 4300) then 1 else 0 end) as has_revenue \
          from postings p join invoices i on i.account_id = p.account_id and i.invoice_id = p.invoice_id \
-         where p.effective_on <= $1 and i.period_start <= $1 \
-         group by p.account_id, p.invoice_id, p.currency, i.cycle, i.period_start, i.period_end, i.term_no, i.period_no, \
-         i.invoiced_net_minor, i.invoiced_tax_minor \
+         where p.effective_on <= $1 and i.period_start <= $1 and i.pending = 0 \
+         group by p.account_id, p.invoice_id, i.subscription_id, p.currency, i.cycle, i.period_start, i.period_end, i.term_no, i.period_no \
          having sum(case when p.ledger_account in (2100, 2110) then p.amount_minor else 0 end) <> 0"
+    );
+    /// What these accounts had recorded by a day about invoices that were issued and first periods that began.
+    STARTS = same(
+        "select account_id, seq, body from journal where account_id {in:$1} and effective_on <= $2 \
+         and (body like '%\"invoice_issued.v1\"%' or body like '%\"activated\"%') order by account_id, seq"
     );
 }
 
-/// What was earned and is not posted: it stands on a prepayment account still, and is revenue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Accrued {
-    /// The prepayment account, 2100 or 2110.
-    pub account: u16,
-    /// How much.
-    pub amount: Money,
-}
+/// Sums by currency and prepayment account, 2100 or 2110.
+pub(super) type Accrued = BTreeMap<(Currency, u16), Money>;
 
-/// What was earned through the end of a day and is not posted with that date or an earlier one, by currency and account.
+/// What was earned through the end of a day and is not posted with that date or an earlier one.
 ///
 /// # Errors
 /// What the database says, or a sum that does not fit 64 bits.
-pub(super) async fn through(tx: &mut Tx, on: NaiveDate) -> Result<Vec<Accrued>, ReportError> {
-    let mut sums: BTreeMap<(Currency, u16), Money> = BTreeMap::new();
+pub(super) async fn through(tx: &mut Tx, on: NaiveDate) -> Result<Accrued, ReportError> {
+    let (mut sums, mut in_question) = (Accrued::new(), Vec::new());
     tx.for_each_batch(&UNEARNED, &values![on], |rows| {
-        for Accrued { account, amount } in rows.iter().map(|row| of_line(row, on)).collect::<Result<Vec<_>, _>>()? {
-            let sum = sums.entry((amount.currency(), account)).or_insert(Money::zero(amount.currency()));
-            *sum = sum.plus(amount)?;
+        for line in rows.iter().map(|row| Line::read(row, on)).collect::<Result<Vec<_>, _>>()? {
+            if line.may_be_pending {
+                in_question.push(line);
+            } else {
+                add(&mut sums, &line)?;
+            }
         }
         Ok::<(), ReportError>(())
     })
     .await?;
-    let positive = sums.into_iter().filter(|(_, amount)| amount.is_positive());
-    Ok(positive.map(|((_, account), amount)| Accrued { account, amount }).collect())
+    for lines in in_question.chunks(ACCOUNTS) {
+        let pending = pending_on(tx, lines, on).await?;
+        for line in lines.iter().filter(|line| !pending.contains(&(line.owner.clone(), line.subscription.clone()))) {
+            add(&mut sums, line)?;
+        }
+    }
+    sums.retain(|_, amount| amount.is_positive());
+    Ok(sums)
 }
 
-/// What one line has still to recognise. Nothing while its first charge has not settled (LC-3): then all of it is owed, and the
-/// period is the subscription's first.
-fn of_line(row: &Row, on: NaiveDate) -> Result<Accrued, ReportError> {
-    let currency = Currency::parse(row.str_at(0)?).map_err(|_| row.corrupt("currency", "is not a currency"))?;
-    let account = if row.text_at(1)? == "annual" { PREPAYMENTS } else { DEFERRED_REVENUE };
-    let period = Period::new(row.date_at(2)?, row.date_at(3)?).map_err(|_| row.corrupt("period_end", "does not follow the start"))?;
-    let is_first = (row.int_at(4)?, row.int_at(5)?) == (1, 0);
-    let (invoiced, left_over, recognised, owed) = (row.int_at(6)?, row.int_at(7)?, row.int_at(8)?, row.int_at(9)?);
-    let recognised = Money::new(recognised, currency);
-    let is_pending = is_first && recognised.is_zero() && owed == invoiced;
-    let earned = earned_through(recognised.plus(Money::new(left_over, currency))?, period, on)?;
-    let amount = if is_pending { Money::zero(currency) } else { earned.minus(recognised)?.or_zero() };
-    Ok(Accrued { account: account.number, amount })
+fn add(sums: &mut Accrued, line: &Line) -> Result<(), ReportError> {
+    let sum = sums.entry((line.amount.currency(), line.account)).or_insert(Money::zero(line.amount.currency()));
+    *sum = sum.plus(line.amount)?;
+    Ok(())
+}
+
+/// One line of an invoice, as far as it is not recognised.
+struct Line {
+    owner: String,
+    subscription: String,
+    /// The prepayment account.
+    account: u16,
+    /// What it has earned and not recognised.
+    amount: Money,
+    /// Whether its first charge may not have settled by then (LC-3). Only a subscription's first period can be pending, and nothing
+    /// is recognised while it is.
+    may_be_pending: bool,
+}
+
+impl Line {
+    fn read(row: &Row, on: NaiveDate) -> Result<Self, ReportError> {
+        let currency = Currency::parse(row.str_at(3)?).map_err(|_| row.corrupt("currency", "is not a currency"))?;
+        let account = if row.str_at(4)? == "annual" { PREPAYMENTS } else { DEFERRED_REVENUE };
+        let period = Period::new(row.date_at(5)?, row.date_at(6)?).map_err(|_| row.corrupt("period_end", "does not follow the start"))?;
+        let is_first = (row.int_at(7)?, row.int_at(8)?) == (1, 0);
+        let (left_over, recognised) = (Money::new(row.int_at(9)?, currency), Money::new(row.int_at(10)?, currency));
+        let earned = earned_through(recognised.plus(left_over)?, period, on)?;
+        Ok(Self {
+            owner: row.text_at(0)?,
+            subscription: row.text_at(2)?,
+            account: account.number,
+            amount: earned.minus(recognised)?.or_zero(),
+            may_be_pending: is_first && row.int_at(11)? == 0,
+        })
+    }
+}
+
+/// The accounts and subscriptions whose first charge had not settled by a day: their invoice was issued as pending, and nothing
+/// that was recorded by then made them active.
+async fn pending_on(tx: &mut Tx, lines: &[Line], on: NaiveDate) -> Result<BTreeSet<(String, String)>, ReportError> {
+    let owners: BTreeSet<&str> = lines.iter().map(|line| line.owner.as_str()).collect();
+    let mut pending = BTreeSet::new();
+    tx.for_each_batch(&STARTS, &[Value::texts(owners), Value::from(on)], |rows| {
+        for row in &rows {
+            let (owner, seq) = (row.str_at(0)?, row.int_at(1)?);
+            let body: Body = serde_json::from_str(row.str_at(2)?).map_err(|error| ReportError::UnreadableRecord {
+                account: owner.to_owned(),
+                seq,
+                line: error.line(),
+                column: error.column(),
+            })?;
+            for event in body.events {
+                match event {
+                    Event::InvoiceIssued { invoice, pending: true } => {
+                        pending.insert((owner.to_owned(), invoice.subscription.into()));
+                    }
+                    Event::Life { subscription, life: Life::Activated } => {
+                        pending.remove(&(owner.to_owned(), subscription.into()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok::<(), ReportError>(())
+    })
+    .await?;
+    Ok(pending)
 }

@@ -4,7 +4,7 @@
 //! the jobs. Large results are streamed.
 
 pub mod account;
-pub mod accrued;
+mod accrued;
 mod chart;
 pub mod check;
 mod error;
@@ -25,6 +25,7 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     check::PROVIDER_STATEMENTS,
     account::STATEMENTS,
     accrued::STATEMENTS,
+    explain::STATEMENTS,
     explain::FIND_STATEMENTS,
     journal::STATEMENTS,
     trial_balance::STATEMENTS,

@@ -24,7 +24,8 @@ crate::statements! {
     );
     /// The mails of these accounts.
     NOTICES = same(
-        "select account_id, notice_id, queued_at, sent_at, state, kind, subscription_id from notices \
+        "select account_id, notice_id, queued_at, sent_at, state, kind, subscription_id, due_at, \
+         case when kind in ('receipt_payment', 'receipt_refund', 'receipt_correction') then data end as receipt from notices \
          where account_id {in:$1} order by account_id, notice_id"
     );
 }
@@ -86,7 +87,7 @@ pub struct Body {
     pub why: Vec<String>,
 }
 
-/// One mail of the outbox, without its facts.
+/// One mail of the outbox, without its facts, but for those of a receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
     /// `{kind}_{cause}`.
@@ -101,6 +102,10 @@ pub struct Mail {
     pub kind: String,
     /// The subscription that it is about.
     pub subscription: Option<String>,
+    /// When it is to be sent, while it waits.
+    pub due_at: Option<DateTime<Utc>>,
+    /// The facts of a receipt as they are stored.
+    pub receipt: Option<String>,
 }
 
 impl Record {
@@ -109,6 +114,14 @@ impl Record {
     /// # Errors
     /// [`ReportError::UnreadableRecord`], which repeats none of its content.
     pub fn read_body(&self, account: &str) -> Result<Body, ReportError> {
+        serde_json::from_str(&self.body).map_err(|error| self.unreadable(account, &error))
+    }
+
+    /// The body as JSON: what is shown is what is stored.
+    ///
+    /// # Errors
+    /// As [`Record::read_body`].
+    pub fn as_json(&self, account: &str) -> Result<serde_json::Value, ReportError> {
         serde_json::from_str(&self.body).map_err(|error| self.unreadable(account, &error))
     }
 
@@ -208,6 +221,8 @@ pub async fn mails(tx: &mut Tx, ids: &[AccountId]) -> Result<HashMap<String, Vec
             state: row.text_at(4)?,
             kind: row.text_at(5)?,
             subscription: row.opt_text_at(6)?,
+            due_at: row.opt_int_at(7)?.map(|micros| instant(&row, micros, "due_at")).transpose()?,
+            receipt: row.opt_text_at(8)?,
         };
         let account = row.str_at(0)?;
         match mails.get_mut(account) {

@@ -1,14 +1,20 @@
 //! The trial balance: what stands on every ledger account, a currency at a time. Debits equal credits, because every entry is
 //! balanced (LE-1); a trial balance that does not balance shows that the books were touched by something else.
+//!
+//! As of a date inside a month it adds what the days have earned since recognition was posted last (RR-1): a balance is what was
+//! posted and what has accrued. Accruals are never posted, so that the balance assertions of the journals for hledger and beancount
+//! are those of what was posted alone.
+
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::accrued::{self, Accrued};
+use super::accrued;
 use super::error::ReportError;
 use crate::domain::calendar::DATE_MAX;
-use crate::domain::ledger::{AccountType, LedgerAccount, by_number};
+use crate::domain::ledger::{AccountType, LedgerAccount, REVENUE, by_number};
 use crate::domain::money::{Currency, Money, total};
 use crate::store::db::{Db, Row};
 use crate::values;
@@ -28,8 +34,6 @@ pub struct TrialBalance {
     pub as_of: Option<NaiveDate>,
     /// By currency code; a currency in which nothing was posted is absent.
     pub currencies: Vec<CurrencyBalance>,
-    /// RR-1: what was earned by the end of `as_of` and is posted later; nothing without a date.
-    pub accrued: Vec<Accrued>,
 }
 
 /// The trial balance in one currency.
@@ -43,11 +47,11 @@ pub struct CurrencyBalance {
     pub debits: Money,
     /// Sum of the credit column.
     pub credits: Money,
-    /// Every ledger account that was posted to, by number.
+    /// Every ledger account that was posted to, or has accrued something, by number.
     pub lines: Vec<Line>,
 }
 
-/// What stands on one ledger account. At most one of the two amounts is positive; none is negative.
+/// What stands on one ledger account. Of debit and credit at most one is positive, and none is negative.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
     /// Its number in the chart.
@@ -56,13 +60,19 @@ pub struct Line {
     pub name: &'static str,
     /// What kind of account it is.
     pub kind: AccountType,
-    /// Debits less credits, where that is positive.
+    /// What was posted: debits less credits.
+    pub posted: Money,
+    /// RR-1: what was earned by the end of the date and is posted later: debits less credits, zero without a date.
+    pub accrued: Money,
+    /// The two together.
+    pub balance: Money,
+    /// The balance, where it is positive.
     pub debit: Money,
-    /// Credits less debits, where that is positive.
+    /// The negated balance, where that is positive.
     pub credit: Money,
 }
 
-/// Sums the postings whose business date is `as_of` or earlier; all of them without a date.
+/// Sums the postings whose business date is `as_of` or earlier, and adds what has accrued by then; all postings without a date.
 ///
 /// # Errors
 /// What the database says, a posting to an account that the chart does not have, or a sum that does not fit 64 bits.
@@ -71,30 +81,49 @@ pub async fn load(db: &Db, as_of: Option<NaiveDate>) -> Result<TrialBalance, Rep
     let rows = tx.fetch_all(&SUMS, &values![as_of.unwrap_or(DATE_MAX)]).await?;
     let accrued = match as_of {
         Some(on) => accrued::through(&mut tx, on).await?,
-        None => Vec::new(),
+        None => BTreeMap::new(),
     };
     tx.rollback().await?;
-    let mut lines: Vec<(Currency, Vec<Line>)> = Vec::new();
+    let mut sums = Sums::new();
     for row in &rows {
-        let (currency, line) = read(row)?;
-        match lines.last_mut() {
-            Some((known, of_it)) if *known == currency => of_it.push(line),
-            _ => lines.push((currency, vec![line])),
-        }
+        let (currency, account, posted) = read(row)?;
+        sums.entry(currency).or_default().insert(account.number, Line::of(account, posted, Money::zero(currency))?);
     }
-    let currencies = lines.into_iter().map(|(currency, lines)| CurrencyBalance::of(currency, lines)).collect::<Result<_, _>>()?;
-    Ok(TrialBalance { as_of, currencies, accrued })
+    for ((currency, prepaid), amount) in accrued {
+        accrue(&mut sums, currency, prepaid, amount)?;
+        accrue(&mut sums, currency, REVENUE.number, amount.negated()?)?;
+    }
+    let balance = |(currency, lines): (Currency, BTreeMap<u16, Line>)| CurrencyBalance::of(currency, lines.into_values().collect());
+    Ok(TrialBalance { as_of, currencies: sums.into_iter().map(balance).collect::<Result<_, _>>()? })
 }
 
-fn read(row: &Row) -> Result<(Currency, Line), ReportError> {
+/// Lines by currency and account.
+type Sums = BTreeMap<Currency, BTreeMap<u16, Line>>;
+
+fn accrue(sums: &mut Sums, currency: Currency, number: u16, amount: Money) -> Result<(), ReportError> {
+    let lines = sums.entry(currency).or_default();
+    let (posted, accrued) = lines.get(&number).map_or((Money::zero(currency), Money::zero(currency)), |line| (line.posted, line.accrued));
+    if let Some(account) = by_number(number) {
+        lines.insert(number, Line::of(account, posted, accrued.plus(amount)?)?);
+    }
+    Ok(())
+}
+
+fn read(row: &Row) -> Result<(Currency, LedgerAccount, Money), ReportError> {
     let code = row.str_at(0)?;
     let currency = Currency::parse(code).map_err(|_| row.corrupt("currency", "is not a currency"))?;
     let number = u16::try_from(row.int_at(1)?).ok();
-    let LedgerAccount { number, name, kind } =
-        number.and_then(by_number).ok_or_else(|| row.corrupt("ledger_account", "is not in the chart of accounts"))?;
-    let balance = Money::new(row.int_at(2)?, currency);
-    let (debit, credit) = (balance.or_zero(), balance.negated()?.or_zero());
-    Ok((currency, Line { account: number, name, kind, debit, credit }))
+    let account = number.and_then(by_number).ok_or_else(|| row.corrupt("ledger_account", "is not in the chart of accounts"))?;
+    Ok((currency, account, Money::new(row.int_at(2)?, currency)))
+}
+
+impl Line {
+    fn of(account: LedgerAccount, posted: Money, accrued: Money) -> Result<Self, ReportError> {
+        let LedgerAccount { number, name, kind } = account;
+        let balance = posted.plus(accrued)?;
+        let (debit, credit) = (balance.or_zero(), balance.negated()?.or_zero());
+        Ok(Self { account: number, name, kind, posted, accrued, balance, debit, credit })
+    }
 }
 
 impl CurrencyBalance {
@@ -108,17 +137,26 @@ impl CurrencyBalance {
         let mut table = Table::new();
         table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         let code = self.currency.code();
-        table.set_header(["account", "name", &format!("debit {code}"), &format!("credit {code}")]);
+        // Where nothing has accrued, what was posted is the balance.
+        let parts = self.has_accruals();
+        let row = |account: &str, name: &str, [posted, accrued, debit, credit]: [String; 4]| {
+            let middle = if parts { vec![posted, accrued] } else { Vec::new() };
+            [account.to_owned(), name.to_owned()].into_iter().chain(middle).chain([debit, credit]).collect::<Vec<_>>()
+        };
+        table.set_header(row("account", "name", ["posted", "accrued", "debit", "credit"].map(|name| format!("{name} {code}"))));
         for line in &self.lines {
-            table.add_row([line.account.to_string(), line.name.to_owned(), in_column(line.debit), in_column(line.credit)]);
+            let amounts = [in_column(line.posted), in_column(line.accrued), in_column(line.debit), in_column(line.credit)];
+            table.add_row(row(&line.account.to_string(), line.name, amounts));
         }
-        table.add_row(["", "Total", &self.debits.major(), &self.credits.major()]);
-        for column in [2, 3] {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
+        table.add_row(row("", "Total", [String::new(), String::new(), self.debits.major(), self.credits.major()]));
+        for column in table.column_iter_mut().skip(2) {
+            column.set_cell_alignment(CellAlignment::Right);
         }
         table
+    }
+
+    fn has_accruals(&self) -> bool {
+        self.lines.iter().any(|line| !line.accrued.is_zero())
     }
 }
 
@@ -127,7 +165,6 @@ impl TrialBalance {
     #[must_use]
     pub fn only(mut self, currency: Currency) -> Self {
         self.currencies.retain(|balance| balance.currency == currency);
-        self.accrued.retain(|accrued| accrued.amount.currency() == currency);
         self
     }
 
@@ -153,25 +190,29 @@ impl TrialBalance {
                 text.push_str(&format!("Debits and credits differ in {}; `kasacare check` tells where.\n", balance.currency));
             }
         }
-        for Accrued { account, amount } in &self.accrued {
-            text.push_str(&format!("\nEarned by then and posted when its month ends (RR-1): {amount}, from {account} to 4000.\n"));
+        if self.currencies.iter().any(CurrencyBalance::has_accruals) {
+            text.push_str("\nDebits are positive where something was posted or has accrued. Accrued is what was earned by then and is\n");
+            text.push_str("posted when its month ends (RR-1); the balance, as debit or credit, has both.\n");
         }
         text
     }
 
-    /// Comma-separated values with a header: `currency,account,name,kind,debit,credit`, amounts in major units, no totals.
+    /// Comma-separated values with a header: `currency,account,name,kind,posted,accrued,balance,debit,credit`, amounts in major
+    /// units, no totals.
     ///
     /// # Errors
     /// [`ReportError::Write`].
     pub fn csv(&self) -> Result<String, ReportError> {
         let mut out = csv::Writer::from_writer(Vec::new());
         let refused = |error: csv::Error| ReportError::Write(error.into());
-        out.write_record(["currency", "account", "name", "kind", "debit", "credit"]).map_err(refused)?;
+        let header = ["currency", "account", "name", "kind", "posted", "accrued", "balance", "debit", "credit"];
+        out.write_record(header).map_err(refused)?;
         for balance in &self.currencies {
             for line in &balance.lines {
-                let (account, debit, credit) = (line.account.to_string(), line.debit.major(), line.credit.major());
-                let record = [balance.currency.code(), &account, line.name, kind_name(line.kind), &debit, &credit];
-                out.write_record(record).map_err(refused)?;
+                let account = line.account.to_string();
+                let amounts = [line.posted, line.accrued, line.balance, line.debit, line.credit].map(Money::major);
+                let named = [balance.currency.code(), &account, line.name, kind_name(line.kind)];
+                out.write_record(named.into_iter().chain(amounts.iter().map(String::as_str))).map_err(refused)?;
             }
         }
         let bytes = out.into_inner().map_err(|error| ReportError::Write(error.into_error()))?;

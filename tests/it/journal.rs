@@ -178,14 +178,108 @@ async fn a_date_inside_a_month_adds_what_was_earned_since() {
         town.subscribe("2026-01-31", &id, "plus/annual").await;
         town.run_daily("2026-03-01", "2026-03-02").await;
         // 99.99 over 365 days. By the end of February 29 of them have passed, by the middle of March 44.
+        // 99.99 - round(99.99 x 321/365 = 87.9364) = 12.05, of which 7.94 were posted on 1 March.
         let balance = trial_balance::load(&db, Some(day("2026-03-15"))).await.unwrap();
-        let lines = balance.currencies.iter().flat_map(|currency| &currency.lines);
-        let booked: Vec<i64> = lines.filter(|line| line.account == 4000).map(|line| line.credit.minor()).collect();
-        let accrued: Vec<_> = balance.accrued.iter().map(|accrued| (accrued.account, accrued.amount.to_string())).collect();
-        assert_eq!((booked.as_slice(), accrued.as_slice()), ([794].as_slice(), [(2100, "4.11 USD".to_owned())].as_slice()));
-        assert!(balance.table().contains("4.11 USD, from 2100 to 4000"), "{}", balance.table());
-        assert_eq!(trial_balance::load(&db, Some(day("2026-02-28"))).await.unwrap().accrued.len(), 1, "February is posted on 1 March");
-        assert_eq!(trial_balance::load(&db, None).await.unwrap().accrued, []);
+        let parts = |account| {
+            let line = balance.currencies[0].lines.iter().find(|line| line.account == account).unwrap();
+            [line.posted, line.accrued, line.balance].map(|amount| amount.minor())
+        };
+        assert_eq!((parts(2100), parts(4000)), ([-9_205, 411, -8_794], [-794, -411, -1_205]));
+        assert!(balance.is_balanced());
+        let credits: Vec<_> = balance.currencies[0].lines.iter().map(|line| (line.account, line.credit.minor())).collect();
+        assert!(credits.contains(&(2100, 8_794)) && credits.contains(&(4000, 1_205)), "{credits:?}");
+        // The same figures in every form.
+        let table = balance.table();
+        let row: Vec<&str> = table.lines().find(|line| line.contains("Subscription revenue")).unwrap().split_whitespace().collect();
+        assert_eq!(row, ["4000", "Subscription", "revenue", "-7.94", "-4.11", "12.05"], "{table}");
+        assert!(balance.csv().unwrap().contains("USD,4000,Subscription revenue,income,-7.94,-4.11,-12.05,0.00,12.05\n"));
+        let json = serde_json::to_value(&balance).unwrap();
+        let line = json["currencies"][0]["lines"].as_array().unwrap().iter().find(|line| line["account"] == 4000).unwrap();
+        assert_eq!((&line["posted"], &line["accrued"], &line["balance"]), (&"-7.94 USD".into(), &"-4.11 USD".into(), &"-12.05 USD".into()));
+        // February is posted on 1 March; without a date nothing accrues, and the table has no column for it.
+        assert_eq!(accrued(&db, "2026-02-28").await, [(2100, 794), (4000, -794)]);
+        let all = trial_balance::load(&db, None).await.unwrap();
+        assert!(!all.table().contains("accrued") && all.currencies[0].lines.iter().all(|line| line.accrued.is_zero()));
+    })
+    .await;
+}
+
+/// What had accrued by the end of a day, by account; debits positive.
+async fn accrued(db: &Db, on: &str) -> Vec<(u16, i64)> {
+    let balance = trial_balance::load(db, Some(day(on))).await.unwrap();
+    let lines = balance.currencies.iter().flat_map(|currency| &currency.lines).filter(|line| !line.accrued.is_zero());
+    lines.map(|line| (line.account, line.accrued.minor())).collect()
+}
+
+/// LC-3: nothing is earned while the first charge has not settled, however much of it credit has paid.
+#[tokio::test]
+async fn a_pending_first_period_accrues_nothing() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        let five = kasacare::domain::money::Money::new(500, kasacare::domain::money::Currency::parse("USD").unwrap());
+        for (name, credited) in [("cash", false), ("credit", true)] {
+            let id = town.move_in(name, crate::world::town::OREGON, "tok_ok").await;
+            if credited {
+                town.act(noon("2026-01-02"), &id, |draft| draft.grant_credit(five)).await;
+            }
+            let order = crate::world::town::order(&id, "plus/annual");
+            town.act(noon("2026-01-03"), &id, |draft| draft.subscribe(&order)).await;
+        }
+        assert_eq!(accrued(&db, "2026-01-03").await, [], "both are pending");
+        town.run("2026-01-05").await;
+        // They became active on 5 January: 3/365 of 99.99 each, 0.82 (99.99 - 99.17). As of the day before they were pending still.
+        assert_eq!(accrued(&db, "2026-01-05").await, [(2100, 164), (4000, -164)]);
+        assert_eq!(accrued(&db, "2026-01-04").await, []);
+    })
+    .await;
+}
+
+/// MO-5: what is too small to collect is carried, and its period has begun all the same.
+#[tokio::test]
+async fn a_carried_first_period_accrues() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        let id = town.move_in("a", crate::world::town::OREGON, "tok_ok").await;
+        let dollar = kasacare::domain::money::Money::new(9_959, kasacare::domain::money::Currency::parse("USD").unwrap());
+        town.act(noon("2026-01-02"), &id, |draft| draft.grant_credit(dollar)).await;
+        let order = crate::world::town::order(&id, "plus/annual");
+        town.act(noon("2026-01-03"), &id, |draft| draft.subscribe(&order)).await;
+        let account = town.account(&id).await;
+        assert!(account.invoices.values().all(|invoice| invoice.carried && invoice.open.minor() == 40), "{:?}", account.invoices);
+        // 10 of 365 days: 99.99 - round(99.99 x 355/365 = 97.2505) = 2.74.
+        assert_eq!(accrued(&db, "2026-01-12").await, [(2100, 274), (4000, -274)]);
+    })
+    .await;
+}
+
+/// A dispute of more than was paid, lost and won after all, and a capture for which nothing is owed any more.
+#[tokio::test]
+async fn every_entry_has_a_title_of_its_own() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        let usd = |minor| kasacare::domain::money::Money::new(minor, kasacare::domain::money::Currency::parse("USD").unwrap());
+        let id = town.move_in("a", crate::world::town::OREGON, "tok_ok").await;
+        town.subscribe("2026-01-10", &id, "plus/annual").await;
+        town.act(noon("2026-01-11"), &id, |draft| draft.open_dispute("dp_1", "ch_a-s1_1_0_1", usd(12_000), usd(1_500))).await;
+        town.act(noon("2026-01-12"), &id, |draft| draft.lose_dispute("dp_1")).await;
+        town.act(noon("2026-01-13"), &id, |draft| draft.win_dispute("dp_1")).await;
+        let id = town.move_in("b", crate::world::town::OREGON, "tok_insufficient").await;
+        town.subscribe("2026-01-10", &id, "plus/monthly").await;
+        let late = kasacare::domain::change::settle::Settlement::Succeeded { reference: "late".to_owned() };
+        town.act(noon("2026-01-12"), &id, |draft| draft.settle_charge("ch_b-s1_1_0_1", &late)).await;
+        let (text, _) = written(&db, JournalFormat::Json, &Range::default()).await;
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let entries = json["entries"].as_array().unwrap().iter();
+        let named: Vec<_> = entries.map(|entry| (entry["title"].as_str(), entry["reference"].as_str())).collect();
+        for (title, reference) in [
+            ("Dispute lost", "dp_1"),
+            ("Dispute won after it was lost", "dp_1"),
+            ("Payment captured", "late"),
+            ("Unapplied payment to be given back", "ch_b-s1_1_0_1"),
+        ] {
+            assert!(named.contains(&(Some(title), Some(reference))), "{title}: {named:?}");
+        }
+        assert!(!text.contains("Unknown event") && !text.contains("Not booked"), "{named:?}");
     })
     .await;
 }

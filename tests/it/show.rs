@@ -40,7 +40,10 @@ async fn a_trial_balance_sums_what_was_posted_through_its_date() {
         let expected = [row(1100, "0.00", "0.00"), row(1200, "108.24", "0.00"), row(2100, "0.00", "99.99"), row(2200, "0.00", "8.25")];
         assert_eq!(rows(&balance), expected);
         assert!(balance.is_balanced() && balance.currencies[0].debits.major() == "108.24");
-        assert_eq!(trial_balance::load(&db, Some(day("2026-01-31"))).await.unwrap().currencies, balance.currencies);
+        // The first of 365 days has earned 0.27 by its end: 99.99 less 99.72, round(99.99 x 364/365).
+        let first_day = trial_balance::load(&db, Some(day("2026-01-31"))).await.unwrap();
+        let earned = [row(2100, "0.00", "99.72"), row(2200, "0.00", "8.25"), row(4000, "0.00", "0.27")];
+        assert_eq!(rows(&first_day), [&expected[..2], &earned].concat());
         let before = trial_balance::load(&db, Some(day("2026-01-30"))).await.unwrap();
         assert_eq!(before.currencies, []);
         assert_eq!(before.table(), "Trial balance through 2026-01-30\n\nNothing was posted.\n");
@@ -66,7 +69,7 @@ async fn a_trial_balance_has_a_table_for_each_currency() {
         assert!(totals.iter().all(|words| words[1] == words[2]), "{table}");
         assert!(table.contains("debit JPY") && totals[0] == ["Total", "1480", "1480"], "{table}");
         let csv = balance.csv().unwrap();
-        assert!(csv.contains("USD,1200,Provider clearing,asset,108.24,0.00\n"), "{csv}");
+        assert!(csv.contains("USD,1200,Provider clearing,asset,108.24,0.00,108.24,108.24,0.00\n"), "{csv}");
         assert!(csv.contains("\"Customer prepayments, refundable\""), "{csv}");
     })
     .await;

@@ -2,7 +2,8 @@
 //!
 //! hledger and beancount get our own trial balance as balance assertions at the end of each month and at the end. It is summed by
 //! the database from the postings, independently of the lines that are written, so that the outside program proves our report and
-//! not only that each entry balances. The same range and the same knowledge cut-off give the same bytes, on both databases: the
+//! not only that each entry balances. It is that of what was posted: what has accrued inside a month (RR-1) is in no entry, and so in
+//! no assertion. The same range and the same knowledge cut-off give the same bytes, on both databases: the
 //! order is that of dates, accounts and records, and nothing else goes in that can change later.
 
 mod beancount;
