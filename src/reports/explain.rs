@@ -5,22 +5,29 @@
 //! added. It holds no personal data.
 
 mod find;
+mod mail;
 mod object;
 mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::stored::{self, Mail, Record};
+use super::stored::{self, Journal, Mail, Record};
 use super::{ReportError, chart};
 use crate::domain::account::Account;
 use crate::domain::ids::AccountId;
 use crate::store::account::{self as accounts, Scope};
 use crate::store::db::{Db, Tx};
+use crate::values;
+
+crate::statements! {
+    /// The printed number of a note, which its row alone has.
+    NUMBER_OF_NOTE = same("select number from notes where account_id = $1 and note_id = $2");
+}
 
 pub(super) use find::STATEMENTS as FIND_STATEMENTS;
 pub use object::Kind;
@@ -142,8 +149,10 @@ async fn explain_in(tx: &mut Tx, id: &str, account: Option<&AccountId>) -> Resul
     let loaded = accounts::load(tx, one, Scope::ALL).await?.pop().ok_or_else(missing)?;
     let journal = stored::journals(tx, one).await?.remove(found.account.as_str()).unwrap_or_default();
     let mails = stored::mails(tx, one).await?.remove(found.account.as_str()).unwrap_or_default();
-    let named = object::related(&loaded, found.kind, &found.id);
-    let about = About { account: &loaded, kind: found.kind, named: &named, mails: &mails };
+    let mut named = object::related(&loaded, found.kind, &found.id);
+    named.extend(beside(&loaded, found.kind, &found.id, &journal)?);
+    let queued_by = mail::by_record(&mails, &journal);
+    let about = About { account: &loaded, kind: found.kind, id: &found.id, named: &named, mails: &mails, queued_by: &queued_by };
     let mut records = Vec::new();
     for record in journal.records.iter().filter(|record| found.seq.is_none_or(|seq| record.seq == seq)) {
         records.extend(about.record(record)?);
@@ -151,30 +160,48 @@ async fn explain_in(tx: &mut Tx, id: &str, account: Option<&AccountId>) -> Resul
     if found.seq.is_some() && records.is_empty() {
         return Err(missing());
     }
-    Ok(Explanation {
-        kind: found.kind,
-        facts: object::facts(&loaded, found.kind, &found.id),
-        id: found.id,
-        account: found.account,
-        records,
-    })
+    let mut facts = object::facts(&loaded, found.kind, &found.id);
+    if found.kind == Kind::Note {
+        let row = tx.fetch_one(&NUMBER_OF_NOTE, &values![found.account.as_str(), &found.id]).await?;
+        facts.0.insert(0, ("number", row.text("number")?));
+    }
+    Ok(Explanation { kind: found.kind, facts, id: found.id, account: found.account, records })
+}
+
+/// What the records that name an object did beside it, and is part of it: documents, attempts and payouts that later records go on
+/// with.
+fn beside(account: &Account, kind: Kind, id: &str, journal: &Journal) -> Result<BTreeSet<String>, ReportError> {
+    let (own, mut strings) = (BTreeSet::from([id.to_owned()]), BTreeSet::new());
+    if !object::has_parts(kind) {
+        return Ok(strings);
+    }
+    for record in &journal.records {
+        let events = record.as_json(account.profile.id.as_str())?["events"].take();
+        if mentions(&events, &own) {
+            collect(&events, &mut strings);
+        }
+    }
+    strings.retain(|other| object::is_part_of(account, kind, other));
+    Ok(strings)
 }
 
 /// What is explained, and where to look.
 struct About<'a> {
     account: &'a Account,
     kind: Kind,
+    id: &'a str,
     /// The ids by which events name it.
     named: &'a BTreeSet<String>,
     mails: &'a [Mail],
+    /// The record that queued each mail.
+    queued_by: &'a HashMap<&'a str, i64>,
 }
 
 impl About<'_> {
     /// The record as far as it deals with the object; nothing if it does not.
     fn record(&self, record: &Record) -> Result<Option<ExplainedRecord>, ReportError> {
         let account = self.account.profile.id.as_str();
-        // As JSON, not as events: what is shown is what is stored.
-        let body: Value = serde_json::from_str(&record.body).map_err(|error| record.unreadable(account, &error))?;
+        let body = record.as_json(account)?;
         let why: Vec<String> = strings_of(&body["why"]);
         let all: Vec<ExplainedEvent> =
             body["events"].as_array().into_iter().flatten().zip(0..).filter_map(|(event, no)| explained(event, no, record)).collect();
@@ -182,7 +209,7 @@ impl About<'_> {
         if !deals {
             return Ok(None);
         }
-        let events = if self.kind == Kind::Record { all } else { self.of_it(all) };
+        let events = if self.is_whole(&all) { all } else { self.of_it(all) };
         let mut strings = self.named.clone();
         for event in &events {
             collect(&event.facts, &mut strings);
@@ -198,8 +225,25 @@ impl About<'_> {
             rules: words::rules(&why),
             why,
             events,
-            mails: self.mails.iter().filter(|mail| mail.queued_at == record.posted_at).filter_map(|mail| told(mail, &strings)).collect(),
+            mails: self.queued_in(record.seq).filter_map(|mail| told(mail, &strings)).collect(),
         }))
+    }
+
+    fn queued_in(&self, seq: i64) -> impl Iterator<Item = &Mail> {
+        self.mails.iter().filter(move |mail| self.queued_by.get(mail.id.as_str()) == Some(&seq))
+    }
+
+    /// Whether all events of a record are shown: it is one decision, and this is what it was about. Of an invoice or a subscription
+    /// alone are there records that deal with several.
+    fn is_whole(&self, events: &[ExplainedEvent]) -> bool {
+        let own = BTreeSet::from([self.id.to_owned()]);
+        match self.kind {
+            Kind::Record => true,
+            Kind::Invoice | Kind::Subscription => false,
+            Kind::Charge | Kind::Refund | Kind::Note | Kind::Correction | Kind::Dispute => {
+                events.iter().any(|event| mentions(&event.facts, &own))
+            }
+        }
     }
 
     /// The events that name the object, and those that happened to its subscription at the same time.

@@ -3,10 +3,11 @@
 use std::process::{Command, Output};
 
 use kasacare::domain::change::correct::Correct;
+use kasacare::domain::change::operator::NewMethod;
 use kasacare::domain::ids::AccountId;
 use kasacare::domain::money::{Currency, Money};
 use kasacare::reports::ReportError;
-use kasacare::reports::explain::{Explanation, Kind, explain};
+use kasacare::reports::explain::{ExplainedLeg, Explanation, Kind, explain};
 use kasacare::store::db::Db;
 
 use crate::world::town::{CALIFORNIA, OREGON, Town, noon};
@@ -94,6 +95,107 @@ async fn everything_that_has_an_id_is_explained_by_it() {
         assert_eq!((one.records.len(), one.records[0].id.as_str(), kinds(&one)[0]), (1, "ann/4", "recognise"));
         // Another customer's history is no part of it.
         assert!(!of(&db, "in_eve-s1_1_0").await.text().contains("ann-s1"));
+    })
+    .await;
+}
+
+/// The legs of all events of a tag, record by record.
+fn legs(told: &Explanation, tag: &str) -> Vec<Vec<(i64, String)>> {
+    let events = told.records.iter().flat_map(|record| &record.events).filter(|event| event.tag == tag);
+    let amount = |leg: &ExplainedLeg| leg.debit.clone().unwrap_or_else(|| format!("-{}", leg.credit.clone().unwrap_or_default()));
+    events.map(|event| event.postings.iter().map(|leg| (leg.ledger_account, amount(leg))).collect()).collect()
+}
+
+fn entry<const N: usize>(legs: [(i64, &str); N]) -> Vec<(i64, String)> {
+    legs.map(|(account, amount)| (account, amount.to_owned())).to_vec()
+}
+
+/// 9.99 should have been 7.99, found on day 10 of 31: 2.00 go back, and of 3.22 recognised 0.64 are taken back.
+#[tokio::test]
+async fn a_correction_shows_its_note_its_catch_up_and_its_refund() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        let eve = town.move_in("eve", OREGON, "tok_ok").await;
+        town.subscribe("2026-03-01", &eve, "plus/monthly").await;
+        let usd = |minor| Money::new(minor, Currency::parse("USD").unwrap());
+        town.act(noon("2026-03-10"), &eve, |draft| draft.correct("in_eve-s1_1_0", Correct::Net(usd(799)))).await;
+        town.run("2026-03-10").await;
+        let told = of(&db, "co_eve-s1_1_0_1").await;
+        assert_eq!(kinds(&told), ["story", "settle_refund"]);
+        assert_eq!(legs(&told, "note_issued.v1"), [entry([(2110, "2.00"), (2310, "-2.00")])]);
+        let caught_up = [entry([(2110, "3.22"), (4000, "-3.22")]), entry([(2110, "-0.64"), (4200, "0.64")])];
+        assert_eq!(legs(&told, "revenue_recognised.v1"), caught_up);
+        assert_eq!(legs(&told, "refund_settled.v1"), [entry([(2310, "2.00"), (1200, "-2.00")])]);
+        // Its note shows the number that is printed on it, by which it is found, too.
+        let note = of(&db, "cn_eve-s1_1_0_1").await;
+        let number = &note.facts.0[0];
+        assert_eq!((number.0, number.1.as_str()), ("number", "KASA-2026-N-000001"));
+        assert_eq!(of(&db, &number.1).await, note);
+    })
+    .await;
+}
+
+/// 9.99 should have been 12.99, and the card is declined until the window is over.
+#[tokio::test]
+async fn a_correction_shows_its_attempts_and_its_waiver() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        let und = town.move_in("und", OREGON, "tok_ok").await;
+        town.subscribe("2026-03-01", &und, "plus/monthly").await;
+        let empty = NewMethod { token: "tok_insufficient".to_owned(), label: "Visa ending 9995".to_owned(), expires_on: None };
+        town.act(noon("2026-03-05"), &und, |draft| draft.replace_method(&empty)).await;
+        let usd = |minor| Money::new(minor, Currency::parse("USD").unwrap());
+        town.act(noon("2026-03-10"), &und, |draft| draft.correct("in_und-s1_1_0", Correct::Net(usd(1_299)))).await;
+        town.run_daily("2026-03-10", "2026-04-02").await;
+        let told = of(&db, "co_und-s1_1_0_1").await;
+        let declined: Vec<_> = legs(&told, "charge_declined.v1");
+        let requested = legs(&told, "charge_requested.v1");
+        assert!(declined.len() > 1 && declined.len() == requested.len(), "{}", told.text());
+        let notes = [entry([(1100, "3.00"), (2110, "-3.00")]), entry([(2110, "3.00"), (1100, "-3.00")])];
+        assert_eq!(legs(&told, "note_issued.v1"), notes, "{}", told.text());
+        assert!(told.records.last().is_some_and(|last| last.events.iter().any(|event| event.tag == "correction_closed.v1")));
+    })
+    .await;
+}
+
+/// Lost on day 40: 10.96 had been earned, and is taken back (ledger: dispute lost, service ended day 40).
+#[tokio::test]
+async fn a_lost_dispute_shows_its_note_and_the_revenue_that_it_takes_back() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        let ann = town.move_in("ann", CALIFORNIA, "tok_ok").await;
+        town.subscribe("2026-01-31", &ann, "plus/annual").await;
+        town.run("2026-03-01").await;
+        let usd = |minor| Money::new(minor, Currency::parse("USD").unwrap());
+        town.act(noon("2026-03-11"), &ann, |draft| draft.open_dispute("dp_1", "ch_ann-s1_1_0_1", usd(10_824), usd(1_500))).await;
+        town.act(noon("2026-03-11"), &ann, |draft| draft.lose_dispute("dp_1")).await;
+        let told = of(&db, "dp_1").await;
+        assert_eq!(legs(&told, "note_issued.v1"), [entry([(2100, "99.99"), (2200, "8.25"), (1210, "-108.24")])]);
+        let revenue = legs(&told, "revenue_recognised.v1");
+        assert_eq!(revenue.last(), Some(&entry([(2100, "-10.96"), (4300, "10.96")])), "{}", told.text());
+    })
+    .await;
+}
+
+/// A renewal, its charge and its receipt come from records of one instant.
+#[tokio::test]
+async fn a_mail_is_shown_with_the_record_that_queued_it() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        let bob = town.move_in("bob", OREGON, "tok_ok").await;
+        town.subscribe("2026-01-10", &bob, "plus/monthly").await;
+        town.run("2026-02-10").await;
+        let told = of(&db, "ch_bob-s1_1_1_1").await;
+        let mails: Vec<_> = told.records.iter().map(|record| (record.kind.as_str(), record.mails.len())).collect();
+        assert_eq!(mails, [("renew", 0), ("settle_charge", 1)], "{}", told.text());
+        assert!(told.records.iter().all(|record| record.recorded_at == told.records[0].recorded_at));
+        assert_eq!(told.records[1].mails[0].id, "receipt_payment_ch_bob-s1_1_1_1");
+        // Over the whole life each mail is told once.
+        let life = of(&db, "bob-s1").await;
+        let all: Vec<&str> = life.records.iter().flat_map(|record| &record.mails).map(|mail| mail.id.as_str()).collect();
+        let once: std::collections::BTreeSet<&str> = all.iter().copied().collect();
+        assert_eq!(all.len(), once.len(), "{all:?}");
+        assert!(once.contains("subscription_started_bob-s1"), "{all:?}");
     })
     .await;
 }

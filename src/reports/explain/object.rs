@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Facts;
 use super::words::stored_word;
-use crate::domain::account::{Account, Charge, Correction, Dispute, Invoice, Note, Refund};
+use crate::domain::account::{Account, Charge, Correction, Dispute, Invoice, Note, NoteReason, Purpose, Refund};
 use crate::domain::money::Money;
 
 /// What an explanation is about.
@@ -65,6 +65,26 @@ pub(super) fn related(account: &Account, kind: Kind, id: &str) -> BTreeSet<Strin
         ids.extend(disputes);
     }
     ids
+}
+
+/// Whether an object is made of others, which records name together with it.
+pub(super) const fn has_parts(kind: Kind) -> bool {
+    matches!(kind, Kind::Correction | Kind::Dispute)
+}
+
+/// Whether something that was named together with an object is part of it: what a correction collects, pays out and prints, and what a
+/// dispute that was won lets go.
+pub(super) fn is_part_of(account: &Account, kind: Kind, other: &str) -> bool {
+    match kind {
+        Kind::Correction => {
+            let note = |note: &Note| matches!(note.reason, NoteReason::Overcharge | NoteReason::Undercharge | NoteReason::Waived);
+            account.charges.get(other).is_some_and(|charge| charge.purpose == Purpose::Correction)
+                || account.refunds.get(other).is_some_and(|refund| refund.reason == "correction")
+                || account.notes.get(other).is_some_and(note)
+        }
+        Kind::Dispute => account.refunds.get(other).is_some_and(|refund| refund.reason == "dispute_won"),
+        Kind::Record | Kind::Invoice | Kind::Charge | Kind::Refund | Kind::Note | Kind::Subscription => false,
+    }
 }
 
 /// How the object stands now.
