@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::findings::{Check, Inspection};
 use super::laws::tax_of;
-use crate::domain::account::{Account, DisputeState, Invoice, Note, NoteReason};
+use crate::domain::account::{Account, DisputeState, Invoice, InvoiceDocument, Note, NoteReason};
 use crate::domain::change::Reference;
-use crate::domain::promotion::Duration;
+use crate::domain::promotion::{Discount, Duration};
 
 /// MO-2, I7: each invoice as it was printed, and as its notes have left it.
 pub(super) fn invoices(account: &Account, reference: Option<&Reference>, inspection: &mut Inspection<'_>) {
@@ -34,9 +34,41 @@ fn printed_fault(row: &Invoice, reference: Option<&Reference>) -> Option<String>
     if discount != 0 && document.promotion.is_none() {
         return Some(format!("takes {discount} off without a code"));
     }
+    let reference = reference?;
+    if let Some(fault) = discount_fault(document, reference).or_else(|| rate_fault(document, reference)) {
+        return Some(fault);
+    }
     let currency = document.list.currency();
-    let published = reference?.catalog.version(&document.version)?.price(&document.plan, currency).map(|price| i128::from(price.minor()));
+    let published = reference.catalog.version(&document.version)?.price(&document.plan, currency).map(|price| i128::from(price.minor()));
     (published != Some(list)).then(|| format!("lists {list}, which is not the price of {} at {}", document.plan, document.version))
+}
+
+/// MO-3: what the stored code takes off the list price.
+fn discount_fault(document: &InvoiceDocument, reference: &Reference) -> Option<String> {
+    let code = document.promotion.as_deref()?;
+    let Some(promotion) = reference.catalog.promotion(code) else {
+        return Some(format!("takes something off by {code}, which is no code"));
+    };
+    let (list, discount) = (i128::from(document.list.minor()), i128::from(document.discount.minor()));
+    let off = match &promotion.off {
+        Discount::PercentOff(rate) => tax_of(list, *rate),
+        Discount::AmountOff(amounts) => {
+            let in_currency = amounts.iter().find(|amount| amount.currency() == document.list.currency());
+            in_currency.map_or(0, |amount| i128::from(amount.minor()))
+        }
+    };
+    let expected = off.min(list);
+    (discount != expected).then(|| format!("takes {discount} off by {code}, which gives {expected}"))
+}
+
+/// MO-2: the rate of the jurisdiction on the period's first day.
+fn rate_fault(document: &InvoiceDocument, reference: &Reference) -> Option<String> {
+    let on = document.period.start;
+    let dated = reference.tax.rate_on(&document.jurisdiction, on).ok();
+    (dated != Some(document.rate)).then(|| {
+        let dated = dated.map_or_else(|| "none".to_owned(), |rate| rate.to_string());
+        format!("is taxed at {}, the rate of {} on {on} is {dated}", document.rate, document.jurisdiction)
+    })
 }
 
 /// Notes add up, and leave the tax that the stored rate makes of what is left. A correction or a lost dispute names a total, of
@@ -81,6 +113,17 @@ pub(super) fn promotions(account: &Account, reference: Option<&Reference>, inspe
     }
 }
 
+/// What of a charge's payments is given back or lost.
+#[derive(Default)]
+struct Reserved {
+    /// By the payments.
+    refunded: i128,
+    /// By the refunds.
+    asked: i128,
+    /// What they can give back: captured and not disputed.
+    room: i128,
+}
+
 /// I4: nothing is given back twice: per payment, and per charge with its lost disputes.
 pub(super) fn refund_limits(account: &Account, inspection: &mut Inspection<'_>) {
     let mut requested: BTreeMap<(&str, &str), i128> = BTreeMap::new();
@@ -88,10 +131,11 @@ pub(super) fn refund_limits(account: &Account, inspection: &mut Inspection<'_>) 
         *requested.entry((&refund.charge, &refund.invoice)).or_default() += i128::from(refund.amount.minor());
     }
     let mut lost: BTreeMap<&str, i128> = BTreeMap::new();
-    for dispute in account.disputes.values().filter(|dispute| dispute.state == DisputeState::Lost) {
+    // What came back after it was lost stays reserved on its payment, until a person says what it pays (F61).
+    for dispute in account.disputes.values().filter(|dispute| dispute.state == DisputeState::Lost || account.was_won_late(dispute)) {
         *lost.entry(&dispute.charge).or_default() += i128::from(dispute.amount.minor());
     }
-    let mut reserved: BTreeMap<&str, (i128, i128)> = BTreeMap::new();
+    let mut reserved: BTreeMap<&str, Reserved> = BTreeMap::new();
     for payment in account.payments.values() {
         let [amount, refunded, disputed] = [payment.amount, payment.refunded, payment.disputed].map(|amount| i128::from(amount.minor()));
         let within = refunded >= 0 && disputed >= 0 && refunded + disputed <= amount;
@@ -99,11 +143,13 @@ pub(super) fn refund_limits(account: &Account, inspection: &mut Inspection<'_>) 
         inspection.expect(Check::RefundLimit, within, format_args!("{}/{}", payment.charge, payment.invoice), problem);
         let asked = requested.remove(&(payment.charge.as_str(), payment.invoice.as_str())).unwrap_or_default();
         let charge = reserved.entry(&payment.charge).or_default();
-        charge.0 += refunded;
-        charge.1 += asked;
+        charge.refunded += refunded;
+        charge.asked += asked;
+        charge.room += amount - disputed;
     }
-    for (charge, (refunded, asked)) in reserved {
-        let gone = asked + lost.get(charge).copied().unwrap_or_default();
+    for (charge, Reserved { refunded, asked, room }) in reserved {
+        // The provider may take more than the payments have left (F60): that is a loss, and nothing of theirs.
+        let gone = (asked + lost.get(charge).copied().unwrap_or_default()).min(room);
         let problem = || format!("{refunded} count as given back, the refunds and lost disputes are {gone}");
         inspection.expect(Check::RefundLimit, refunded == gone, charge, problem);
     }

@@ -53,23 +53,51 @@ checks! {
     CustomerCredit = "customer_credit", "LE-2", "2300 is the account's credit, and never in debit";
     RefundsPayable = "refunds_payable", "LE-2", "2310 is the sum of the refunds on their way, and never in debit";
     RefundsHeld = "refunds_held", "PD-6", "2330 is what is held for disputes, for each invoice";
-    DisputesPending = "disputes_pending", "PD-6", "1210 is what is disputed, for each invoice";
+    DisputesPending = "disputes_pending", "PD-6, F60", "1210 is what is disputed, for each invoice and beyond them";
     ProviderClearing = "provider_clearing", "I5", "1200 is captures less refunds, disputes and their fees";
     CapturedIsApplied = "captured_is_applied", "I5", "each capture is what was applied to invoices and costs, and the rest unapplied (2320)";
     Carried = "carried", "MO-5, PD-4", "what is carried is the open amount of carried invoices and the open collection costs (1150, 2400)";
     RefundLimit = "refund_limit", "I4, F55", "no payment gives back, or has disputed, more than was captured";
-    InvoiceArithmetic = "invoice_arithmetic", "MO-2, I7", "net is list less discount, tax is the stored rate of net, and notes add up";
+    InvoiceArithmetic = "invoice_arithmetic", "MO-2, MO-3, I7", "discount and tax rate are what code and tax table say, net and tax follow, and notes add up";
+    WriteOffTax = "write_off_tax", "PD-4, MO-2", "a write-off takes back the part of the tax that the line's rate makes of it";
     InvoiceOfPeriod = "invoice_of_period", "I1, I7, F08", "each billed period has one invoice, with its plan, dates and price version";
     PeriodsTile = "periods_tile", "CA-1, I6", "the periods of a term tile from its anchor, terms never overlap, and a gap has a cause";
     Transitions = "transitions", "LC-10, I8", "states change only as listed, and what is closed stays closed";
     PriceNoticed = "price_noticed", "PR-2, PR-6", "no renewal pays a version that was not announced early enough, none an older one";
     PromotionPeriods = "promotion_periods", "MO-3", "no code is billed for more periods than promised";
     PromotionUses = "promotion_uses", "MO-3", "codes are used as often as their counter says, and at most as often as allowed";
-    NumbersGapless = "numbers_gapless", "MO-4", "invoices and notes have the numbers of their series from 1 on, without gaps";
-    NoticesOnce = "notices_once", "I10, RE-2, RE-4", "each payment and refund has its receipt, each renewal one reminder, and nothing that has ended waits to be announced";
+    NumbersGapless = "numbers_gapless", "MO-4", "invoices and notes have the numbers of their year's series from 1 on, each once, without gaps";
+    NoticesOnce = "notices_once", "I10, RE-2, RE-4", "each payment and refund has its receipt with its amount, each renewal one reminder, each mail something that it is about, and nothing that has ended waits to be announced";
+    RecordDates = "record_dates", "F27, F66", "records are in the order of their instants, and each counts for the day of its instant where the account is, recognition for the day through which it recognises";
+    SettledInTime = "settled_in_time", "I9", "what is due is done, final or parked within 14 days: charges, refunds, mails and all that the calendar asks for";
+    ParkedWatched = "parked_watched", "I9, PV-8", "a parked account has an open task";
+    ClearingEmpty = "clearing_empty", "LE-2", "accounts that something only passes through are empty in time: 2320 after 5 days, 2310 after 10, 1290 after 31, 1210 after 120";
     ProviderCharges = "provider_charges", "I1, I2", "every capture at the provider has its one attempt here, and every settled attempt its capture, with equal amounts";
     ProviderRefunds = "provider_refunds", "I2, I4", "every refund at the provider has its one request here, and every settled one its refund, within what was captured";
+    ProviderEvents = "provider_events", "F41", "the provider's events are read no further than there are any";
     ProviderDisputes = "provider_disputes", "I2, PD-6", "every dispute here is one at the provider, of the same charge and no further than there";
+}
+
+/// What it means where a check finds something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The books, or what was promised, are wrong: the exit code says so.
+    Broken,
+    /// Nothing is wrong; a person has to look at it.
+    Listed,
+}
+
+impl Check {
+    /// What it means where it finds something. Money that waits for the provider or for a decision, and an account that is parked
+    /// with its reason, are as they should be; that they are late is for a person to judge, and must not hide a real break.
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::ClearingEmpty | Self::ParkedWatched => Severity::Listed,
+            _ => Severity::Broken,
+        }
+    }
 }
 
 /// Something that is broken, by ids; no personal data.
@@ -93,6 +121,8 @@ pub struct Outcome {
     pub rules: &'static str,
     /// What holds if it is clean.
     pub law: &'static str,
+    /// What it means if it is not.
+    pub severity: Severity,
     /// How many things it looked at.
     pub looked_at: u64,
     /// How many of them are broken.
@@ -105,8 +135,9 @@ pub struct Outcome {
 impl Outcome {
     /// What is broken, for people.
     pub(super) fn told(&self) -> String {
-        let Self { name, rules, law, looked_at, broken, examples } = self;
-        let head = format!("\nBROKEN {name} ({rules}): {broken} of {looked_at}\n  It should hold that {law}.\n");
+        let Self { name, rules, law, severity, looked_at, broken, examples } = self;
+        let word = if *severity == Severity::Broken { "BROKEN" } else { "LISTED" };
+        let head = format!("\n{word} {name} ({rules}): {broken} of {looked_at}\n  It should hold that {law}.\n");
         let told = examples.iter().map(|Finding { account, subject, problem }| {
             let account = account.as_deref().map(|account| format!("account {account}: ")).unwrap_or_default();
             format!("  - {account}{subject} {problem}\n")
@@ -173,6 +204,7 @@ impl Findings {
             name: check.name(),
             rules: check.rules(),
             law: check.law(),
+            severity: check.severity(),
             looked_at: tally.looked_at,
             broken: tally.broken,
             examples: tally.examples,

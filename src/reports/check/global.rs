@@ -19,7 +19,7 @@ macro_rules! tables {
             )+
             /// Every series of document numbers.
             SERIES = same("select series, next from number_series order by series");
-            /// The numbers of a series of invoices: those from `$1` up to `$2`, their digits beginning at `$3`.
+            /// The numbers of a series of invoices: those from `$1` up to `$2`, their digits beginning at `$3`, issued in year `$4`.
             INVOICE_NUMBERS = same(concat!(numbers!("invoices")));
             /// The numbers of a series of notes.
             NOTE_NUMBERS = same(concat!(numbers!("notes")));
@@ -44,10 +44,13 @@ macro_rules! tables {
 macro_rules! numbers {
     ($table:literal) => {
         concat!(
-            "select count(*) as documents, cast(coalesce(min(n), 0) as bigint) as lowest, cast(coalesce(max(n), 0) as bigint) as highest, \
+            "select count(*) as documents, count(distinct n) as numbers, \
+             cast(coalesce(sum(case when issued_in = $4 then 0 else 1 end), 0) as bigint) as misplaced, \
+             cast(coalesce(min(n), 0) as bigint) as lowest, cast(coalesce(max(n), 0) as bigint) as highest, \
              cast(coalesce(sum(n), 0) as bigint) as total from (select case when trim(digits, '0123456789') = '' \
-             and length(digits) between 6 and 18 then cast(digits as bigint) else 0 end as n \
-             from (select substr(number, cast(cast($3 as bigint) as integer)) as digits from ",
+             and length(digits) between 6 and 18 then cast(digits as bigint) else 0 end as n, issued_in \
+             from (select substr(number, cast(cast($3 as bigint) as integer)) as digits, \
+             substr(cast(issued_on as text), 1, 4) as issued_in from ",
             $table,
             " where number >= $1 and number < $2) as cut) as numbered"
         )
@@ -149,19 +152,30 @@ pub(super) async fn numbers(tx: &mut Tx, findings: &mut Findings) -> Result<(), 
     let (mut invoices, mut notes) = (0, 0);
     for row in tx.fetch_all(&SERIES, &[]).await? {
         let (series, next) = (row.text("series")?, row.int("next")?);
-        let Some(of_notes) = is_of_notes(&series) else { continue };
+        let Some((of_notes, year)) = is_of_notes(&series) else { continue };
         let digits_from = i64::try_from(series.chars().count()).unwrap_or(i64::MAX).saturating_add(2);
-        let bounds = values![format!("{series}-"), format!("{series}."), digits_from];
+        let bounds = values![format!("{series}-"), format!("{series}."), digits_from, year];
         let found = tx.fetch_one(if of_notes { &NOTE_NUMBERS } else { &INVOICE_NUMBERS }, &bounds).await?;
         let (documents, last) = (found.int("documents")?, next - 1);
         *(if of_notes { &mut notes } else { &mut invoices }) += documents;
         findings.looked_at(Check::NumbersGapless, counted(documents));
-        let numbers = (documents, found.int("lowest")?, found.int("highest")?, i128::from(found.int("total")?));
-        // As many as the last number says, and their sum that of 1 to it.
-        let expected = (last, i64::from(last > 0), last, i128::from(last) * (i128::from(last) + 1) / 2);
-        if numbers != expected {
-            let problem = format!("{documents} documents have the numbers {} to {}, {last} numbers were taken", numbers.1, numbers.2);
-            findings.broken(Check::NumbersGapless, Finding { account: None, subject: series, problem });
+        let numbers = Numbers {
+            documents,
+            different: found.int("numbers")?,
+            lowest: found.int("lowest")?,
+            highest: found.int("highest")?,
+            total: found.int("total")?.into(),
+        };
+        let mut broken = |problem: String| {
+            findings.broken(Check::NumbersGapless, Finding { account: None, subject: series.clone(), problem });
+        };
+        if numbers != Numbers::up_to(last) {
+            let Numbers { different, lowest, highest, .. } = numbers;
+            broken(format!("{documents} documents have {different} numbers from {lowest} to {highest}, {last} numbers were taken"));
+        }
+        let misplaced = found.int("misplaced")?;
+        if misplaced > 0 {
+            broken(format!("{misplaced} of its documents were issued in another year"));
         }
     }
     for (sql, numbered, what) in [(&COUNT_INVOICES, invoices, "invoices"), (&COUNT_NOTES, notes, "notes")] {
@@ -174,11 +188,29 @@ pub(super) async fn numbers(tx: &mut Tx, findings: &mut Findings) -> Result<(), 
     Ok(())
 }
 
-/// What a series numbers: notes (`KASA-2026-N`), invoices (`KASA-2026`), or something that is no document.
-fn is_of_notes(series: &str) -> Option<bool> {
+/// The numbers that the documents of a series have.
+#[derive(PartialEq, Eq)]
+struct Numbers {
+    documents: i64,
+    different: i64,
+    lowest: i64,
+    highest: i64,
+    total: i128,
+}
+
+impl Numbers {
+    /// Each number from 1 to the last one, once.
+    fn up_to(last: i64) -> Self {
+        let total = i128::from(last) * (i128::from(last) + 1) / 2;
+        Self { documents: last, different: last, lowest: i64::from(last > 0), highest: last, total }
+    }
+}
+
+/// What a series numbers, and of which year: notes (`KASA-2026-N`), invoices (`KASA-2026`), or something that is no document.
+fn is_of_notes(series: &str) -> Option<(bool, &str)> {
     let stem = series.strip_suffix("-N");
     let (_, year) = stem.unwrap_or(series).rsplit_once('-')?;
-    (year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit())).then_some(stem.is_some())
+    (year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit())).then_some((stem.is_some(), year))
 }
 
 /// MO-3: uses over all accounts.

@@ -8,9 +8,10 @@ use super::findings::{Check, Inspection};
 use super::replay::Replay;
 use crate::domain::account::{Account, Invoice, Note, NoteReason, NoticeOutcome};
 use crate::domain::calendar::{Period, plus_days};
+use crate::domain::change::settle::AMOUNT_MISMATCH;
 use crate::domain::event::Event;
 use crate::domain::ids::SubscriptionId;
-use crate::domain::money::Rate;
+use crate::domain::money::{Money, Rate};
 use crate::domain::subscription::{Intent, Life, State, Term};
 
 /// What must hold before an event is applied. `events` are all events of its record.
@@ -27,6 +28,8 @@ pub(super) fn before(replay: &Replay<'_>, events: &[Event], event: &Event, subje
             let problem = || format!("was reminded of the renewal on {renewal_on} before");
             inspection.expect(Check::NoticesOnce, reminded_for != Some(*renewal_on), subscription, problem);
         }
+        Event::WrittenOff { invoice, net, tax } => written_off(&replay.account, invoice, *net, *tax, subject, inspection),
+        Event::ChargeCaptured { .. } | Event::RefundSettled { .. } => moved(&replay.account, events, event, inspection),
         _ => {}
     }
 }
@@ -46,16 +49,39 @@ pub(super) fn after(account: &Account, event: &Event, subject: EntryId, inspecti
             let problem = || "does not bill the period that its subscription is in".to_owned();
             inspection.expect(Check::InvoiceOfPeriod, runs == Some(billed), &invoice.id, problem);
         }
-        Event::ChargeCaptured { charge, applied, costs, unapplied, .. } => {
-            let parts = applied.iter().chain(costs).map(|(_, amount)| i128::from(amount.minor())).sum::<i128>();
-            let captured = account.charges.get(charge).map(|charge| i128::from(charge.amount.minor()));
-            let holds = captured == Some(parts + i128::from(unapplied.minor()));
-            inspection.expect(Check::CapturedIsApplied, holds, charge, || {
-                format!("{captured:?} minor units were captured, {parts} applied and {} left over", unapplied.minor())
-            });
-        }
         _ => {}
     }
+}
+
+/// PD-4: all that is open is written off, and of it the tax that the line has of its total.
+fn written_off(account: &Account, id: &str, net: Money, tax: Money, subject: EntryId, inspection: &mut Inspection<'_>) {
+    let Some(row) = account.invoices.get(id) else { return };
+    let [net, tax, open, line_net, line_tax] = [net, tax, row.open, row.net, row.tax].map(|amount| i128::from(amount.minor()));
+    let expected = half_up(open * line_tax, line_net + line_tax).min(line_tax);
+    inspection.expect(Check::WriteOffTax, (net + tax, tax) == (open, expected), id, || {
+        format!("{subject}: {net} and tax {tax} are written off of {open}, whose tax is {expected}")
+    });
+}
+
+/// I5, F49: what moved is what was asked for; where it is not, a task says so in the same record.
+fn moved(account: &Account, events: &[Event], event: &Event, inspection: &mut Inspection<'_>) {
+    let wide = |amount: Money| i128::from(amount.minor());
+    let (check, id, asked, moved) = match event {
+        Event::ChargeCaptured { charge, applied, costs, unapplied, .. } => {
+            let parts = applied.iter().chain(costs).map(|(_, amount)| wide(*amount)).sum::<i128>();
+            let asked = account.charges.get(charge).map(|charge| wide(charge.amount));
+            (Check::CapturedIsApplied, charge, asked, asked.map(|_| parts + wide(*unapplied)))
+        }
+        Event::RefundSettled { refund, short, .. } => {
+            let asked = account.refunds.get(refund).map(|refund| wide(refund.amount));
+            (Check::RefundLimit, refund, asked, asked.map(|asked| asked - short.map_or(0, wide)))
+        }
+        _ => return,
+    };
+    let said = |event: &Event| matches!(event, Event::TaskOpened { task } if task.kind == AMOUNT_MISMATCH && task.subject == *id);
+    inspection.expect(check, asked == moved || events.iter().any(said), id, || {
+        format!("{asked:?} minor units were asked for, {moved:?} moved, and no task says so")
+    });
 }
 
 fn before_life(replay: &Replay<'_>, id: &SubscriptionId, life: &Life, subject: EntryId, inspection: &mut Inspection<'_>) {
@@ -212,7 +238,7 @@ pub(super) fn tax_of(net: i128, rate: Rate) -> i128 {
 }
 
 /// Rounds a quotient half up on the magnitude. `divisor` is above zero: a period has a day or more.
-fn half_up(dividend: i128, divisor: i128) -> i128 {
+pub(super) fn half_up(dividend: i128, divisor: i128) -> i128 {
     let divisor = divisor.max(1);
     let rounded = (2 * dividend.abs() + divisor) / (2 * divisor);
     if dividend < 0 { -rounded } else { rounded }

@@ -4,7 +4,8 @@
 use super::AccountBooks;
 use super::chain::EntryId;
 use super::findings::{Check, Inspection};
-use super::{laws, periods};
+use super::mails::Told;
+use super::{dates, laws, periods};
 use crate::domain::account::{Account, Method, Profile};
 use crate::domain::change::Reference;
 use crate::domain::event::Event;
@@ -15,6 +16,8 @@ use crate::reports::stored::{Body, Posting, Record};
 pub(super) struct Replay<'a> {
     pub(super) account: Account,
     pub(super) reference: Option<&'a Reference>,
+    pub(super) told: Told,
+    books: &'a AccountBooks,
     bodies: Vec<Option<Body>>,
     next: usize,
     stopped: bool,
@@ -22,10 +25,10 @@ pub(super) struct Replay<'a> {
 
 impl<'a> Replay<'a> {
     /// The account as it was when it came.
-    pub(super) fn new(books: &AccountBooks, reference: Option<&'a Reference>, inspection: &mut Inspection<'_>) -> Self {
+    pub(super) fn new(books: &'a AccountBooks, reference: Option<&'a Reference>, inspection: &mut Inspection<'_>) -> Self {
         let bodies: Vec<Option<Body>> = books.journal.records.iter().map(|record| read(record, inspection)).collect();
         let account = Account::new(first_profile(&books.account.profile, &bodies));
-        Self { account, reference, bodies, next: 0, stopped: false }
+        Self { account, reference, told: Told::default(), books, bodies, next: 0, stopped: false }
     }
 
     /// The account as far as it has come, or nothing if an event could not be applied.
@@ -41,6 +44,8 @@ impl<'a> Replay<'a> {
             self.stopped = true;
             return;
         };
+        self.told.add(record, &body.events);
+        dates::recognition(record, &body.events, self.books, inspection);
         if self.stopped {
             return;
         }

@@ -16,6 +16,8 @@ crate::statements! {
     );
     /// How far the provider's events were read; they are numbered.
     CURSOR = same("select cursor from provider_cursors where provider = 'simulated'");
+    /// The last event that there is.
+    LAST_EVENT = same("select coalesce(max(seq), 0) as last from sim_event");
     /// Money that moved, or is moving, and does not agree with its attempt.
     THEIR_CHARGES = same(
         "select s.account_id, s.charge_id as id, s.reference, s.state as theirs, s.amount_minor as their_minor, \
@@ -90,7 +92,14 @@ pub(super) async fn inspect(tx: &mut Tx, findings: &mut Findings) -> Result<(), 
     }
     let read = tx.fetch_optional(&CURSOR, &[]).await?.map(|row| row.text("cursor")).transpose()?;
     // Before the first event nothing has been read.
-    let read = values![read.and_then(|cursor| cursor.parse::<i64>().ok()).unwrap_or_default()];
+    let read = read.map_or(Some(0), |cursor| cursor.parse::<i64>().ok());
+    let last = tx.fetch_one(&LAST_EVENT, &[]).await?.int("last")?;
+    findings.looked_at(Check::ProviderEvents, 1);
+    if read.is_none_or(|read| read > last) {
+        let problem = format!("were read up to {read:?}, the last one is {last}");
+        findings.broken(Check::ProviderEvents, Finding { account: None, subject: "events".to_owned(), problem });
+    }
+    let read = values![read.unwrap_or_default()];
     each(tx, &THEIR_CHARGES, &[], Check::ProviderCharges, findings, |row| disagreement(row, "captured", "one_reference")).await?;
     each(tx, &OUR_CHARGES, &[], Check::ProviderCharges, findings, |_| Ok("counts as captured, the provider has no capture".to_owned()))
         .await?;

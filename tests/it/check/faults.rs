@@ -15,11 +15,11 @@ pub struct Fault {
     pub not_by: &'static [Check],
 }
 
-const fn fault(name: &'static str, sql: &'static [&'static str], caught_by: &'static [Check]) -> Fault {
+pub const fn fault(name: &'static str, sql: &'static [&'static str], caught_by: &'static [Check]) -> Fault {
     Fault { name, sql, rechained: false, caught_by, not_by: &[] }
 }
 
-const fn forged(name: &'static str, sql: &'static [&'static str], caught_by: &'static [Check], not_by: &'static [Check]) -> Fault {
+pub const fn forged(name: &'static str, sql: &'static [&'static str], caught_by: &'static [Check], not_by: &'static [Check]) -> Fault {
     Fault { name, sql, rechained: true, caught_by, not_by }
 }
 

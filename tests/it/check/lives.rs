@@ -11,6 +11,11 @@ use kasacare::store::reference;
 
 use crate::world::town::{CALIFORNIA, Home, OREGON, Town, day, noon, order};
 
+kasacare::statements! {
+    /// Frees refunds that wait for their next look-up.
+    EXPIRE = same("update refunds set lease_until = null, lease_owner = null where lease_until is not null");
+}
+
 const JAPAN: Home = Home { currency: "JPY", zone: "Asia/Tokyo", jurisdiction: "JP" };
 
 fn usd(minor: i64) -> Money {
@@ -43,7 +48,7 @@ pub async fn half_a_year(db: &Db) {
 }
 
 async fn january(town: &Town) {
-    for name in ["bob", "eve", "fay", "ira", "joy", "und"] {
+    for name in ["bob", "eve", "fay", "ira", "joy", "rem", "und", "wes"] {
         town.move_in(name, CALIFORNIA, "tok_ok").await;
     }
     town.move_in("jun", JAPAN, "tok_ok").await;
@@ -52,7 +57,7 @@ async fn january(town: &Town) {
     town.act(noon("2026-01-10"), &id("bob"), |draft| draft.subscribe(&half)).await;
     let trial = order(&id("kim"), "plus/monthly");
     town.act(noon("2026-01-10"), &id("kim"), |draft| draft.start_trial(&trial.plan, trial.camera.as_ref())).await;
-    for name in ["eve", "fay", "ira", "joy", "und", "jun"] {
+    for name in ["eve", "fay", "ira", "joy", "und", "jun", "wes"] {
         town.subscribe("2026-01-10", &id(name), "plus/monthly").await;
     }
     let premium = "premium/monthly".parse().unwrap();
@@ -62,8 +67,13 @@ async fn january(town: &Town) {
         let invoice = invoice(town, name).await;
         town.act(noon("2026-01-20"), &id(name), |draft| draft.correct(&invoice, Correct::Net(usd(correct)))).await;
     }
+    // A trial into an annual plan is reminded of at once (RE-3).
+    let annual = order(&id("rem"), "plus/annual");
+    town.act(noon("2026-01-20"), &id("rem"), |draft| draft.start_trial(&annual.plan, annual.camera.as_ref())).await;
     let empty = NewMethod { token: "tok_insufficient".to_owned(), label: "Visa ending 9995".to_owned(), expires_on: None };
-    town.act(noon("2026-01-25"), &id("ira"), |draft| draft.replace_method(&empty)).await;
+    for name in ["ira", "wes"] {
+        town.act(noon("2026-01-25"), &id(name), |draft| draft.replace_method(&empty)).await;
+    }
     town.run_daily("2026-01-25", "2026-01-30").await;
     for (name, token, on) in [
         ("ann", "tok_ok", "2026-01-31"),
@@ -78,16 +88,27 @@ async fn january(town: &Town) {
     town.run_daily("2026-02-02", "2026-02-08").await;
 }
 
+/// Leases are held in real time, of which next to none goes by in a story.
+async fn expire_leases(town: &Town) {
+    let mut tx = town.engine.db.begin().await.unwrap();
+    tx.execute(&EXPIRE, &[]).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 async fn spring(town: &Town) {
     town.run_daily("2026-02-09", "2026-03-01").await;
     for name in ["cid", "pia"] {
         town.act(noon("2026-03-01"), &id(name), |draft| draft.cancel(&subscription(name))).await;
     }
     town.act(noon("2026-03-05"), &id("ira"), |draft| draft.add_collection_cost(usd(2_500), "court-17")).await;
-    town.run_daily("2026-03-05", "2026-04-12").await;
+    town.run_daily("2026-03-05", "2026-03-20").await;
+    town.act(noon("2026-03-21"), &id("wes"), |draft| draft.write_off("in_wes-s1_1_1")).await;
+    town.run_daily("2026-03-21", "2026-04-12").await;
     for due in ["2026-05-01", "2026-05-10", "2026-06-01"] {
+        expire_leases(town).await;
         town.run(due).await;
     }
+    expire_leases(town).await;
     town.act(noon("2026-06-02"), &id("ann"), |draft| draft.cancel(&subscription("ann"))).await;
     town.run_daily("2026-06-02", "2026-06-03").await;
 }

@@ -2,8 +2,10 @@
 
 mod faults;
 mod lives;
+mod moved;
+mod promises;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate};
 use faults::{BOOKS, EVENTS, Fault, PROVIDER, ROWS};
@@ -12,6 +14,7 @@ use kasacare::reports::check::{self, Check, CheckReport, Options};
 use kasacare::store::db::{Db, Kind, Sql, Tx};
 use kasacare::store::journal::{PostedLeg, Record, record_hash};
 use kasacare::{statements, values};
+use promises::{DOCUMENTS, MAILS, TIMES};
 
 use crate::world::on_both;
 use crate::world::town::Town;
@@ -83,13 +86,24 @@ async fn unguarded(db: &Db) -> Tx {
 }
 
 /// The checks that are broken as a transaction sees the books, which it then leaves as they were.
-async fn broken(mut tx: Tx) -> (BTreeSet<&'static str>, String) {
-    let report = check::run_in(&mut tx, Options::default(), |_, _| {}).await.unwrap();
-    tx.rollback().await.unwrap();
-    (report.broken().map(|outcome| outcome.name).collect(), report.summary())
+async fn broken(tx: Tx) -> (BTreeSet<&'static str>, String) {
+    more_than(&BTreeMap::new(), tx).await
 }
 
-async fn planted(db: &Db, fault: &Fault) -> (BTreeSet<&'static str>, String) {
+/// How much each check has found.
+fn counts(report: &CheckReport) -> BTreeMap<&'static str, u64> {
+    report.checks.iter().map(|outcome| (outcome.name, outcome.broken)).collect()
+}
+
+/// The checks that find more than they did before: some list what a person has to look at in sound books, too.
+async fn more_than(before: &BTreeMap<&'static str, u64>, mut tx: Tx) -> (BTreeSet<&'static str>, String) {
+    let report = check::run_in(&mut tx, Options::default(), |_, _| {}).await.unwrap();
+    tx.rollback().await.unwrap();
+    let more = counts(&report).into_iter().filter(|(name, found)| *found > before.get(name).copied().unwrap_or_default());
+    (more.map(|(name, _)| name).collect(), report.summary())
+}
+
+async fn planted(db: &Db, fault: &Fault, before: &BTreeMap<&'static str, u64>) -> (BTreeSet<&'static str>, String) {
     let mut tx = unguarded(db).await;
     for statement in fault.sql {
         tx.execute(&Sql::same(statement), &[]).await.unwrap_or_else(|error| panic!("{}: {statement}: {error}", fault.name));
@@ -97,7 +111,7 @@ async fn planted(db: &Db, fault: &Fault) -> (BTreeSet<&'static str>, String) {
     if fault.rechained {
         rechain(&mut tx).await;
     }
-    broken(tx).await
+    more_than(before, tx).await
 }
 
 /// Forges the chain of hashes anew, as somebody could who knows how it is made.
@@ -172,10 +186,11 @@ async fn every_planted_fault_is_caught_by_name_and_every_check_catches_one() {
     on_both(async |db| {
         lives::half_a_year(&db).await;
         assert_clean(&db).await;
+        let before = counts(&checked(&db).await);
         let mut catching = BTreeSet::new();
         let mut missed = Vec::new();
-        for fault in BOOKS.iter().chain(ROWS).chain(PROVIDER).chain(EVENTS) {
-            let (broken, summary) = planted(&db, fault).await;
+        for fault in BOOKS.iter().chain(ROWS).chain(PROVIDER).chain(EVENTS).chain(DOCUMENTS).chain(TIMES).chain(MAILS) {
+            let (broken, summary) = planted(&db, fault, &before).await;
             let seen = |check: &&Check| broken.contains(check.name());
             let absent: Vec<_> = fault.caught_by.iter().filter(|check| !seen(check)).map(|check| check.name()).collect();
             let wrongly: Vec<_> = fault.not_by.iter().filter(seen).map(|check| check.name()).collect();
@@ -188,6 +203,52 @@ async fn every_planted_fault_is_caught_by_name_and_every_check_catches_one() {
         let idle: Vec<_> = Check::ALL.iter().map(|check| check.name()).filter(|name| !catching.contains(name)).collect();
         assert_eq!(idle, Vec::<&str>::new(), "checks that no fault has shown to be able to fail");
         assert_clean(&db).await;
+    })
+    .await;
+}
+
+/// Two numbers taken twice, so that their count and their sum are as before, in a table that no longer refuses it.
+#[tokio::test]
+async fn numbers_that_were_given_twice_are_caught_though_they_add_up() {
+    on_both(async |db| {
+        lives::half_a_year(&db).await;
+        let mut tx = unguarded(&db).await;
+        let unguarded: &[&str] = match db.kind() {
+            Kind::Postgres => &["alter table invoices drop constraint invoices_number_key"],
+            Kind::Sqlite => {
+                &["create table copied as select * from invoices", "drop table invoices", "alter table copied rename to invoices"]
+            }
+        };
+        let twice = [
+            "update invoices set number = 'KASA-2026-000001' where number = 'KASA-2026-000002'",
+            "update invoices set number = 'KASA-2026-000004' where number = 'KASA-2026-000003'",
+        ];
+        for statement in unguarded.iter().chain(&twice) {
+            tx.execute(&Sql::same(statement), &[]).await.unwrap();
+        }
+        let (broken, summary) = broken(tx).await;
+        assert!(broken.contains(Check::NumbersGapless.name()), "{summary}");
+    })
+    .await;
+}
+
+/// What is due is due as of the moment that is asked about.
+#[tokio::test]
+async fn what_is_overdue_depends_on_when_one_asks() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        let id = town.move_in("a", crate::world::town::OREGON, "tok_ok").await;
+        town.subscribe("2026-01-10", &id, "plus/monthly").await;
+        assert_clean(&db).await;
+        // The renewal of 10 February was due at midnight in Los Angeles, eight hours after UTC.
+        for (as_of, overdue) in [("2026-02-24T08:00:00Z", 0), ("2026-02-24T08:00:01Z", 1)] {
+            let as_of = Some(as_of.parse::<DateTime<chrono::Utc>>().unwrap());
+            let report = check::run(&db, Options { as_of, ..Options::default() }, |_, _| {}).await.unwrap();
+            let found = report.outcome(Check::SettledInTime).map(|outcome| outcome.broken);
+            // Revenue of January was due on the first of February already.
+            assert_eq!(found, Some(overdue + 1), "{}", report.summary());
+            assert!(!report.is_clean());
+        }
     })
     .await;
 }
