@@ -54,7 +54,7 @@ fn markdown(pairs: &[Pair]) -> String {
 fn told(state: &str, case: &Case) -> String {
     let answer = match &case.answer {
         Answer::AlreadySo => "nothing: it is so already".to_owned(),
-        Answer::Refused { because } => format!("refused, {because}"),
+        Answer::Refused { because } => format!("refused: it is {state}, {because}"),
         Answer::Happens { events, to, intent, cause } => {
             let with = cause.map(cause_in_words).or(*intent).map(|with| format!(" ({with})")).unwrap_or_default();
             let place = if *to == state { format!("stays `{to}`{with}") } else { format!("**→ `{to}`**{with}") };
