@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 
 use super::ReportError;
 use super::stored::Body;
@@ -16,17 +16,21 @@ use crate::domain::subscription::Life;
 use crate::store::db::{Row, Tx, Value};
 use crate::values;
 
+/// A first charge settles, or parks its account, within two weeks (I9). A line with revenue of a day longer ago is therefore active.
+/// Younger revenue may have been recorded after the day that is asked about, since it is dated on the month's end that it is of.
+const SETTLES_WITHIN: Days = Days::new(31);
+
 /// Accounts whose journals are asked at once.
 const ACCOUNTS: usize = 500;
 
 crate::statements! {
-    /// Lines of which something is left to be recognised at the end of a day: what is left, what was recognised and whether anything
-    /// was. A line that is still pending is none: it was so on every day before, too (LC-3).
+    /// Lines of which something is left to be recognised at the end of day `$1`: what is left, what was recognised and whether
+    /// anything was before `$2`. A line that is still pending is none: it was so on every day before, too (LC-3).
     UNEARNED = same(
         "select p.account_id, p.invoice_id, i.subscription_id, p.currency, i.cycle, i.period_start, i.period_end, i.term_no, i.period_no, \
          cast(-sum(case when p.ledger_account in (2100, 2110) then p.amount_minor else 0 end) as bigint) as left_over, \
          cast(-sum(case when p.ledger_account in (4000, 4200, 4300) then p.amount_minor else 0 end) as bigint) as recognised, \
-         max(case when p.ledger_account in (4000, 4200, 4300) then 1 else 0 end) as has_revenue \
+         max(case when p.ledger_account in (4000, 4200, 4300) and p.effective_on < $2 then 1 else 0 end) as long_since \
          from postings p join invoices i on i.account_id = p.account_id and i.invoice_id = p.invoice_id \
          where p.effective_on <= $1 and i.period_start <= $1 and i.pending = 0 \
          group by p.account_id, p.invoice_id, i.subscription_id, p.currency, i.cycle, i.period_start, i.period_end, i.term_no, i.period_no \
@@ -48,7 +52,8 @@ pub(super) type Accrued = BTreeMap<(Currency, u16), Money>;
 /// What the database says, or a sum that does not fit 64 bits.
 pub(super) async fn through(tx: &mut Tx, on: NaiveDate) -> Result<Accrued, ReportError> {
     let (mut sums, mut in_question) = (Accrued::new(), Vec::new());
-    tx.for_each_batch(&UNEARNED, &values![on], |rows| {
+    let long_since = on.checked_sub_days(SETTLES_WITHIN).unwrap_or(on);
+    tx.for_each_batch(&UNEARNED, &values![on, long_since], |rows| {
         for line in rows.iter().map(|row| Line::read(row, on)).collect::<Result<Vec<_>, _>>()? {
             if line.may_be_pending {
                 in_question.push(line);
@@ -83,8 +88,7 @@ struct Line {
     account: u16,
     /// What it has earned and not recognised.
     amount: Money,
-    /// Whether its first charge may not have settled by then (LC-3). Only a subscription's first period can be pending, and nothing
-    /// is recognised while it is.
+    /// Whether its first charge may not have settled by then (LC-3). Only a subscription's first period can be pending.
     may_be_pending: bool,
 }
 

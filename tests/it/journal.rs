@@ -196,8 +196,10 @@ async fn a_date_inside_a_month_adds_what_was_earned_since() {
         let json = serde_json::to_value(&balance).unwrap();
         let line = json["currencies"][0]["lines"].as_array().unwrap().iter().find(|line| line["account"] == 4000).unwrap();
         assert_eq!((&line["posted"], &line["accrued"], &line["balance"]), (&"-7.94 USD".into(), &"-4.11 USD".into(), &"-12.05 USD".into()));
-        // February is posted on 1 March; without a date nothing accrues, and the table has no column for it.
-        assert_eq!(accrued(&db, "2026-02-28").await, [(2100, 794), (4000, -794)]);
+        // By 27 February 28 days have earned 7.67 (99.99 - 92.32), and January's 0.27 are posted. February is posted on its last day.
+        // Without a date nothing accrues, and the table has no column for it.
+        assert_eq!(accrued(&db, "2026-02-27").await, [(2100, 740), (4000, -740)]);
+        assert_eq!(accrued(&db, "2026-02-28").await, []);
         let all = trial_balance::load(&db, None).await.unwrap();
         assert!(!all.table().contains("accrued") && all.currencies[0].lines.iter().all(|line| line.accrued.is_zero()));
     })

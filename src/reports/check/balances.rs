@@ -122,6 +122,12 @@ impl<'a> Balances<'a> {
                 format!("1210 is {booked}, {expected} are disputed")
             });
         }
+        for row in account.invoices.values() {
+            let of_payments = frozen.get(&Some(row.document.id.as_str())).copied().unwrap_or_default();
+            inspection.expect(Check::DisputesPending, minor(row.disputed) <= of_payments, &row.document.id, || {
+                format!("{} are disputed, of its payments {of_payments}", row.disputed.minor())
+            });
+        }
     }
 
     /// A control account has nothing on it that belongs to no invoice of the account.

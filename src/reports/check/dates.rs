@@ -8,8 +8,8 @@ use crate::domain::calendar::local_date;
 use crate::domain::event::Event;
 use crate::reports::stored::Record;
 
-/// What records are called in which revenue is recognised: they may count for the month's end that they recognise through, which
-/// lies before the day on which they are recorded.
+/// What records are called in which revenue is recognised: they count for the month's end that they recognise through, which lies
+/// before the day on which they are recorded.
 const RECOGNISE: &str = "recognise";
 
 /// How far instants may go back: a command as of a date takes the end of that day where the account is, and a run as of the same date
@@ -33,7 +33,7 @@ pub(super) fn records(books: &AccountBooks, inspection: &mut Inspection<'_>) {
     }
 }
 
-/// Recognition counts for the day of recording, or for the one day through which all of it recognises.
+/// Recognition counts for the one day through which all of it recognises, and that day is over.
 pub(super) fn recognition(record: &Record, events: &[Event], books: &AccountBooks, inspection: &mut Inspection<'_>) {
     if record.kind != RECOGNISE {
         return;
@@ -44,7 +44,7 @@ pub(super) fn recognition(record: &Record, events: &[Event], books: &AccountBook
         _ => None,
     });
     let on = record.effective_on;
-    let holds = on == here || (on < here && days.all(|through| through == on));
+    let holds = on < here && days.all(|through| through == on);
     inspection.expect(Check::RecordDates, holds, record.seq, || dated(record, here));
 }
 

@@ -198,7 +198,12 @@ pub const ROWS: &[Fault] = &[
     fault("what is held", &["update invoices set held_minor = held_minor - 1 where account_id = 'cid'"], &[RowsFromEvents, RefundsHeld]),
     fault(
         "what is disputed",
-        &["update invoices set disputed_minor = disputed_minor - 1 where account_id = 'cid'"],
+        &["update payments set disputed_minor = disputed_minor - 1 where account_id = 'cid'"],
+        &[RowsFromEvents, DisputesPending],
+    ),
+    fault(
+        "what is disputed of an invoice",
+        &["update invoices set disputed_minor = disputed_minor + 1 where account_id = 'cid'"],
         &[RowsFromEvents, DisputesPending],
     ),
     fault(
