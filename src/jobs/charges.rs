@@ -135,8 +135,12 @@ impl Runner {
 
     async fn settle(&self, leased: &[LeasedCharge], outcomes: Vec<Outcome>) -> Result<Summary, EngineError> {
         let mut by_account: BTreeMap<AccountId, Vec<Settled>> = BTreeMap::new();
+        let mut doubtful = Vec::new();
         for (charge, outcome) in leased.iter().zip(outcomes) {
             let Some(settlement) = settlement_of(&charge.charge, charge.amount, outcome) else { continue };
+            if settlement == Settlement::Unknown {
+                doubtful.push((charge.account.clone(), charge.charge.clone()));
+            }
             by_account.entry(charge.account.clone()).or_default().push(Settled {
                 charge: charge.charge.clone(),
                 invoice: charge.invoice.clone(),
@@ -144,7 +148,9 @@ impl Runner {
                 settlement,
             });
         }
-        self.settle_charges(by_account).await
+        let summary = self.settle_charges(by_account).await?;
+        self.give_back(&claims::CHARGES_GIVEN_BACK, &doubtful).await?;
+        Ok(summary)
     }
 
     /// Settles charges by account, in one transaction.
