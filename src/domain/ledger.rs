@@ -295,19 +295,22 @@ fn noted(entry: &mut Entry, line: LedgerAccount, note: &super::account::Note, gi
     entry.credit(DISPUTES_PENDING, given.lost, id)
 }
 
+/// F60: what a dispute takes of money that was given back before, as credit or in cash, is no invoice's.
+fn off_invoices(credited: &[(String, Money)], beyond: Money) -> Result<Money, MoneyError> {
+    super::money::total(beyond.currency(), credited.iter().map(|(_, amount)| *amount))?.plus(beyond)
+}
+
 /// PD-6. What a lost dispute took from an invoice is booked by the invoice's note; here is only what no note covers.
 fn disputed(event: &Event, entry: &mut Entry) -> Result<(), MoneyError> {
     match event {
         Event::DisputeOpened { applied, credited, beyond, fee, .. } => {
             entry.pairs(DISPUTES_PENDING, PROVIDER_CLEARING, applied)?;
-            entry.pairs(DISPUTES_PENDING, PROVIDER_CLEARING, credited)?;
-            entry.pair(DISPUTES_PENDING, PROVIDER_CLEARING, *beyond, None)?;
+            entry.pair(DISPUTES_PENDING, PROVIDER_CLEARING, off_invoices(credited, *beyond)?, None)?;
             entry.pair(DISPUTE_FEES, PROVIDER_CLEARING, *fee, None)
         }
         Event::DisputeWon { applied, credited, beyond, released, .. } => {
             entry.pairs(PROVIDER_CLEARING, DISPUTES_PENDING, applied)?;
-            entry.pairs(PROVIDER_CLEARING, DISPUTES_PENDING, credited)?;
-            entry.pair(PROVIDER_CLEARING, DISPUTES_PENDING, *beyond, None)?;
+            entry.pair(PROVIDER_CLEARING, DISPUTES_PENDING, off_invoices(credited, *beyond)?, None)?;
             entry.pairs(REFUNDS_HELD, REFUNDS_PAYABLE, released)
         }
         Event::DisputeLost { from_credit, loss, .. } => {

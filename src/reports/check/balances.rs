@@ -106,11 +106,12 @@ impl<'a> Balances<'a> {
         inspection.expect(Check::DisputesPending, disputed == minor(row.disputed), id, problem);
     }
 
-    /// A control account has nothing on it that belongs to no invoice of the account.
+    /// A control account has nothing on it that belongs to no invoice of the account. What disputes take of money that was given
+    /// back before is no invoice's (F60); it is counted with all disputes of the account.
     fn nothing_elsewhere(&self, line: LedgerAccount, check: Check, account: &Account, inspection: &mut Inspection<'_>) {
         let number = i64::from(line.number);
         for ((_, invoice), balance) in self.by_invoice.range((number, None)..(number + 1, None)) {
-            let known = invoice.is_some_and(|id| account.invoices.contains_key(id));
+            let known = invoice.map_or(line == DISPUTES_PENDING, |id| account.invoices.contains_key(id));
             if !known && *balance != 0 {
                 let problem = format!("{balance} stand on {number} for no invoice of the account");
                 inspection.broken(check, invoice.unwrap_or("(no invoice)"), problem);
@@ -129,6 +130,8 @@ impl<'a> Balances<'a> {
         ties(Check::CustomerCredit, CUSTOMER_CREDITS, -1, credit, "the account's credit is");
         let in_flight = account.refunds.values().filter(|refund| refund.state.in_flight()).map(|refund| refund.amount);
         ties(Check::RefundsPayable, REFUNDS_PAYABLE, -1, sum(in_flight), "the refunds on their way are");
+        let open = account.disputes.values().filter(|dispute| dispute.state == DisputeState::Open).map(|dispute| dispute.amount);
+        ties(Check::DisputesPending, DISPUTES_PENDING, 1, sum(open), "the open disputes are");
         let costs = sum(account.costs.values().map(|cost| cost.open));
         ties(Check::Carried, RECHARGED_COSTS, 1, costs, "the open collection costs are");
         ties(Check::Carried, DEFERRED_RECOVERIES, -1, costs, "the open collection costs are");

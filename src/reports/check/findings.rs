@@ -53,7 +53,7 @@ checks! {
     CustomerCredit = "customer_credit", "LE-2", "2300 is the account's credit, and never in debit";
     RefundsPayable = "refunds_payable", "LE-2", "2310 is the sum of the refunds on their way, and never in debit";
     RefundsHeld = "refunds_held", "PD-6", "2330 is what is held for disputes, for each invoice";
-    DisputesPending = "disputes_pending", "PD-6", "1210 is what is disputed, for each invoice";
+    DisputesPending = "disputes_pending", "PD-6", "1210 is what is disputed, for each invoice and in all";
     ProviderClearing = "provider_clearing", "I5", "1200 is captures less refunds, disputes and their fees";
     CapturedIsApplied = "captured_is_applied", "I5", "each capture is what was applied to invoices and costs, and the rest unapplied (2320)";
     Carried = "carried", "MO-5, PD-4", "what is carried is the open amount of carried invoices and the open collection costs (1150, 2400)";
