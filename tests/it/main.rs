@@ -5,6 +5,7 @@
 mod check;
 mod cli;
 mod explain;
+mod faults;
 mod import_files;
 mod journal;
 mod kill;
