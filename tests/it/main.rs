@@ -10,6 +10,7 @@ mod import_files;
 mod journal;
 mod kill;
 mod laws;
+mod machine;
 mod mail;
 mod performance;
 mod provider;
