@@ -2,6 +2,8 @@
 
 mod calendar;
 mod disputes;
+mod legality;
+mod matrix;
 mod offers;
 mod payments;
 mod policy;
