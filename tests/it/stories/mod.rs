@@ -2,6 +2,7 @@
 
 mod calendar;
 mod disputes;
+mod first_charges;
 mod legality;
 mod matrix;
 mod offers;
