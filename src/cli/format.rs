@@ -27,6 +27,10 @@ pub enum AnyFormat {
     Hledger,
     /// A plain-text journal for beancount (journal)
     Beancount,
+    /// Text with tables (states, which prints it if nothing is said)
+    Markdown,
+    /// A state diagram for Mermaid (states)
+    Mermaid,
 }
 
 impl AnyFormat {
@@ -38,7 +42,7 @@ impl AnyFormat {
     pub const fn usual(self) -> Format {
         match self {
             Self::Json => Format::Json,
-            Self::Table | Self::Csv | Self::Hledger | Self::Beancount => Format::Table,
+            Self::Table | Self::Csv | Self::Hledger | Self::Beancount | Self::Markdown | Self::Mermaid => Format::Table,
         }
     }
 

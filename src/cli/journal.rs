@@ -54,7 +54,8 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         AnyFormat::Beancount => JournalFormat::Beancount,
         AnyFormat::Csv => JournalFormat::Csv,
         AnyFormat::Json => JournalFormat::Json,
-        AnyFormat::Hledger | AnyFormat::Table => JournalFormat::Hledger,
+        // Of the others, all but this one were refused before.
+        AnyFormat::Hledger | AnyFormat::Table | AnyFormat::Markdown | AnyFormat::Mermaid => JournalFormat::Hledger,
     };
     if args.from.zip(args.to).is_some_and(|(from, to)| from > to) {
         return Err(CliError::Option { option: "--to", problem: "lies before --from".to_owned() });

@@ -38,6 +38,7 @@ mod release;
 mod resume;
 pub mod run;
 mod simulate;
+mod states;
 mod subscribe;
 mod suspend;
 mod tasks;
@@ -129,6 +130,7 @@ enum Command {
     Explain(explain::Args),
     Journal(journal::Args),
     TrialBalance(trial_balance::Args),
+    States(states::Args),
     Quote(quote::Args),
 }
 
@@ -165,6 +167,7 @@ impl Command {
         match self {
             Self::Journal(_) => journal::FORMATS,
             Self::TrialBalance(_) => trial_balance::FORMATS,
+            Self::States(_) => states::FORMATS,
             _ => AnyFormat::USUAL,
         }
     }
@@ -205,6 +208,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Explain(args) => block_on(explain::run(args, context)),
         Command::Journal(args) => block_on(journal::run(args, context)),
         Command::TrialBalance(args) => block_on(trial_balance::run(args, context)),
+        Command::States(args) => states::run(args, context),
         Command::Quote(args) => quote::run(args, context),
     }
 }

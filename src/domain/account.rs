@@ -231,9 +231,9 @@ impl Account {
         self.subscriptions.values().any(|other| other.id != *except && other.goes_on())
     }
 
-    /// CP-3: whether any paid subscription is left.
+    /// CP-3: whether any paid subscription is left. A trial is none: whether it will be paid is not known.
     #[must_use]
     pub fn has_paid_subscription(&self) -> bool {
-        self.subscriptions.values().any(|subscription| subscription.channel == Channel::Direct && subscription.state.is_live())
+        self.subscriptions.values().any(|subscription| subscription.channel == Channel::Direct && subscription.state.term().is_some())
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{Charge, CorrectionState, InvoiceDocument, Note, NoticeOutcome, Parked, Purpose, Task};
 use super::ids::{CameraId, SubscriptionId};
-use super::money::Money;
+use super::money::{Money, MoneyError};
 use super::subscription::{Channel, Life};
 
 /// Where the value of a credit note went (RF-3), or a dispute took it from.
@@ -47,6 +47,23 @@ impl Given {
             held_used: zero,
             lost: zero,
         }
+    }
+
+    /// Both together.
+    ///
+    /// # Errors
+    /// [`MoneyError`]: two currencies, or too large.
+    pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
+        Ok(Self {
+            owed_off: self.owed_off.plus(other.owed_off)?,
+            payout: self.payout.plus(other.payout)?,
+            credit_cash: self.credit_cash.plus(other.credit_cash)?,
+            from_captured: self.from_captured.plus(other.from_captured)?,
+            credit_goodwill: self.credit_goodwill.plus(other.credit_goodwill)?,
+            held: self.held.plus(other.held)?,
+            held_used: self.held_used.plus(other.held_used)?,
+            lost: self.lost.plus(other.lost)?,
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod command;
 mod decide;
+pub mod table;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,25 @@ pub use decide::{decide, evolve};
 use super::calendar::Period;
 use super::catalog::Plan;
 use super::ids::CameraId;
+
+/// Names the variants of an enum, all of them: the compiler misses none, so that whoever goes through `NAMES` doesn't either.
+macro_rules! named {
+    ($kind:ident { $($variant:ident => $name:literal,)+ }) => {
+        impl $kind {
+            /// The names of all variants, in the order of the rules.
+            pub const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// Its name in the rules.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $name,)+
+                }
+            }
+        }
+    };
+}
+use named;
 
 /// Who charges the customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,6 +87,14 @@ pub enum Intent {
         /// The camera, where the new plan covers one.
         camera: Option<CameraId>,
     },
+}
+
+named! {
+    Intent {
+        Renews => "renews",
+        Ends => "ends",
+        ChangesTo => "changes_to",
+    }
 }
 
 /// One anchor and one plan, and the period that is paid for or owed.
@@ -173,21 +201,19 @@ pub enum State {
     },
 }
 
-impl State {
-    /// The state's name in the rules.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Free => "free",
-            Self::Pending { .. } => "pending",
-            Self::Trialing { .. } => "trialing",
-            Self::Active { .. } => "active",
-            Self::PastDue { .. } => "past_due",
-            Self::Suspended { .. } => "suspended",
-            Self::Closed { .. } => "closed",
-        }
+named! {
+    State {
+        Free => "free",
+        Pending => "pending",
+        Trialing => "trialing",
+        Active => "active",
+        PastDue => "past_due",
+        Suspended => "suspended",
+        Closed => "closed",
     }
+}
 
+impl State {
     /// The paid term, if there is one.
     #[must_use]
     pub const fn term(&self) -> Option<&Term> {

@@ -1,5 +1,7 @@
 //! What the engine can answer instead of doing what it was asked.
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::change::Refusal;
 use crate::store::StoreError;
 use crate::store::db::{DbError, Retryable};
@@ -28,6 +30,19 @@ pub enum EngineError {
         /// What was done under it.
         before: String,
     },
+    /// The command's time lies before what the account has recorded.
+    #[error(
+        "account {account} was last decided on at {last}, and {now} lies before that day: what was reported of it would change; \
+         take --as-of {} or later", last.date_naive()
+    )]
+    Backdated {
+        /// The account.
+        account: String,
+        /// The command's time.
+        now: DateTime<Utc>,
+        /// The last decision's.
+        last: DateTime<Utc>,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -43,7 +58,7 @@ impl Retryable for EngineError {
     fn is_retryable(&self) -> bool {
         match self {
             Self::Store(error) => error.is_retryable(),
-            Self::Refused { .. } | Self::NoAccount(_) | Self::RequestReused { .. } => false,
+            Self::Refused { .. } | Self::NoAccount(_) | Self::RequestReused { .. } | Self::Backdated { .. } => false,
         }
     }
 }

@@ -123,6 +123,7 @@ impl Engine {
     ) -> Result<(Change, T), EngineError> {
         let mut tx = self.db.begin_read().await?;
         requests::refuse_repeated(&mut tx, id, kind, who).await?;
+        requests::refuse_backdated(&mut tx, id, self.clock.now()).await?;
         let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
         tx.rollback().await?;
         let account = loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))?;
@@ -165,6 +166,7 @@ impl Engine {
                 let mut tx = self.db.begin().await?;
                 accounts::lock(&mut tx, std::slice::from_ref(id)).await?;
                 requests::refuse_repeated(&mut tx, id, kind, who).await?;
+                requests::refuse_backdated(&mut tx, id, self.clock.now()).await?;
                 let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
                 let account = loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))?;
                 let (change, value) = match self.plan(account, kind, who, &plan) {

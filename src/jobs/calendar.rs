@@ -20,15 +20,19 @@ impl Work for Renewals {
         Scope::RENEWAL
     }
 
-    /// An ordinary renewal needs no history; an end, a deferred change and the end of a trial do.
+    /// An ordinary renewal needs no history; an end, a deferred change and the end of a trial do, and so do an amount that was
+    /// carried (another charge may collect it already) and credit (somebody may have a task to pay it out).
     fn needs_everything(&self, account: &Account) -> bool {
-        account.subscriptions.values().any(|subscription| {
-            due_on(subscription).is_some()
-                && match &subscription.state {
-                    State::Trialing { .. } => true,
-                    state => state.term().is_some_and(|term| term.intent != Intent::Renews),
-                }
-        })
+        let profile = &account.profile;
+        let more_than_the_fee = profile.carried.is_positive() || profile.credit_cash.is_positive();
+        more_than_the_fee
+            || account.subscriptions.values().any(|subscription| {
+                due_on(subscription).is_some()
+                    && match &subscription.state {
+                        State::Trialing { .. } => true,
+                        state => state.term().is_some_and(|term| term.intent != Intent::Renews),
+                    }
+            })
     }
 
     fn plan(&self, draft: &mut Draft<'_>) -> Planned {

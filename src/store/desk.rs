@@ -55,6 +55,8 @@ crate::statements! {
     );
     /// How often a code may be used, and is.
     PROMOTION_USES = same("select used, max_uses from promotion_uses where code = $1");
+    /// When the account was last decided on, imports apart: they are dated when they come in, which may be long after the fact.
+    LAST_DECIDED = same("select max(posted_at) as last_at from journal where account_id = $1 and kind not in ('account_opened', 'take_over')");
     /// Whether a decision was recorded for this cause, and which.
     RECORDED = same("select seq, kind from journal where account_id = $1 and cause = $2");
 }
@@ -249,6 +251,15 @@ pub async fn promotion_is_left(tx: &mut Tx, code: &str) -> Result<bool, StoreErr
     let Some(row) = row else { return Ok(true) };
     let (used, most) = (row.int("used")?, row.opt_int("max_uses")?);
     Ok(most.is_none_or(|most| used < most))
+}
+
+/// When an account was last decided on.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn last_decided(tx: &mut Tx, account: &AccountId) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let row = tx.fetch_one(&LAST_DECIDED, &[Value::Text(account.to_string())]).await?;
+    Ok(row.opt_int("last_at")?.and_then(DateTime::from_timestamp_micros))
 }
 
 /// The record of a decision by what it was for: whether a request was carried out before (F13).

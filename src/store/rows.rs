@@ -49,17 +49,6 @@ macro_rules! account_table {
 }
 pub(super) use account_table;
 
-/// The invoices that `$1` names, each as its account, a slash and its id: two columns, `owner` and `bill`.
-///
-/// As a source of rows, so that each is looked up by its key: two lists would have every pair of the two tried.
-macro_rules! named_invoices {
-    () => {
-        "(select {postgres: split_part(named, '/', 1) as owner, split_part(named, '/', 2) as bill from unnest($1::text[]) as named)}\
-         {sqlite: substr(value, 1, instr(value, '/') - 1) as owner, substr(value, instr(value, '/') + 1) as bill from json_each($1))}"
-    };
-}
-pub(super) use named_invoices;
-
 /// Instants as they are stored: microseconds since 1970, UTC.
 pub(super) fn micros(at: DateTime<Utc>) -> i64 {
     at.timestamp_micros()

@@ -20,5 +20,6 @@ mod show;
 mod store_seam;
 mod stories;
 mod tidy;
+mod tour;
 mod world;
 mod year;

@@ -49,7 +49,8 @@ fn plain(event: &Event) -> Option<String> {
         Event::CameraRemoved { camera } => format!("camera {camera} leaves the account"),
         Event::RecordingsInaccessible { cameras, history_days, since } => {
             let cameras: Vec<&str> = cameras.iter().map(AsRef::as_ref).collect();
-            format!("from {since} on, recordings older than {history_days} days are not accessible on {}", cameras.join(", "))
+            let days = if *history_days == 1 { "day" } else { "days" };
+            format!("from {since} on, recordings older than {history_days} {days} are not accessible on {}", cameras.join(", "))
         }
         Event::PromotionRedeemed { subscription, code } => format!("promotion {code} is in use on {subscription}"),
         Event::PromotionEnded { code, because, .. } => format!("promotion {code} ends: {because}"),

@@ -47,7 +47,9 @@ fn last_day(end: chrono::NaiveDate) -> chrono::NaiveDate {
     end.pred_opt().unwrap_or(end)
 }
 
-const fn cause_in_words(cause: Cause) -> &'static str {
+/// Why a subscription ended, in words.
+#[must_use]
+pub const fn cause_in_words(cause: Cause) -> &'static str {
     match cause {
         Cause::Cancelled => "cancelled",
         Cause::TrialCancelled => "trial cancelled",

@@ -6,6 +6,8 @@ mod lives;
 mod sums;
 pub mod words;
 
+pub use lives::cause_in_words;
+
 use std::io::{self, Write};
 
 use crate::cli::{CliError, Format};

@@ -157,7 +157,8 @@ impl Draft<'_> {
             return Ok(());
         }
         self.because(format!("LC-4: account credit pays {} before cash", goodwill.plus(cash)?));
-        self.emit(Event::CreditApplied { invoice: invoice.to_owned(), cash, goodwill })
+        self.emit(Event::CreditApplied { invoice: invoice.to_owned(), cash, goodwill })?;
+        self.credit_to_pay_out(self.account.profile.credit_cash)
     }
 
     /// The open amount of an invoice.

@@ -2,12 +2,12 @@
 
 use chrono::NaiveDate;
 
-use super::super::calendar::{Cycle, Period, boundary, local_date, minus_days};
+use super::super::calendar::{Cycle, Period, boundary, minus_days};
 use super::super::catalog::Plan;
-use super::super::event::{Event, Reversal};
+use super::super::event::{Event, Given, Reversal};
 use super::super::ids::{CameraId, SubscriptionId};
 use super::super::notice::NoticeKind;
-use super::super::schedule::{due_date, recognise_through, renewal_to_remind_of};
+use super::super::schedule::{due_date, due_on, recognise_through, renewal_to_remind_of};
 use super::super::subscription::{Command, Intent, State, Term};
 use super::billing::{Collection, invoice_id};
 use super::{Draft, Planned, Refusal};
@@ -24,8 +24,8 @@ impl Draft<'_> {
             .account
             .subscriptions
             .values()
-            .filter_map(|subscription| Some((due_date(subscription, caught_up_on)?, subscription.id.clone())))
-            .filter(|(on, _)| *on <= self.today)
+            .filter(|subscription| due_date(subscription, caught_up_on).is_some_and(|on| on <= self.today))
+            .filter_map(|subscription| Some((due_on(subscription)?, subscription.id.clone())))
             .collect();
         due.sort();
         for (_, id) in due {
@@ -56,9 +56,10 @@ impl Draft<'_> {
     /// A cancelled term's paid period is over: the cameras stand at `free` again (LC-1), and CP-3 applies.
     fn run_out(&mut self, id: &SubscriptionId, on: NaiveDate) -> Planned {
         self.recordings_inaccessible(id, on)?;
+        let suspended = self.is_suspended(id);
         self.command(id, &Command::RunOut { on })?;
         self.because("LC-1: the cancelled period has run out");
-        self.pay_out_credit_if_last()
+        self.after_end(id, suspended)
     }
 
     /// CA-3: whether billing this period must wait, because a missed one was billed today already.
@@ -95,7 +96,7 @@ impl Draft<'_> {
         let version = self.renewal_version(id, start)?;
         self.report_missed_reminder(id, term.plan.cycle, start)?;
         self.command(id, &Command::Renew { period_no, period, version })?;
-        self.bill_present_period(id)
+        self.bill_present_period(id, &Given::nothing(self.account.zero()))
     }
 
     /// A deferred plan change takes effect. The new term keeps the anchor where the cycle stays the same, so that its
@@ -110,7 +111,7 @@ impl Draft<'_> {
         }
         let period = Period::nth(anchor, plan.cycle, period_no)?;
         self.report_missed_reminder(id, plan.cycle, start)?;
-        self.absorb_others(id, plan)?;
+        let absorbed = self.absorb_others(id, plan)?;
         let next = Term {
             number: term.number.saturating_add(1),
             anchor,
@@ -124,16 +125,16 @@ impl Draft<'_> {
         self.lose_coverage_difference(id, &term.plan, plan, camera, start)?;
         self.command(id, &Command::ApplyChange { term: next })?;
         self.emit(Event::CameraCovered { subscription: id.clone(), camera: camera.cloned() })?;
-        self.bill_present_period(id)?;
+        self.bill_present_period(id, &absorbed)?;
         self.announce_known_prices(id)
     }
 
     /// Bills the period that has just begun; what cannot be collected makes the term past due (PD-1), and what nothing need be
-    /// collected for has its receipt at once (RE-4).
-    pub fn bill_present_period(&mut self, id: &SubscriptionId) -> Planned {
+    /// collected for has its receipt at once (RE-4). `absorbed` is the unused value of subscriptions that the new plan has taken over.
+    pub fn bill_present_period(&mut self, id: &SubscriptionId, absorbed: &Given) -> Planned {
         let Some(term) = self.subscription(id)?.state.term().cloned() else { return Ok(()) };
         self.because(format!("CA-2: the fee of {} to {} is due on its first day", term.period.start, term.period.end));
-        match self.bill(id, &term, false)? {
+        match self.bill_after_change(id, &term, false, absorbed)? {
             Collection::Requested | Collection::Carried => Ok(()),
             Collection::Nothing => self.receipt_of_nothing(id, &term),
             Collection::NoMethod => self.fell_behind(id, &invoice_id(id, term.number, term.period_no)),
@@ -173,22 +174,23 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// RR-1: recognises what the account's invoices have earned through the last month that has ended.
+    /// RR-1: recognises what the account's invoices have earned through the first month end that is not booked yet, on whose date
+    /// it is booked: one decision a month, so that a late run puts no revenue into a later month.
     pub fn recognise(&mut self) -> Planned {
         if self.account.profile.parked.is_some() {
             return Ok(());
         }
-        let zone = self.account.profile.zone;
         let due: Vec<(String, NaiveDate)> = self
             .account
             .invoices
             .iter()
             .filter(|(_, invoice)| !invoice.pending && invoice.recognised != invoice.net)
             .map(|(id, invoice)| (id.clone(), recognise_through(invoice, invoice.recognised_through)))
-            .filter(|(_, through)| *through < local_date(self.context.now, zone))
+            .filter(|(_, through)| *through < self.today)
             .collect();
-        for (id, first_due) in due {
-            let through = last_month_end_before(self.today).max(first_due);
+        let Some(through) = due.iter().map(|(_, through)| *through).min() else { return Ok(()) };
+        self.date_back(through);
+        for (id, _) in due.into_iter().filter(|(_, month)| *month == through) {
             self.because(format!("RR-1: invoice {id} is earned through {through}"));
             if !self.catch_up(&id, through, Reversal::Correction)? {
                 // Less than half a minor unit: nothing to book, but the next look is due a month later.
@@ -198,9 +200,4 @@ impl Draft<'_> {
         }
         Ok(())
     }
-}
-
-fn last_month_end_before(today: NaiveDate) -> NaiveDate {
-    use chrono::Datelike;
-    today.with_day(1).and_then(|first| first.pred_opt()).unwrap_or(today)
 }

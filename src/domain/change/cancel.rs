@@ -11,6 +11,7 @@ use super::super::refund::{CancellationDay, Destination, unused};
 use super::super::subscription::{Channel, Command, Intent, State, Term};
 use super::super::terms::{ChangeKind, Effective, Policy, UnusedValue};
 use super::billing::invoice_id;
+use super::dunning::Retry;
 use super::taken_over::Back;
 use super::{Draft, Planned, Refusal};
 
@@ -106,7 +107,11 @@ impl Draft<'_> {
         if on >= term.period.end {
             return self.cancel_after_period(id, term, ending);
         }
-        let cooling_off = terms.cooling_off_days > 0
+        let policy = self.policy(id, ChangeKind::CancelToFree, term.plan.cycle)?;
+        // A transfer is no withdrawal: of a monthly plan nothing is given back (LC-6), and an annual one ends "as in RF".
+        let withdrawn = ending != Ending::CameraTransferred || policy.effective == Effective::AtOnce;
+        let cooling_off = withdrawn
+            && terms.cooling_off_days > 0
             && (term.number, term.period_no) == (1, 0)
             && on <= plus_days(term.period.start, terms.cooling_off_days)?;
         if cooling_off {
@@ -116,7 +121,6 @@ impl Draft<'_> {
             ));
             return self.end_at_once(id, term, on, ending, None);
         }
-        let policy = self.policy(id, ChangeKind::CancelToFree, term.plan.cycle)?;
         match (policy.effective, ending) {
             (Effective::AtOnce, _) | (Effective::EndOfPeriod, Ending::CameraTransferred) => {
                 self.end_at_once(id, term, on, ending, Some(policy.unused))
@@ -129,11 +133,11 @@ impl Draft<'_> {
     fn cancel_after_period(&mut self, id: &SubscriptionId, term: &Term, ending: Ending) -> Planned {
         let end = term.period.end;
         self.because(format!("CA-4: no later period was billed, so the term ended on {end}; nothing is refunded"));
-        let data = self.facts(id)?;
+        let (data, suspended) = (self.facts(id)?, self.is_suspended(id));
         self.recordings_inaccessible(id, end)?;
         self.command(id, &end_command(ending, Effective::AtOnce, end))?;
         self.confirm(id, ending, NoticeData { ended_on: Some(end), ..data });
-        self.pay_out_credit_if_last()
+        self.after_end(id, suspended)
     }
 
     fn end_with_period(&mut self, id: &SubscriptionId, term: &Term, on: NaiveDate, ending: Ending) -> Planned {
@@ -158,7 +162,7 @@ impl Draft<'_> {
 
     /// Ends a term today. `unused` says what becomes of the unused value; without it everything is refunded (RF-6).
     fn end_at_once(&mut self, id: &SubscriptionId, term: &Term, on: NaiveDate, ending: Ending, unused: Option<UnusedValue>) -> Planned {
-        let facts = self.facts(id)?;
+        let (facts, suspended) = (self.facts(id)?, self.is_suspended(id));
         let day = self.terms(id)?.cancellation_day;
         let first_day_without = if unused.is_some() { first_day_without(on, day)? } else { on };
         self.recordings_inaccessible(id, first_day_without)?;
@@ -180,6 +184,15 @@ impl Draft<'_> {
         self.command(id, &end_command(ending, Effective::AtOnce, first_day_without))?;
         let data = with_given(NoticeData { ended_on: Some(first_day_without), ..facts }, &given)?;
         self.confirm(id, ending, data);
+        self.after_end(id, suspended)
+    }
+
+    /// What follows an end: what is owed of a subscription that was suspended is tried again, because suspending it had put an end
+    /// to that (LC-7, LC-9); and credit that came from cash is paid out after the last one (CP-3).
+    pub(super) fn after_end(&mut self, id: &SubscriptionId, was_suspended: bool) -> Planned {
+        if was_suspended {
+            self.retry_what_is_owed(Retry::Everything, Some(id))?;
+        }
         self.pay_out_credit_if_last()
     }
 
@@ -256,8 +269,23 @@ impl Draft<'_> {
             self.nothing_in_flight(&own.id, term)?;
         }
         self.because("LC-6: the camera's own subscription ends: an annual one as in RF, a monthly one with nothing refunded");
-        self.cancel_on(&own.id, self.today, Ending::CameraTransferred)?;
+        match &own.state {
+            State::Pending { term } => self.transfer_unstarted(&own.id, term)?,
+            _ => self.cancel_on(&own.id, self.today, Ending::CameraTransferred)?,
+        }
         self.lose_history(vec![camera.clone()], 0, self.today)
+    }
+
+    /// LC-3: an order whose first charge has not been sent is undone: nothing is collected for a camera that is gone.
+    fn transfer_unstarted(&mut self, id: &SubscriptionId, term: &Term) -> Planned {
+        let (facts, invoice) = (self.facts(id)?, invoice_id(id, term.number, term.period_no));
+        self.because("LC-3: its first charge was not sent yet: the order is undone and nothing is collected");
+        self.abandon_all_planned(|charge| charge.invoice == invoice)?;
+        self.release_promotion(id)?;
+        self.undo_invoice(&invoice, term.period.start, NoteReason::CancelledWhilePending)?;
+        self.command(id, &Command::LoseCamera { on: self.today })?;
+        self.confirm(id, Ending::CameraTransferred, NoticeData { ended_on: Some(self.today), ..facts });
+        self.pay_out_credit_if_last()
     }
 
     fn transfer_from_account_wide(&mut self, wide: &Subscription, camera: &CameraId) -> Planned {

@@ -228,7 +228,8 @@ impl Draft<'_> {
         if given.owed_off.is_positive() {
             self.correction_receipt(invoice, CorrectionOutcome::OwedLess, given.owed_off, &format!("{correction}_owed"))?;
         }
-        Ok(())
+        // Inside the window the difference is refunded: what credit had paid is paid out where nothing is left that it could pay (CP-3).
+        if to == Destination::Refund { self.pay_out_credit_if_last() } else { Ok(()) }
     }
 
     /// CO-4: a declined correction is tried again while the window is open; it never makes a term past due.

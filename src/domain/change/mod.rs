@@ -144,6 +144,8 @@ pub struct Draft<'a> {
     pub account: Account,
     /// The account's date.
     pub today: NaiveDate,
+    /// Business date of the decision: today, but for what belongs to a month that has ended.
+    effective_on: NaiveDate,
     before: Account,
     events: Vec<Event>,
     why: Vec<String>,
@@ -162,6 +164,7 @@ impl<'a> Draft<'a> {
             before: account.clone(),
             account,
             today,
+            effective_on: today,
             events: Vec::new(),
             why: Vec::new(),
             entries: Vec::new(),
@@ -211,6 +214,11 @@ impl<'a> Draft<'a> {
         };
         self.withdrawn.push(id.clone());
         if left { self.lapse_notices(id) } else { self.lapse_unsent_notices(id) }
+    }
+
+    /// Gives the decision the business date that it belongs to, whenever it is made (LE-1).
+    pub(super) fn date_back(&mut self, on: NaiveDate) {
+        self.effective_on = on;
     }
 
     /// Records a rule that was applied and its arithmetic, in words.
@@ -324,7 +332,7 @@ impl<'a> Draft<'a> {
             after: self.account,
             kind,
             cause,
-            effective_on: self.today,
+            effective_on: self.effective_on,
             recorded_at: self.context.now,
             actor: self.context.actor.to_owned(),
             reason: self.context.reason.map(ToOwned::to_owned),

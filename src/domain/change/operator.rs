@@ -79,8 +79,8 @@ impl Draft<'_> {
         };
         self.command(id, &Command::Reinstate { on: self.today, term: next.clone() })?;
         if let Some(next) = &next {
-            self.cover_as_changed(id, &state, &next.plan)?;
-            self.bill_present_period(id)?;
+            let absorbed = self.cover_as_changed(id, &state, &next.plan)?;
+            self.bill_present_period(id, &absorbed)?;
         }
         self.announce_known_prices(id)?;
         self.retry_what_is_owed(Retry::Everything, Some(id))?;
@@ -105,12 +105,15 @@ impl Draft<'_> {
         }
     }
 
-    /// A pending change that took effect with a late start also changes what is covered.
-    fn cover_as_changed(&mut self, id: &SubscriptionId, before: &State, to: &Plan) -> Planned {
-        let Some(Term { intent: Intent::ChangesTo { camera, .. }, plan: from, .. }) = before.term() else { return Ok(()) };
-        self.absorb_others(id, to)?;
+    /// A pending change that took effect with a late start also changes what is covered. Gives the unused value of what it took over.
+    fn cover_as_changed(&mut self, id: &SubscriptionId, before: &State, to: &Plan) -> Planned<Given> {
+        let Some(Term { intent: Intent::ChangesTo { camera, .. }, plan: from, .. }) = before.term() else {
+            return Ok(Given::nothing(self.account.zero()));
+        };
+        let absorbed = self.absorb_others(id, to)?;
         self.lose_coverage_difference(id, from, to, camera.as_ref(), self.today)?;
-        self.emit(Event::CameraCovered { subscription: id.clone(), camera: camera.clone() })
+        self.emit(Event::CameraCovered { subscription: id.clone(), camera: camera.clone() })?;
+        Ok(absorbed)
     }
 
     /// LC-7: as a customer's cancellation, unless it is for a breach, which forfeits the refund.
@@ -130,10 +133,10 @@ impl Draft<'_> {
             self.forfeit(&invoice_id(id, term.number, term.period_no), self.today)?;
         }
         self.recordings_inaccessible(id, self.today)?;
-        let effective = Effective::AtOnce;
+        let (effective, suspended) = (Effective::AtOnce, self.is_suspended(id));
         self.command(id, &Command::Terminate { effective, on: self.today, breach: true })?;
         self.confirm(id, Ending::Operator, NoticeData { ended_on: Some(self.today), ..facts });
-        self.pay_out_credit_if_last()
+        self.after_end(id, suspended)
     }
 
     /// PD-3: ends an unpaid term at once. Annual: the unused part is credited off the receivable and the earned part stays
@@ -155,6 +158,7 @@ impl Draft<'_> {
             (true, _) => first_day_without(self.today, day)?,
         };
         self.recordings_inaccessible(id, ended_on)?;
+        let suspended = self.is_suspended(id);
         self.command(id, &Command::CancelUnpaid { on: ended_on })?;
         let mut given = Given::nothing(self.account.zero());
         if term.period.contains(self.today) && policy.unused == UnusedValue::None {
@@ -166,7 +170,7 @@ impl Draft<'_> {
         let owed = super::super::money::total(self.account.profile.currency, self.invoices_of(id).map(|invoice| invoice.open))?;
         let data = NoticeData { ended_on: Some(ended_on), owed_minor: Some(owed.minor()).filter(|minor| *minor != 0), ..facts };
         self.confirm(id, Ending::Operator, with_given(data, &given)?);
-        self.pay_out_credit_if_last()
+        self.after_end(id, suspended)
     }
 
     /// CO-5: the published price was wrong: the term ends at once and the full charge goes back to the payments that it
@@ -336,8 +340,8 @@ impl Draft<'_> {
                 self.because(format!("CA-3: the periods from {} until today are waived", term.period.end));
                 let next = self.next_term_after_gap(id, term)?;
                 self.command(id, &Command::ChangeAtOnce { term: next.clone() })?;
-                self.cover_as_changed(id, &state, &next.plan)?;
-                self.bill_present_period(id)?;
+                let absorbed = self.cover_as_changed(id, &state, &next.plan)?;
+                self.bill_present_period(id, &absorbed)?;
                 self.announce_known_prices(id)
             }
             _ => Ok(()),

@@ -224,12 +224,9 @@ impl Draft<'_> {
 
     /// CP-3: when no paid subscription is left, credit that came from cash is paid out; goodwill credit stays.
     pub fn pay_out_credit_if_last(&mut self) -> Planned {
-        if self.account.has_paid_subscription() {
-            return Ok(());
-        }
         let credit = self.account.profile.credit_cash;
-        if !credit.is_positive() {
-            return Ok(());
+        if self.account.has_paid_subscription() || !credit.is_positive() {
+            return self.credit_to_pay_out(credit);
         }
         let mut possible = self.account.zero();
         for (_, left) in self.payable(None)? {
@@ -242,6 +239,7 @@ impl Draft<'_> {
             self.request_payouts(amount, None, "credit_payout")?;
         }
         let stays = credit.minus(amount)?;
+        self.credit_to_pay_out(stays)?;
         if stays.is_positive() {
             let subject = self.account.profile.id.to_string();
             self.task("credit_payout", &subject, Some(stays))?;
@@ -249,10 +247,20 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Opens an operator task, once per kind and subject.
+    /// A task to pay out credit never asks for more than there is: it is closed where the credit has gone another way.
+    pub(super) fn credit_to_pay_out(&mut self, stays: Money) -> Planned {
+        let id = format!("tk_credit_payout_{}", self.account.profile.id);
+        let asked = self.account.tasks.get(&id).filter(|task| task.closed_on.is_none()).and_then(|task| task.amount);
+        match asked {
+            Some(asked) if asked.minor() > stays.minor() => self.close_task(&id),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Opens an operator task, once per kind and subject; of one that is open, the amount follows.
     pub fn task(&mut self, kind: &str, subject: &str, amount: Option<Money>) -> Planned {
         let id = format!("tk_{kind}_{subject}");
-        if self.account.tasks.get(&id).is_some_and(|task| task.closed_on.is_none()) {
+        if self.account.tasks.get(&id).is_some_and(|task| task.closed_on.is_none() && task.amount == amount) {
             return Ok(());
         }
         let task = Task { id, kind: kind.to_owned(), subject: subject.to_owned(), amount, opened_on: self.today, closed_on: None };

@@ -135,12 +135,12 @@ impl Draft<'_> {
                 self.credit_unused(id, term)?
             }
         };
-        self.absorb_others(id, to)?;
+        let paying = given.plus(self.absorb_others(id, to)?)?;
         self.lose_coverage_difference(id, &term.plan, to, camera, self.today)?;
         let next = self.term_from_today(term, to, version)?;
         self.command(id, &Command::ChangeAtOnce { term: next.clone() })?;
         self.emit(Event::CameraCovered { subscription: id.clone(), camera: camera.cloned() })?;
-        if self.bill_after_change(id, &next, false, &given)? == Collection::NoMethod {
+        if self.bill_after_change(id, &next, false, &paying)? == Collection::NoMethod {
             self.fell_behind(id, &invoice_id(id, next.number, next.period_no))?;
         }
         let refunded = match policy.unused {
@@ -204,10 +204,11 @@ impl Draft<'_> {
     }
 
     /// Going to a plan for the whole account ends its other direct subscriptions on covered cameras at once, their unused
-    /// value as credit against the new charge; a store's subscription stands in the way.
-    pub fn absorb_others(&mut self, id: &SubscriptionId, to: &Plan) -> Planned {
+    /// value, which is given, as credit against the new charge; a store's subscription stands in the way.
+    pub fn absorb_others(&mut self, id: &SubscriptionId, to: &Plan) -> Planned<Given> {
+        let mut given = Given::nothing(self.account.zero());
         if self.tier(to)?.covers != Covers::Account {
-            return Ok(());
+            return Ok(given);
         }
         let others: Vec<Subscription> =
             self.account.subscriptions.values().filter(|other| other.id != *id && other.state.is_live()).cloned().collect();
@@ -218,12 +219,12 @@ impl Draft<'_> {
             if let Some(term) = other.state.term() {
                 self.nothing_in_flight(&other.id, term)?;
                 if term.period.contains(self.today) {
-                    self.credit_unused(&other.id, term)?;
+                    given = given.plus(self.credit_unused(&other.id, term)?)?;
                 }
             }
             self.because(format!("{to} covers the account: subscription {} ends, its unused value is credit", other.id));
             self.command(&other.id, &Command::Absorb { on: self.today })?;
         }
-        Ok(())
+        Ok(given)
     }
 }

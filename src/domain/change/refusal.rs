@@ -83,7 +83,9 @@ pub enum Refusal {
         starts_on: NaiveDate,
     },
     /// One live subscription per covered camera.
-    #[error("camera {camera} is already covered by subscription {subscription}")]
+    #[error(
+        "camera {camera} is already covered by subscription {subscription}; change that one's plan (change-plan) instead of adding another"
+    )]
     CameraCovered {
         /// The camera.
         camera: String,

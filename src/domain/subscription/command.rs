@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, Intent, Term, Trial};
+use super::{Cause, Intent, Term, Trial, named};
 use crate::domain::calendar::Period;
 use crate::domain::terms::Effective;
 
@@ -130,35 +130,31 @@ pub enum Command {
     },
 }
 
-impl Command {
-    /// The command's name.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Subscribe { .. } => "subscribe",
-            Self::StartTrial { .. } => "start_trial",
-            Self::EndTrial { .. } => "end_trial",
-            Self::Activate => "activate",
-            Self::FailFirstCharge { .. } => "fail_first_charge",
-            Self::Renew { .. } => "renew",
-            Self::RunOut { .. } => "run_out",
-            Self::ApplyChange { .. } => "apply_change",
-            Self::Cancel { .. } => "cancel",
-            Self::ChangeAtOnce { .. } => "change_at_once",
-            Self::ChangeAtPeriodEnd { .. } => "change_at_period_end",
-            Self::ChangeTrial { .. } => "change_trial",
-            Self::Resume => "resume",
-            Self::LoseCamera { .. } => "lose_camera",
-            Self::Absorb { .. } => "absorb",
-            Self::Suspend { .. } => "suspend",
-            Self::Reinstate { .. } => "reinstate",
-            Self::Terminate { .. } => "terminate",
-            Self::FailPayment { .. } => "fail_payment",
-            Self::PayUp => "pay_up",
-            Self::CancelUnpaid { .. } => "cancel_unpaid",
-            Self::CancelOrder { .. } => "cancel_order",
-            Self::LoseDispute { .. } => "lose_dispute",
-        }
+named! {
+    Command {
+        Subscribe => "subscribe",
+        StartTrial => "start_trial",
+        EndTrial => "end_trial",
+        Activate => "activate",
+        FailFirstCharge => "fail_first_charge",
+        Renew => "renew",
+        RunOut => "run_out",
+        ApplyChange => "apply_change",
+        Cancel => "cancel",
+        ChangeAtOnce => "change_at_once",
+        ChangeAtPeriodEnd => "change_at_period_end",
+        ChangeTrial => "change_trial",
+        Resume => "resume",
+        LoseCamera => "lose_camera",
+        Absorb => "absorb",
+        Suspend => "suspend",
+        Reinstate => "reinstate",
+        Terminate => "terminate",
+        FailPayment => "fail_payment",
+        PayUp => "pay_up",
+        CancelUnpaid => "cancel_unpaid",
+        CancelOrder => "cancel_order",
+        LoseDispute => "lose_dispute",
     }
 }
 
@@ -218,6 +214,22 @@ pub enum Life {
         /// First day without it.
         on: NaiveDate,
     },
+}
+
+named! {
+    Life {
+        Subscribed => "subscribed",
+        Trialing => "trialing",
+        Activated => "activated",
+        Renewed => "renewed",
+        Intends => "intends",
+        TermOpened => "term_opened",
+        BecamePastDue => "became_past_due",
+        PaidUp => "paid_up",
+        Suspended => "suspended",
+        Reinstated => "reinstated",
+        Closed => "closed",
+    }
 }
 
 /// LC-10: the command is not legal in the state.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::db::Table;
 use super::super::error::StoreError;
-use super::super::rows::{Reader, TableRow, Writer, account_table, named_invoices};
+use super::super::rows::{Reader, TableRow, Writer, account_table};
 use crate::domain::account::{Account, Invoice, InvoiceDocument};
 use crate::domain::calendar::{Cycle, Period};
 use crate::domain::catalog::Plan;
@@ -54,8 +54,8 @@ account_table! {
     LOAD = "";
     /// Those that something is still to happen to: unpaid, disputed, pending or not fully recognised.
     LOAD_OPEN = " and (open_minor <> 0 or disputed_minor <> 0 or pending = 1 or recognise_at is not null)";
-    /// The ones that are named ([`named_invoices!`]).
-    LOAD_NAMED = (" where (account_id, invoice_id) in ", named_invoices!());
+    /// The ones that are named (account and invoice).
+    LOAD_NAMED = (" where (account_id, invoice_id) in {pairs:$1}");
 }
 
 /// The key and what is not part of the document: the database refuses changes of the rest.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::db::Table;
 use super::super::error::StoreError;
-use super::super::rows::{Reader, TableRow, Writer, account_table, named_invoices};
+use super::super::rows::{Reader, TableRow, Writer, account_table};
 use super::super::tags::Tagged;
 use crate::domain::account::{Account, AttemptState, Charge, Payment, Purpose, Refund};
 
@@ -29,11 +29,11 @@ account_table! {
     LOAD_CHARGES = "";
     /// Those with an open outcome.
     LOAD_CHARGES_OPEN = " and due_at is not null";
-    /// Those of the invoices that are named ([`named_invoices!`]). Their ids begin with the invoice's, which the schema sees to,
+    /// Those of the invoices that are named (account and invoice). Their ids begin with the invoice's, which the schema sees to,
     /// so that they lie side by side in the key; '`' is the character after '_'.
     LOAD_CHARGES_NAMED = (
-        " join ", named_invoices!(), " as named_invoices on account_id = owner and invoice_id = bill \
-         and charge_id > 'ch_' || substr(bill, 4) || '_' and charge_id < 'ch_' || substr(bill, 4) || '`'"
+        " join {pairs:$1} as named on account_id = owner and invoice_id = item \
+         and charge_id > 'ch_' || substr(item, 4) || '_' and charge_id < 'ch_' || substr(item, 4) || '`'"
     );
 }
 

@@ -11,9 +11,11 @@ use super::connect::Kind;
 ///
 /// Usually made by [`statements!`](crate::statements), which also gives it the name that errors mention.
 ///
-/// Three marks in the text are replaced before it is sent, so that most statements need no second text:
+/// Marks in the text are replaced before it is sent, so that most statements need no second text:
 /// - `{in:$1}` is true for members of the list that is bound as **one** parameter ([`Value::texts`](super::Value::texts),
 ///   [`Value::ints`](super::Value::ints)): `where id {in:$1}`. Its negation is `where not (id {in:$1})`.
+/// - `{pairs:$1}` is a source of rows: a list of texts `OWNER/ITEM`, bound as one parameter, as two columns, `owner` and `item`.
+///   Joined, each pair is looked up by its key; two lists would have every owner tried with every item.
 /// - `{postgres: …}` and `{sqlite: …}` are kept on the database they name and left out on the other. The usual one is
 ///   `{postgres: for update}`: SQLite has no row locks, and its one writer needs none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +112,16 @@ fn expand(kind: Kind, text: &str) -> String {
         match (mark.split_once(':'), kind) {
             (Some(("in", list)), Kind::Postgres) => result.extend(["= any(", list, ")"]),
             (Some(("in", list)), Kind::Sqlite) => result.extend(["in (select value from json_each(", list, "))"]),
+            (Some(("pairs", list)), Kind::Postgres) => result.extend([
+                "(select split_part(pair, '/', 1) as owner, split_part(pair, '/', 2) as item from unnest(",
+                list,
+                "::text[]) as pair)",
+            ]),
+            (Some(("pairs", list)), Kind::Sqlite) => result.extend([
+                "(select substr(value, 1, instr(value, '/') - 1) as owner, substr(value, instr(value, '/') + 1) as item from json_each(",
+                list,
+                "))",
+            ]),
             (Some(("postgres", kept)), Kind::Postgres) | (Some(("sqlite", kept)), Kind::Sqlite) => {
                 result.push_str(kept.trim());
             }
@@ -156,6 +168,14 @@ mod tests {
         const LOCKED: Sql = Sql::same("select 1 from t where id {in:$1} and s = $2{postgres: for update}{sqlite: -- x}");
         assert_eq!(LOCKED.text(Kind::Postgres), "select 1 from t where id = any($1) and s = $2for update");
         assert_eq!(LOCKED.text(Kind::Sqlite), "select 1 from t where id in (select value from json_each($1)) and s = $2-- x");
+    }
+
+    #[test]
+    fn pairs_are_a_source_of_rows() {
+        const PAIRS: Sql = Sql::same("select 1 from {pairs:$1} as p");
+        assert!(PAIRS.text(Kind::Postgres).ends_with("as item from unnest($1::text[]) as pair) as p"));
+        assert!(PAIRS.text(Kind::Sqlite).ends_with("as item from json_each($1)) as p"));
+        assert!(!PAIRS.is_forked());
     }
 
     #[test]

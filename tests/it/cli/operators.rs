@@ -129,7 +129,7 @@ async fn debts_are_recharged_and_written_off() {
         let line = format!("collection-cost us 25.00 --document agency-9 {OLGA} --as-of 2026-03-01");
         let cost = shop.quotes_then_does(&line).await;
         assert_eq!(cost["money"]["owed_after"], "35.81 USD");
-        shop.refuses(&format!("write-off us in_us-s1_1_1 {OLGA} --as-of 2026-02-20"), 3, "use cancel-unpaid first").await;
+        shop.refuses(&format!("write-off us in_us-s1_1_1 {OLGA} --as-of 2026-03-01"), 3, "use cancel-unpaid first").await;
         shop.does(&format!("cancel-unpaid us us-s1 {OLGA} --as-of 2026-03-01"));
         let off = shop.quotes_then_does(&format!("write-off us in_us-s1_1_1 {OLGA} --as-of 2026-03-15")).await;
         assert_eq!(off["money"]["owed_after"], "25.00 USD");

@@ -173,3 +173,18 @@ async fn the_edges_of_time_and_money_do_not_panic() {
     })
     .await;
 }
+
+/// What was reported of a day stays as it was: no decision is put before it later.
+#[tokio::test]
+async fn a_command_of_an_earlier_day_is_refused() {
+    on_both(async |db| {
+        let shop = Shop::open(db);
+        shop.does("credit us 1.00 --by olga --reason sorry --as-of 2026-02-10");
+        shop.does("credit us 1.00 --by olga --reason sorry --as-of 2026-02-10T08:00:00Z");
+        let earlier = "credit us 1.00 --by olga --reason sorry --as-of 2026-02-09";
+        shop.refuses(earlier, 2, "take --as-of 2026-02-10 or later").await;
+        shop.refuses(&format!("{earlier} --quote"), 2, "take --as-of 2026-02-10 or later").await;
+        shop.does("credit de 1.00 --by olga --reason sorry --as-of 2026-02-09");
+    })
+    .await;
+}

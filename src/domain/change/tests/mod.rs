@@ -11,4 +11,5 @@ mod world;
 mod begin;
 mod cancelling;
 mod changing;
+mod ends;
 mod ledger_rows;
