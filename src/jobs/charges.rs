@@ -46,16 +46,17 @@ impl Work for SettleCharges {
         Scope::SETTLEMENT
     }
 
-    /// An ordinary capture needs the invoice alone; what may give money back, or pay carried amounts, needs the history.
+    /// An ordinary capture needs the invoice alone; what may give money back, pay carried amounts, or pay a debt of a subscription
+    /// that has ended, needs the history: corrections and tasks hang on that debt.
     fn needs_everything(&self, account: &Account) -> bool {
-        let correction =
-            self.by_account.get(&account.profile.id).is_some_and(|settled| settled.iter().any(|one| one.purpose == Purpose::Correction));
+        let settled = self.by_account.get(&account.profile.id).into_iter().flatten();
+        let unusual = |one: &Settled| one.purpose == Purpose::Correction || bills_what_has_ended(account, &one.invoice);
         let waiting = account.subscriptions.values().any(|subscription| subscription.cancel_requested_on.is_some());
         let behind = account
             .subscriptions
             .values()
             .any(|subscription| matches!(subscription.state, State::PastDue { .. } | State::Suspended { .. }));
-        correction || waiting || behind || account.profile.carried.is_positive()
+        settled.into_iter().any(unusual) || waiting || behind || account.profile.carried.is_positive()
     }
 
     fn plan(&self, draft: &mut Draft<'_>) -> Planned {
@@ -135,8 +136,12 @@ impl Runner {
 
     async fn settle(&self, leased: &[LeasedCharge], outcomes: Vec<Outcome>) -> Result<Summary, EngineError> {
         let mut by_account: BTreeMap<AccountId, Vec<Settled>> = BTreeMap::new();
+        let mut doubtful = Vec::new();
         for (charge, outcome) in leased.iter().zip(outcomes) {
             let Some(settlement) = settlement_of(&charge.charge, charge.amount, outcome) else { continue };
+            if settlement == Settlement::Unknown {
+                doubtful.push((charge.account.clone(), charge.charge.clone()));
+            }
             by_account.entry(charge.account.clone()).or_default().push(Settled {
                 charge: charge.charge.clone(),
                 invoice: charge.invoice.clone(),
@@ -144,7 +149,9 @@ impl Runner {
                 settlement,
             });
         }
-        self.settle_charges(by_account).await
+        let summary = self.settle_charges(by_account).await?;
+        self.give_back(&claims::CHARGES_GIVEN_BACK, &doubtful).await?;
+        Ok(summary)
     }
 
     /// Settles charges by account, in one transaction.
@@ -161,6 +168,11 @@ impl Runner {
         let invoices = by_account.iter().flat_map(of).collect();
         self.engine.run_batch(tx, Accounts { ids, invoices }, &SettleCharges { by_account }).await
     }
+}
+
+fn bills_what_has_ended(account: &Account, invoice: &str) -> bool {
+    let owner = account.invoices.get(invoice).and_then(|row| account.subscriptions.get(&row.document.subscription));
+    owner.is_none_or(|subscription| matches!(subscription.state, State::Closed { .. }))
 }
 
 fn call_of(charge: &LeasedCharge) -> ChargeCall {

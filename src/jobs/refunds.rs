@@ -57,12 +57,17 @@ impl Runner {
             }
             tx.commit().await?;
             let mut by_account: BTreeMap<AccountId, Vec<(String, Settlement)>> = BTreeMap::new();
+            let mut doubtful = Vec::new();
             for (refund, outcome) in leased.iter().zip(self.pay_out(&leased).await) {
                 if let Some(settlement) = settlement_of(&refund.refund, refund.amount, outcome) {
+                    if settlement == Settlement::Unknown {
+                        doubtful.push((refund.account.clone(), refund.refund.clone()));
+                    }
                     by_account.entry(refund.account.clone()).or_default().push((refund.refund.clone(), settlement));
                 }
             }
             summary.absorb(self.settle_refunds(by_account).await?);
+            self.give_back(&claims::REFUNDS_GIVEN_BACK, &doubtful).await?;
             self.progress.chunk("refunds", leased.len());
         }
         Ok(summary)

@@ -6,12 +6,13 @@ use std::time::Duration;
 use super::calendar::{Corrections, Recognition, Reminders, Renewals};
 use super::{PASSES_MAX, Progress, RENEWAL_CHUNK, Stop};
 use crate::clock::wall_micros;
+use crate::domain::ids::AccountId;
 use crate::engine::batch::{Accounts, Work};
 use crate::engine::summary::Summary;
 use crate::engine::{Engine, EngineError};
 use crate::mail::{Mailer, Mailroom};
 use crate::store::claims::{self, Due, Lease};
-use crate::store::db::Kind;
+use crate::store::db::{Kind, Table};
 use crate::store::instances::Instance;
 
 /// How long a standing runner rests when nothing was due.
@@ -81,6 +82,17 @@ impl Runner {
     pub(super) fn lease(&self, seconds: i64) -> Lease {
         let now = wall_micros();
         Lease { owner: self.instance.name().to_owned(), now, until: now.saturating_add(seconds.saturating_mul(1_000_000)) }
+    }
+
+    /// Gives back the leases of calls whose outcome was recorded as open, so that they are looked up when that is due (PV-2).
+    pub(super) async fn give_back(&self, table: &'static Table, rows: &[(AccountId, String)]) -> Result<(), EngineError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.engine.db.begin().await?;
+        claims::give_back(&mut tx, table, self.instance.name(), rows).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Does everything that is due at the engine's time, and what that makes due, until nothing is.

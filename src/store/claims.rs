@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use super::StoreError;
 use super::account::InvoiceKey;
 use super::db::{Column, Columns, DbError, Row, Sql, Table, Tx, Value};
-pub use super::deliveries::{DELIVERIES, NoticeResult, record_notices};
+pub use super::deliveries::{CHARGES_GIVEN_BACK, DELIVERIES, NoticeResult, REFUNDS_GIVEN_BACK, give_back, record_notices};
 use super::instances::{INSTANCE_LOCKS, Instance};
 use crate::domain::account::Purpose;
 use crate::domain::ids::{AccountId, SubscriptionId};
@@ -157,7 +157,7 @@ leases!(REFUND_LEASES = "refunds", "refund_id");
 leases!(NOTICE_LEASES = "notices", "notice_id");
 
 /// Every table of this module, for the tests that compare them with the schema.
-pub const TABLES: &[&Table] = &[&CHARGE_LEASES, &REFUND_LEASES, &NOTICE_LEASES, &DELIVERIES];
+pub const TABLES: &[&Table] = &[&CHARGE_LEASES, &REFUND_LEASES, &NOTICE_LEASES, &DELIVERIES, &CHARGES_GIVEN_BACK, &REFUNDS_GIVEN_BACK];
 
 /// Claims accounts for which something is due, after a cursor, at most `limit` rows. Their rows are locked.
 ///

@@ -1,10 +1,11 @@
-//! What became of leased mails.
+//! What becomes of leased work: the outcome of mails, and leases that are given back.
 
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
 use super::claims::LeasedNotice;
 use super::db::{Column, Columns, Table, Tx};
+use crate::domain::ids::AccountId;
 
 /// The columns of a mail that its delivery writes.
 pub const DELIVERIES: Table = Table {
@@ -21,6 +22,27 @@ pub const DELIVERIES: Table = Table {
     ],
     key: &["account_id", "notice_id"],
 };
+
+/// The columns of a row whose lease is given back.
+macro_rules! given_back {
+    ($(#[$doc:meta])* $table:ident = $name:literal, $key:literal) => {
+        $(#[$doc])*
+        pub const $table: Table = Table {
+            name: $name,
+            columns: &[Column::text("account_id"), Column::text($key), Column::text("lease_owner"), Column::int("lease_until")],
+            key: &["account_id", $key],
+        };
+    };
+}
+
+given_back! {
+    /// Charges whose lease is given back.
+    CHARGES_GIVEN_BACK = "charges", "charge_id"
+}
+given_back! {
+    /// Refunds whose lease is given back.
+    REFUNDS_GIVEN_BACK = "refunds", "refund_id"
+}
 
 /// What became of a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,5 +85,20 @@ pub async fn record_notices(tx: &mut Tx, now: DateTime<Utc>, results: &[(LeasedN
         row.opt_text(code).opt_int(None);
     }
     tx.update_rows(&rows).await?;
+    Ok(())
+}
+
+/// Gives leases back, so that rows whose outcome is still open can be looked up when they are due and not only when the lease has
+/// run out. What somebody else has leased meanwhile stays theirs.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn give_back(tx: &mut Tx, table: &'static Table, owner: &str, rows: &[(AccountId, String)]) -> Result<(), StoreError> {
+    let mut freed = Columns::of(table);
+    for (account, id) in rows {
+        freed.row().text(account.as_str()).text(id).text(owner).opt_int(None);
+    }
+    let [account, id] = [table.key[0], table.key[1]];
+    tx.update_rows_matching(&[account, id, "lease_owner"], &freed).await?;
     Ok(())
 }

@@ -5,10 +5,12 @@
 mod check;
 mod cli;
 mod explain;
+mod faults;
 mod import_files;
 mod journal;
 mod kill;
 mod laws;
+mod machine;
 mod mail;
 mod performance;
 mod provider;

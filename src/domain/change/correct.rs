@@ -280,7 +280,9 @@ impl Draft<'_> {
         self.because("CO-3, MO-5: the window is over, or the rest too small: the undercharge is written off");
         self.recognise_before_document(invoice)?;
         self.emit(Event::CorrectionClosed { id: correction.id.clone(), state: CorrectionState::Waived })?;
-        self.credit_note(invoice, NoteReason::Waived, correction.open_net, correction.open_tax, Destination::Refund)?;
+        let given = self.credit_note(invoice, NoteReason::Waived, correction.open_net, correction.open_tax, Destination::Refund)?;
+        // What of it was paid after all goes back.
+        self.pay_out(given.payout, invoice, "correction")?;
         self.catch_up(invoice, self.through_today(invoice)?, Reversal::Correction).map(|_| ())
     }
 

@@ -212,7 +212,11 @@ fn check_file(path: &Path, create: bool) -> Result<(), DbError> {
         Ok(file) if file.permissions().readonly() => {
             Err(DbError::ReadOnly { problem: format!("{} is marked as read-only", path.display()) })
         }
-        Ok(_) => Ok(()),
+        // Opening alone changes nothing, and the system knows of read-only disks and of who may write.
+        Ok(_) => match std::fs::OpenOptions::new().write(true).open(path) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(DbError::ReadOnly { problem: format!("{}: {error}", path.display()) }),
+        },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             if folder.is_some_and(|folder| !folder.is_dir()) { bad("its folder does not exist") } else { Ok(()) }
@@ -223,11 +227,12 @@ fn check_file(path: &Path, create: bool) -> Result<(), DbError> {
 }
 
 fn bad_file(path: &Path, error: &sqlx::Error) -> DbError {
+    let bad = |problem: String| DbError::BadFile { path: path.to_owned(), problem };
     match DbError::from_driver("opening", error) {
-        DbError::Other { code, .. } if code == "26" => {
-            DbError::BadFile { path: path.to_owned(), problem: "it is something else".to_owned() }
-        }
-        DbError::Other { message, .. } => DbError::BadFile { path: path.to_owned(), problem: message },
+        DbError::Failing { code, .. } if code == "26" => bad("it is something else".to_owned()),
+        // SQLite does not say which file: those of its log are made beside the database.
+        DbError::Failing { message, .. } => bad(format!("{message}; is its folder writable, and is there space on its disk?")),
+        DbError::Other { message, .. } => bad(message),
         other => other,
     }
 }

@@ -134,6 +134,14 @@ pub enum DbError {
     /// No space left. The transaction is undone (F19).
     #[error("the disk of the database is full")]
     DiskFull,
+    /// The disk, the memory or another resource of the database fails: no row is at fault, and the transaction is undone.
+    #[error("the database is failing: {message} ({code})")]
+    Failing {
+        /// The code of the database.
+        code: String,
+        /// Its message.
+        message: String,
+    },
     /// The connection broke. The transaction is undone, unless it was being committed: see [`DbError::CommitUnknown`].
     #[error("the connection to the database was lost")]
     ConnectionLost,
@@ -225,6 +233,7 @@ impl DbError {
             | Self::ChangedMigration { .. }
             | Self::NoConnection
             | Self::DiskFull
+            | Self::Failing { .. }
             | Self::ConnectionLost
             | Self::CommitUnknown
             | Self::TransactionFailed
@@ -282,6 +291,8 @@ fn from_postgres(statement: &'static str, fault: &sqlx::postgres::PgDatabaseErro
         "25006" => DbError::ReadOnly { problem: fault.message().to_owned() },
         "57P01" | "57P02" | "57P03" | "25P03" => DbError::ConnectionLost,
         code if code.starts_with("08") => DbError::ConnectionLost,
+        // Resources that ran out, and errors of the system below.
+        code if code.starts_with("53") || code.starts_with("58") => failing(code, fault.message()),
         // Data exceptions quote the value they complain about.
         code if code.starts_with("22") => {
             DbError::Other { statement, code: code.to_owned(), message: "the database refuses a value".to_owned() }
@@ -313,6 +324,12 @@ fn from_sqlite(statement: &'static str, fault: &dyn sqlx::error::DatabaseError) 
         Ok((_, 5 | 6)) => DbError::Busy,
         Ok((_, 8)) => DbError::ReadOnly { problem: message.to_owned() },
         Ok((_, 13)) => DbError::DiskFull,
+        // Memory, input and output, a damaged file, a file that cannot be opened, one that is no database.
+        Ok((_, 7 | 10 | 11 | 14 | 26)) => failing(&code, message),
         _ => DbError::Other { statement, code, message: message.to_owned() },
     }
+}
+
+fn failing(code: &str, message: &str) -> DbError {
+    DbError::Failing { code: code.to_owned(), message: message.to_owned() }
 }

@@ -310,3 +310,18 @@ async fn run_add_one(db: &Db) {
     tx.execute(&ADD_ONE, &values!["a"]).await.unwrap();
     tx.commit().await.unwrap();
 }
+
+/// A disk that cannot be read, or memory that ran out, is no row's fault: whoever looks for the row that is would park everybody.
+#[tokio::test]
+async fn a_failing_server_is_told_from_a_row_that_is_refused() {
+    const OUT_OF_MEMORY: Sql = Sql::same("do $$ begin raise exception using errcode = '53200', message = 'out of memory'; end $$");
+    const BAD_DISK: Sql = Sql::same("do $$ begin raise exception using errcode = '58030', message = 'could not read a block'; end $$");
+    on_postgres(|db| async move {
+        for (sql, code, message) in [(&OUT_OF_MEMORY, "53200", "out of memory"), (&BAD_DISK, "58030", "could not read a block")] {
+            let failed = run(&db, sql).await.unwrap_err();
+            assert_eq!(failed, DbError::Failing { code: code.to_owned(), message: message.to_owned() });
+            assert!(failed.is_environment() && !failed.is_retryable());
+        }
+    })
+    .await;
+}

@@ -1,6 +1,10 @@
 //! Stories through the engine and the job runner, on both databases, with numbers worked by hand.
 
 mod calendar;
+mod disputes;
+mod first_charges;
+mod legality;
+mod matrix;
 mod offers;
 mod payments;
 mod policy;

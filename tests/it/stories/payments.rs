@@ -36,10 +36,31 @@ async fn a_charge_whose_request_got_lost_is_sent_again_under_its_key() {
         let town = Town::on(&db).await;
         let id = town.move_in("a", OREGON, "tok_lost").await;
         town.subscribe("2026-01-10", &id, "plus/monthly").await;
-        town.run_daily("2026-01-10", "2026-01-12").await;
+        // Soon again: after a day the provider would have forgotten the key, and that it lost the request.
+        town.run_at(noon("2026-01-11")).await;
         let account = town.account(&id).await;
         assert_eq!(account.charges.len(), 1);
-        assert!(account.charges.values().all(|charge| charge.state != AttemptState::Failed), "unknown is not a decline (F02)");
+        assert!(account.charges.values().all(|charge| charge.state == AttemptState::Succeeded), "unknown is not a decline (F02)");
+        assert_eq!(account.subscriptions.into_values().next().unwrap().state.name(), "active");
+    })
+    .await;
+}
+
+/// A runner that stays must not be kept from looking by its own lease, which runs in real time.
+#[tokio::test]
+async fn the_same_runner_looks_up_what_it_left_open() {
+    on_both(|db| async move {
+        let town = Town::on(&db).await;
+        let id = town.move_in("a", OREGON, "tok_refund_lost_2").await;
+        let subscription = town.subscribe("2026-01-31", &id, "plus/annual").await;
+        town.act(noon("2026-06-02"), &id, |draft| draft.cancel(&subscription)).await;
+        town.run_at(noon("2026-06-02")).await;
+        let state = |account: &kasacare::domain::account::Account| account.refunds.values().map(|refund| refund.state).collect::<Vec<_>>();
+        assert_eq!(state(&town.account(&id).await), [AttemptState::Unknown], "the request is lost");
+        for hour in [1, 2] {
+            town.run_at(noon("2026-06-02") + chrono::TimeDelta::hours(hour)).await;
+        }
+        assert_eq!(state(&town.account(&id).await), [AttemptState::Succeeded], "and was sent again under its key");
     })
     .await;
 }

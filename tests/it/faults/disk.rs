@@ -1,0 +1,78 @@
+//! SQLite on a disk that is full, or that cannot be written.
+
+use std::fs;
+
+use super::small_disk::SmallDisk;
+use super::{RENEWS, assert_all_done, assert_sound, end_of, kasacare, number, open, run, with_renewals_due};
+use crate::world::on_sqlite;
+
+/// Kilobytes that the disk has to spare at each attempt; a run of all needs several thousand.
+const SPARE: [u64; 5] = [8, 150, 600, 1_200, 2_000];
+/// More than enough.
+const ROOMY: u64 = 64 * 1024;
+
+/// A disk with a database on which renewals are due, and nothing beside it to spare. Gives the database's address and size.
+async fn disk_with_database() -> (SmallDisk, String, u64) {
+    let disk = SmallDisk::of(ROOMY);
+    let file = disk.path().join("kasacare.db");
+    let copy = file.clone();
+    on_sqlite(async |db| {
+        with_renewals_due(&db).await;
+        let source = db.url().trim_start_matches("sqlite://").to_owned();
+        // Closed, so that the log is in the file.
+        db.close().await;
+        fs::copy(source, &copy).expect("a copy of the database");
+    })
+    .await;
+    let kilobytes = fs::metadata(&file).unwrap().len().div_ceil(1024);
+    (disk, format!("sqlite://{}", file.display()), kilobytes)
+}
+
+/// F19: a run that finds the disk full ends, says so, and has done every step whole or not at all; with space it goes on.
+#[tokio::test]
+async fn a_run_on_a_full_disk_ends_whole_and_goes_on_when_there_is_space() {
+    let mails = tempfile::tempdir().unwrap();
+    let (disk, url, kilobytes) = disk_with_database().await;
+    let mut renewed = Vec::new();
+    for spare in SPARE {
+        disk.resize(kilobytes + spare);
+        let (code, said) = end_of(&mut run(&url, mails.path()));
+        assert_eq!(code, 5, "with {spare} kB to spare: {said}");
+        let words = ["the disk of the database is full", "is there space on its disk?"];
+        assert!(words.iter().any(|words| said.contains(words)), "with {spare} kB to spare: {said}");
+        // Whoever looks needs a little space for the log's index.
+        disk.resize(ROOMY);
+        let db = open(&url).await;
+        assert_sound(&db).await;
+        renewed.push(number(&db, "select count(*) from invoices where period_no = 1").await);
+        db.close().await;
+    }
+    assert!(renewed.is_sorted() && renewed.first() == Some(&0) && renewed.last() > Some(&0), "renewals at each attempt: {renewed:?}");
+    let (code, said) = end_of(&mut run(&url, mails.path()));
+    assert_eq!(code, 0, "{said}");
+    let db = open(&url).await;
+    assert_all_done(&db).await;
+    db.close().await;
+}
+
+/// Nothing is done on a disk that cannot be written, not even by root, and the message says why.
+#[tokio::test]
+async fn a_database_on_a_read_only_disk_is_refused() {
+    let mails = tempfile::tempdir().unwrap();
+    let (disk, url, _) = disk_with_database().await;
+    disk.make_read_only();
+    let subscribe = ["subscribe", "f0001", "plus/monthly", "--camera", "f0001-cam2", "--as-of", RENEWS];
+    for words in [&["init"][..], &["parked"], &["check"], &subscribe] {
+        let (code, said) = end_of(&mut kasacare(&url, words));
+        assert_eq!(code, 5, "{words:?}: {said}");
+        assert!(said.contains("the database cannot be written"), "{words:?}: {said}");
+    }
+    let (code, said) = end_of(&mut run(&url, mails.path()));
+    assert_eq!((code, said.contains("the database cannot be written")), (5, true), "{said}");
+    disk.make_writable();
+    let (code, said) = end_of(&mut run(&url, mails.path()));
+    assert_eq!(code, 0, "{said}");
+    let db = open(&url).await;
+    assert_all_done(&db).await;
+    db.close().await;
+}
