@@ -20,7 +20,7 @@ use crate::domain::change::{Change, Context, Draft, Planned, Reference};
 use crate::domain::ids::AccountId;
 use crate::provider::Provider;
 use crate::store::account::{self as accounts, Scope};
-use crate::store::db::Db;
+use crate::store::db::{Db, Tx};
 use crate::store::reference;
 
 pub use error::EngineError;
@@ -107,6 +107,23 @@ impl Engine {
         let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
         tx.rollback().await?;
         loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))
+    }
+
+    /// Asks something of each of these accounts, which `tx` has locked; changes nothing.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn ask<T>(
+        &self,
+        tx: &mut Tx,
+        ids: &[AccountId],
+        scope: Scope,
+        question: impl Fn(&Draft<'_>) -> T,
+    ) -> Result<Vec<T>, EngineError> {
+        let who = Who::system();
+        let context = self.context(&who);
+        let loaded = accounts::load(tx, ids, scope).await?;
+        Ok(loaded.into_iter().map(|account| question(&Draft::new(&context, account))).collect())
     }
 
     /// Plans a command and shows it; changes nothing (CP-2).

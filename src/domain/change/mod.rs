@@ -31,6 +31,7 @@ pub mod refunds;
 pub mod refusal;
 pub mod settle;
 pub mod start;
+pub mod telling;
 
 pub use refusal::{Planned, Refusal};
 pub mod taken_over;

@@ -1,6 +1,7 @@
 //! Stories through the engine and the job runner, on both databases, with numbers worked by hand.
 
 mod calendar;
+mod notices;
 mod offers;
 mod payments;
 mod policy;

@@ -12,3 +12,4 @@ mod begin;
 mod cancelling;
 mod changing;
 mod ledger_rows;
+mod telling;
