@@ -27,6 +27,7 @@ pub mod operator;
 pub mod payout;
 pub mod plan;
 pub mod prices;
+mod receipts;
 pub mod refunds;
 pub mod refusal;
 pub mod settle;

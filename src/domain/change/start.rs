@@ -116,7 +116,11 @@ impl<'a> Draft<'a> {
         self.because(format!("CA-1: the anchor is {}; the first period is {} to {}", term.anchor, term.period.start, term.period.end));
         match self.bill(id, term, true)? {
             Collection::Requested => Ok(()),
-            Collection::Nothing | Collection::Carried => self.activate(id),
+            Collection::Carried => self.activate(id),
+            Collection::Nothing => {
+                self.activate(id)?;
+                self.receipt_of_nothing(id, term)
+            }
             Collection::NoMethod => Err(Refusal::NoPaymentMethod),
         }
     }

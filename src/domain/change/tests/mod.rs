@@ -12,4 +12,5 @@ mod begin;
 mod cancelling;
 mod changing;
 mod ledger_rows;
+mod receipts;
 mod telling;

@@ -1,0 +1,79 @@
+//! RE-4, PV-7, CO-5: what customers are told of money that moved, is to move, or is given back.
+
+use super::world::{Answer, World, camera, day, money, order, plan};
+use crate::domain::change::settle::Settlement;
+use crate::domain::change::{Change, Refusal};
+use crate::domain::event::Event;
+use crate::domain::notice::{NoticeKind, PaidFor};
+use crate::domain::promotion::PromotionError;
+use crate::domain::refund::Destination;
+
+#[track_caller]
+fn told(world: &World, kind: NoticeKind) -> &str {
+    world.mails.iter().rfind(|mail| mail.kind == kind).map(|mail| mail.text.as_str()).expect("a mail")
+}
+
+#[track_caller]
+fn says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "`{part}` is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn pd_4_a_receipt_lists_the_collection_cost_that_was_paid_with_the_fee() {
+    let mut world = World::on("2026-04-01");
+    world.subscribe("plus/monthly");
+    world.plan(|draft| draft.add_collection_cost(money("25.00 USD"), "agency 7/2026"));
+    world.advance_to("2026-05-01");
+    says(
+        told(&world, NoticeKind::ReceiptPayment),
+        &["Total: $10.81", "Paid for invoice KASA-000002: $10.81", "Paid for collection cost (agency 7/2026): $25.00", "Charged: $35.81"],
+    );
+}
+
+#[test]
+fn re_4_an_ordinary_receipt_has_no_parts() {
+    let mut world = World::on("2026-04-01");
+    world.subscribe("plus/monthly");
+    let text = told(&world, NoticeKind::ReceiptPayment);
+    says(text, &["Total: $10.81", "Charged: $10.81"]);
+    assert!(!text.contains("Paid for"), "{text}");
+}
+
+#[test]
+fn f69_a_receipt_of_money_that_was_not_owed_says_that_it_goes_back() {
+    let mut world = World::on("2026-04-01");
+    world.charges.extend([Answer::Soft]);
+    world.subscribe("plus/monthly");
+    let late = Settlement::Succeeded { reference: "late".to_owned() };
+    world.plan(|draft| draft.settle_charge("ch_a1-s1_1_0_1", &late));
+    world.run();
+    says(told(&world, NoticeKind::ReceiptPayment), &["Not owed, and given back: $10.81", "Charged: $10.81"]);
+}
+
+#[test]
+fn pv_5_the_receipt_of_a_mismatched_charge_tells_what_moved() {
+    let mut world = World::on("2026-04-01");
+    let less = Settlement::Mismatch { reference: "odd".to_owned(), moved: money("10.00 USD") };
+    let ordered = order("plus/monthly", 1, None);
+    world.plan(|draft| draft.subscribe(&ordered));
+    let change: Change = world.planned(|draft| draft.settle_charge("ch_a1-s1_1_0_1", &less));
+    let receipt = change.notices.iter().find(|notice| notice.kind == NoticeKind::ReceiptPayment).expect("a receipt");
+    assert_eq!((receipt.data.charged_minor, receipt.data.owed_minor), (Some(1_000), Some(81)));
+}
+
+#[test]
+fn re_4_a_first_period_paid_by_credit_alone_has_its_receipt() {
+    let mut world = World::on("2026-04-01");
+    world.plan(|draft| draft.grant_credit(money("20.00 USD")));
+    world.subscribe("plus/monthly");
+    says(told(&world, NoticeKind::ReceiptPayment), &["Your account credit paid invoice KASA-000001", "Charged: $0.00"]);
+    assert_eq!(world.mailed_on(NoticeKind::ReceiptPayment).len(), 1);
+}
+
+#[test]
+fn the_parts_of_a_payment_are_stored_by_name() {
+    let stored = serde_json::to_string(&[PaidFor::Invoice("K-1".to_owned()), PaidFor::CollectionCost("c".to_owned()), PaidFor::Nothing]);
+    assert_eq!(stored.expect("it is stored"), r#"[{"invoice":"K-1"},{"collection_cost":"c"},"nothing"]"#);
+}
