@@ -133,7 +133,7 @@ impl<'a> Draft<'a> {
         self.announce_known_prices(id)
     }
 
-    /// The facts of the present period's invoice.
+    /// The facts of the present period's invoice: what was charged, and what is yet to be (PV-7).
     pub fn billed_facts(&self, id: &SubscriptionId) -> Planned<NoticeData> {
         let mut data = self.facts(id)?;
         let Some(term) = self.subscription(id)?.state.term() else { return Ok(data) };
@@ -148,7 +148,8 @@ impl<'a> Draft<'a> {
         data.total_minor = Some(document.net.plus(document.tax)?.minor());
         let credit = invoice.credit_cash.plus(invoice.credit_goodwill)?;
         data.credit_applied_minor = Some(credit.minor()).filter(|minor| *minor != 0);
-        data.charged_minor = Some(invoice.captured.plus(invoice.open)?.minor());
+        data.charged_minor = Some(invoice.captured.minor());
+        data.to_charge_minor = Some(invoice.open.minor());
         data.invoice_number = self.number_of(&document.id);
         Ok(data)
     }

@@ -85,7 +85,8 @@ fn cp_1_a_plan_change_at_once_and_a_scheduled_one() {
             "  Period: 31 January 2026 to 30 January 2027",
             "  Renews on: 31 January 2027",
             "  Paid from account credit: -$20.00",
-            "  Charged: $77.41",
+            "  To be charged: $77.41",
+            "$77.41 will be charged to your payment method. We will send you a receipt as soon as it has been paid.",
         ],
     );
     let trial = NoticeData {

@@ -73,6 +73,44 @@ fn re_4_a_first_period_paid_by_credit_alone_has_its_receipt() {
 }
 
 #[test]
+fn pv_7_a_change_at_once_promises_its_charge_and_credit_that_it_used_is_not_added() {
+    let mut world = World::on("2026-04-01");
+    let id = world.subscribe("plus/monthly");
+    world.advance_to("2026-04-10");
+    world.charges.extend([Answer::Soft]);
+    world.change(&id, "plus/annual");
+    // 21 of 30 days are unused: 6.99 of 9.99, and 0.57 of the tax: 7.56. Of 108.24, 100.68 are to be charged; it is declined.
+    let text = told(&world, NoticeKind::PlanChanged);
+    says(
+        text,
+        &[
+            "Paid from account credit: -$7.56",
+            "To be charged: $100.68",
+            "$100.68 will be charged to your payment method. We will send you a receipt as soon as it has been paid.",
+        ],
+    );
+    assert!(!text.contains("is added to your account credit") && !text.contains("  Charged:"), "{text}");
+    assert_eq!(world.mailed_on(NoticeKind::ReceiptPayment), ["2026-04-01"], "nothing was paid for the change yet");
+}
+
+#[test]
+fn cp_1_a_change_at_once_tells_only_the_credit_that_its_invoice_left() {
+    let mut world = World::on("2026-01-31");
+    let id = world.order("premium/annual", 1, None);
+    world.advance_to("2026-06-02");
+    let (other, camera) = (plan("plus/annual"), camera(1));
+    world.plan(|draft| draft.emit(Event::CameraAdded { camera: camera.clone() }));
+    world.plan(|draft| draft.change_plan(&id, &other, Some(&camera)));
+    world.run();
+    // 199.99 and 16.50; 243 of 365 days unused: 133.14 back, 66.85 kept; tax kept 5.515, 5.52, back 10.98. Of 144.12 the new year
+    // takes 108.24.
+    let text = told(&world, NoticeKind::PlanChanged);
+    says(text, &["To be charged: $0.00", "$35.88 is added to your account credit"]);
+    assert_eq!(world.credit().0, "35.88");
+    says(told(&world, NoticeKind::ReceiptPayment), &["Your account credit paid invoice KASA-000002"]);
+}
+
+#[test]
 fn the_parts_of_a_payment_are_stored_by_name() {
     let stored = serde_json::to_string(&[PaidFor::Invoice("K-1".to_owned()), PaidFor::CollectionCost("c".to_owned()), PaidFor::Nothing]);
     assert_eq!(stored.expect("it is stored"), r#"[{"invoice":"K-1"},{"collection_cost":"c"},"nothing"]"#);
