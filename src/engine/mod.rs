@@ -12,6 +12,7 @@ pub mod pricing;
 mod requests;
 pub mod summary;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -95,7 +96,8 @@ impl Engine {
 
     /// The surroundings of a decision made now.
     fn context<'a>(&'a self, who: &'a Who) -> Context<'a> {
-        Context { reference: &self.reference, now: self.clock.now(), actor: &who.actor, reason: who.reason.as_deref() }
+        let (actor, reason) = (who.actor.as_str(), who.reason.as_deref());
+        Context { reference: &self.reference, now: self.clock.now(), actor, reason, promotion_uses: BTreeMap::new() }
     }
 
     /// Loads one account whole.
@@ -141,9 +143,10 @@ impl Engine {
         let mut tx = self.db.begin_read().await?;
         requests::refuse_repeated(&mut tx, id, kind, who).await?;
         let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
+        let promotion_uses = accounts::promotion_uses(&mut tx).await?;
         tx.rollback().await?;
         let account = loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))?;
-        self.plan(account, kind, who, &plan)
+        self.plan(account, kind, who, promotion_uses, &plan)
     }
 
     fn plan<T>(
@@ -151,9 +154,10 @@ impl Engine {
         account: Account,
         kind: &'static str,
         who: &Who,
+        promotion_uses: BTreeMap<String, u32>,
         plan: &impl Fn(&mut Draft<'_>) -> Planned<T>,
     ) -> Result<(Change, T), EngineError> {
-        let context = self.context(who);
+        let context = Context { promotion_uses, ..self.context(who) };
         let id = account.profile.id.to_string();
         let cause = match &who.request_id {
             Some(request) => requests::cause(request),
@@ -184,7 +188,8 @@ impl Engine {
                 requests::refuse_repeated(&mut tx, id, kind, who).await?;
                 let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
                 let account = loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))?;
-                let (change, value) = match self.plan(account, kind, who, &plan) {
+                let promotion_uses = accounts::promotion_uses(&mut tx).await?;
+                let (change, value) = match self.plan(account, kind, who, promotion_uses, &plan) {
                     Ok(planned) => planned,
                     Err(refused) => {
                         tx.rollback().await?;

@@ -244,8 +244,9 @@ impl<'a> Draft<'a> {
     pub fn redeem(&mut self, id: &SubscriptionId, code: &str, plan: &Plan) -> Planned {
         let promotion = self.context.reference.catalog.promotion(code).ok_or_else(|| Refusal::NoPromotion(code.to_owned()))?;
         let used = self.account.redemptions.get(code).is_some_and(|redemption| !redemption.released);
-        // The number of uses over all accounts is counted, and refused, where the use is stored.
-        promotion.redeemable(self.today, plan, self.account.profile.currency, 0, used)?;
+        // What others redeem meanwhile is counted, and refused, where the use is stored.
+        let uses = self.context.promotion_uses.get(code).copied().unwrap_or_default();
+        promotion.redeemable(self.today, plan, self.account.profile.currency, uses, used)?;
         self.because(format!("MO-3: promotion {code} is redeemed"));
         self.emit(Event::PromotionRedeemed { subscription: id.clone(), code: code.to_owned() })
     }

@@ -142,3 +142,27 @@ async fn a_notice_that_comes_after_the_reminder_of_its_day_waits_for_the_next() 
     .await;
 }
 
+#[tokio::test]
+async fn a_quote_refuses_a_promotion_that_others_used_up_as_the_act_does() {
+    on_both(|db| async move {
+        let town = Town::on(&db).await;
+        let (first, second) = (town.move_in("a", OREGON, "tok_ok").await, town.move_in("b", OREGON, "tok_ok").await);
+        let mut reference = (*town.engine.reference).clone();
+        let code = reference.catalog.promotions.iter_mut().find(|promotion| promotion.code == "HALF3").unwrap();
+        code.max_uses = Some(1);
+        let mut tx = db.begin().await.unwrap();
+        reference::store(&mut tx, &reference).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut town = town;
+        town.reload().await;
+        let ordered = |id: &AccountId| Order { promotion: Some("HALF3".to_owned()), ..order(id, "plus/monthly") };
+        town.act(noon("2026-01-10"), &first, |draft| draft.subscribe(&ordered(&first))).await;
+        let used_up = Refusal::Promotion(PromotionError::UsedUp { code: "HALF3".to_owned(), max_uses: 1 });
+        let theirs = ordered(&second);
+        let engine = town.engine.at(Clock::Fixed(noon("2026-01-10")));
+        let quoted = engine.quote(&second, "story", &Who::customer(), |draft| draft.subscribe(&theirs)).await;
+        assert!(matches!(&quoted, Err(EngineError::Refused { refusal, .. }) if *refusal == used_up), "{quoted:?}");
+        assert_eq!(town.try_act(noon("2026-01-10"), &second, |draft| draft.subscribe(&theirs)).await.map(drop), Err(used_up));
+    })
+    .await;
+}

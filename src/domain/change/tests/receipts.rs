@@ -111,6 +111,17 @@ fn cp_1_a_change_at_once_tells_only_the_credit_that_its_invoice_left() {
 }
 
 #[test]
+fn mo_3_a_quote_refuses_a_code_that_others_have_used_up() {
+    let mut world = World::on("2026-04-01");
+    let code = world.reference.catalog.promotions.iter_mut().find(|promotion| promotion.code == "HALF3").expect("a code");
+    code.max_uses = Some(1);
+    let ordered = order("plus/monthly", 1, Some("HALF3"));
+    world.promotion_uses.insert("HALF3".to_owned(), 1);
+    let refused = world.refused(|draft| draft.subscribe(&ordered));
+    assert_eq!(refused, Refusal::Promotion(PromotionError::UsedUp { code: "HALF3".to_owned(), max_uses: 1 }));
+}
+
+#[test]
 fn the_parts_of_a_payment_are_stored_by_name() {
     let stored = serde_json::to_string(&[PaidFor::Invoice("K-1".to_owned()), PaidFor::CollectionCost("c".to_owned()), PaidFor::Nothing]);
     assert_eq!(stored.expect("it is stored"), r#"[{"invoice":"K-1"},{"collection_cost":"c"},"nothing"]"#);

@@ -3,7 +3,7 @@
 mod more;
 mod scene;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -61,6 +61,8 @@ pub(super) struct World {
     pub(super) events: Vec<(NaiveDate, Event)>,
     /// The reasons recorded with all decisions.
     pub(super) why: Vec<String>,
+    /// MO-3: how often codes are in use over all accounts.
+    pub(super) promotion_uses: BTreeMap<String, u32>,
     /// Answers to the next charges; when none is left, they are captured.
     pub(super) charges: VecDeque<Answer>,
     /// Answers to the next refunds.
@@ -96,6 +98,7 @@ impl World {
             mails: Vec::new(),
             events: Vec::new(),
             why: Vec::new(),
+            promotion_uses: BTreeMap::new(),
             charges: VecDeque::new(),
             refunds: VecDeque::new(),
             mail_is_down: false,
@@ -121,7 +124,13 @@ impl World {
     }
 
     fn attempt<T>(&self, change: impl FnOnce(&mut Draft<'_>) -> Planned<T>) -> Planned<(Change, T)> {
-        let context = Context { reference: &self.reference, now: self.now, actor: self.actor, reason: self.reason };
+        let context = Context {
+            reference: &self.reference,
+            now: self.now,
+            actor: self.actor,
+            reason: self.reason,
+            promotion_uses: self.promotion_uses.clone(),
+        };
         let mut draft = Draft::new(&context, self.account.clone());
         let value = change(&mut draft)?;
         Ok((draft.finish("test", "test".to_owned()), value))
