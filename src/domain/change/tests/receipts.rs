@@ -121,6 +121,52 @@ fn mo_3_a_quote_refuses_a_code_that_others_have_used_up() {
     assert_eq!(refused, Refusal::Promotion(PromotionError::UsedUp { code: "HALF3".to_owned(), max_uses: 1 }));
 }
 
+fn annual_on_day_20() -> (World, crate::domain::ids::SubscriptionId) {
+    let mut world = World::on("2026-01-31");
+    let id = world.subscribe("plus/annual");
+    world.advance_to("2026-02-19");
+    (world, id)
+}
+
+#[test]
+fn co_5_a_cancelled_order_whose_payment_is_disputed_promises_no_refund() {
+    let (mut world, id) = annual_on_day_20();
+    world.plan(|draft| draft.open_dispute("dp_1", "ch_a1-s1_1_0_1", money("108.24 USD"), money("15.00 USD")));
+    world.plan(|draft| draft.cancel_order(&id, Destination::Refund));
+    world.run();
+    let text = told(&world, NoticeKind::OrderCancelled);
+    says(text, &["Total of the invoice: $108.24", "$108.24 is held back because the payment is disputed."]);
+    assert!(!text.contains("refund of") && !text.contains("given back in full"), "{text}");
+    assert!(world.refunds_made().is_empty());
+}
+
+#[test]
+fn co_5_a_cancelled_order_becomes_credit_only_where_the_customer_chose_it() {
+    let (mut world, id) = annual_on_day_20();
+    world.plan(|draft| draft.cancel_order(&id, Destination::Credit));
+    world.run();
+    assert_eq!((world.credit().0.as_str(), world.refunds_made()), ("108.24", Vec::new()));
+    let text = told(&world, NoticeKind::OrderCancelled);
+    says(text, &["$108.24 is added to your account credit"]);
+    assert!(!text.contains("refund of"), "{text}");
+    // It pays what is ordered next.
+    let next = world.order("plus/annual", 1, None);
+    assert_eq!(world.standing(&next), "active plus/annual 2026-02-19..2027-02-19");
+    assert_eq!(world.account.charges.len(), 1);
+    assert_eq!(world.today(), day("2026-02-19"));
+}
+
+#[test]
+fn co_5_an_unpaid_order_that_is_cancelled_is_owed_no_longer() {
+    let mut world = World::on("2026-01-31");
+    let id = world.subscribe("plus/annual");
+    world.charges.extend([Answer::Hard]);
+    world.advance_to("2027-02-02");
+    world.plan(|draft| draft.cancel_order(&id, Destination::Refund));
+    world.run();
+    says(told(&world, NoticeKind::OrderCancelled), &["$108.24 that you had not paid is no longer owed."]);
+}
+
 #[test]
 fn the_parts_of_a_payment_are_stored_by_name() {
     let stored = serde_json::to_string(&[PaidFor::Invoice("K-1".to_owned()), PaidFor::CollectionCost("c".to_owned()), PaidFor::Nothing]);
