@@ -8,6 +8,7 @@ use clap::Subcommand;
 use super::act::{Act, Desk, Role};
 use super::{CliError, Context, Exit};
 use crate::domain::ids::{AccountId, SubscriptionId};
+use crate::domain::refund::Destination;
 
 /// Announce a price version, or cancel an order at a price that was wrong
 #[derive(Debug, clap::Args)]
@@ -24,8 +25,10 @@ enum What {
 }
 
 const CANCEL_EXAMPLES: &str = "\
-Example:
-  kasacare price cancel-order acc-1 sub-1 --by \"J. Doe\" --reason \"9.99 was published instead of 99.90\"";
+Examples:
+  kasacare price cancel-order acc-1 sub-1 --quote
+  kasacare price cancel-order acc-1 sub-1 --by \"J. Doe\" --reason \"9.99 was published instead of 99.90\"
+  kasacare price cancel-order acc-1 sub-1 --to-credit --by \"J. Doe\" --reason \"as the customer asked\"";
 
 /// End a subscription that was sold at a price published by mistake; the full charge goes back (CO-5)
 #[derive(Debug, clap::Args)]
@@ -35,6 +38,9 @@ struct CancelOrder {
     account: AccountId,
     /// The subscription
     subscription: SubscriptionId,
+    /// Give the charge back as account credit, as the customer chose, and not to the payments that it came from
+    #[arg(long)]
+    to_credit: bool,
     #[command(flatten)]
     act: Act,
 }
@@ -45,7 +51,8 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         What::Announce(args) => announce::run(args, context).await,
         What::CancelOrder(args) => {
             let desk = Desk::open(context, &args.act, &args.account).await?;
-            desk.perform("cancel_order", Role::Operator, |draft| draft.cancel_order(&args.subscription)).await
+            let to = if args.to_credit { Destination::Credit } else { Destination::Refund };
+            desk.perform("cancel_order", Role::Operator, |draft| draft.cancel_order(&args.subscription, to)).await
         }
     }
 }

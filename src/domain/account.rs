@@ -127,9 +127,9 @@ pub struct Subscription {
     pub terms_version: String,
     /// A cancellation that waits: for a charge in flight to settle (CA-4, LC-3) or for the account's release (PV-8).
     pub cancel_requested_on: Option<NaiveDate>,
-    /// RE-2: first day of the renewal that was reminded of last.
+    /// RE-2: first day of the renewal for which a reminder was written last.
     pub reminded_for: Option<NaiveDate>,
-    /// The date on which that reminder went out.
+    /// The date on which that reminder was sent; `None` while it waits in the outbox, for then nobody has been reminded yet.
     pub reminded_on: Option<NaiveDate>,
     /// Price notices of the present plan, oldest first (PR-2).
     pub price_notices: Vec<PriceNotice>,
@@ -178,7 +178,8 @@ pub struct RedemptionState {
 pub struct Task {
     /// `tk_{cause}`.
     pub id: String,
-    /// What it is about: `refund_failed`, `overcharge_owed`, `credit_payout`, `reminder_missed`, `dunning_exhausted`, …
+    /// What it is about: `refund_failed`, `overcharge_owed`, `credit_payout`, `reminder_missed`, `mail_failed`,
+    /// `dunning_exhausted`, …
     pub kind: String,
     /// The object.
     pub subject: String,
@@ -190,6 +191,14 @@ pub struct Task {
     /// Closed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_on: Option<NaiveDate>,
+}
+
+impl Subscription {
+    /// RE-2: whether the reminder for the renewal on `start` was sent. One that merely waits reminds nobody.
+    #[must_use]
+    pub fn was_reminded_of(&self, start: NaiveDate) -> bool {
+        self.reminded_for == Some(start) && self.reminded_on.is_some()
+    }
 }
 
 impl Account {

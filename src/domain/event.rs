@@ -258,6 +258,9 @@ pub enum Event {
     /// RE-1: the reminder for the renewal on this day was written.
     #[serde(rename = "reminder_queued.v1")]
     ReminderQueued { subscription: SubscriptionId, renewal_on: NaiveDate, on: NaiveDate },
+    /// RE-2: it was sent on this date; only now the customer has been reminded.
+    #[serde(rename = "reminder_sent.v1")]
+    ReminderSent { subscription: SubscriptionId, renewal_on: NaiveDate, on: NaiveDate },
     /// RE-2: the renewal came first.
     #[serde(rename = "reminder_missed.v1")]
     ReminderMissed { subscription: SubscriptionId, renewal_on: NaiveDate },

@@ -119,12 +119,13 @@ impl Account {
                 subscription.cancel_requested_on = None;
                 subscription.promotion = None;
             }
-            // RE-2: a reminder that waited to be sent is withdrawn; where one is owed again, it is written again (and sent once).
+            // RE-2: a reminder that waits to be sent is withdrawn; where one is owed again, it is written again. One that was sent
+            // was sent: each renewal has one.
             Life::Intends { intent: Intent::Ends | Intent::ChangesTo { .. } } | Life::Suspended { .. } | Life::TermOpened { .. } => {
-                subscription.reminded_for = None;
+                subscription.reminded_for = subscription.reminded_for.filter(|_| subscription.reminded_on.is_some());
             }
             Life::Trialing { trial } => {
-                subscription.reminded_for = None;
+                subscription.reminded_for = subscription.reminded_for.filter(|_| subscription.reminded_on.is_some());
                 let start = trial.start;
                 self.profile.trial_used_on = self.profile.trial_used_on.or(Some(start));
             }
@@ -273,10 +274,13 @@ impl Account {
                 correction.open_tax = zero;
                 correction.due_at = None;
             }
-            Event::ReminderQueued { subscription, renewal_on, on } => {
+            Event::ReminderQueued { subscription, renewal_on, .. } => {
                 let subscription = self.subscription_mut(subscription)?;
-                subscription.reminded_for = Some(*renewal_on);
-                subscription.reminded_on = Some(*on);
+                (subscription.reminded_for, subscription.reminded_on) = (Some(*renewal_on), None);
+            }
+            Event::ReminderSent { subscription, renewal_on, on } => {
+                let subscription = self.subscription_mut(subscription)?;
+                (subscription.reminded_for, subscription.reminded_on) = (Some(*renewal_on), Some(*on));
             }
             Event::PriceNoticeQueued { subscription, version } => {
                 let notice = PriceNotice { version: version.clone(), sent_on: None, outcome: NoticeOutcome::Pending };

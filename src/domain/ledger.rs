@@ -210,6 +210,7 @@ fn post(account: &Account, event: &Event, entry: &mut Entry) -> Result<(), Ledge
         | Event::CorrectionScheduled { .. }
         | Event::CorrectionClosed { .. }
         | Event::ReminderQueued { .. }
+        | Event::ReminderSent { .. }
         | Event::ReminderMissed { .. }
         | Event::PriceNoticeQueued { .. }
         | Event::PriceNoticeSent { .. }

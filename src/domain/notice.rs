@@ -139,6 +139,27 @@ pub enum CorrectionOutcome {
     OwedLess,
 }
 
+/// What a part of a payment paid. Stored by these names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaidFor {
+    /// An invoice, by its number (MO-4).
+    Invoice(String),
+    /// A collection cost, by its document (PD-4).
+    CollectionCost(String),
+    /// Nothing that is owed; it goes back.
+    Nothing,
+}
+
+/// A part of a payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaidPart {
+    /// What it paid.
+    pub what: PaidFor,
+    /// How much of the payment that is.
+    pub minor: i64,
+}
+
 /// The facts of one notice, stored as JSON. Every field is optional; which ones a kind needs is
 /// said by its template, and a template that misses one is an error, never a blank in a mail.
 ///
@@ -224,12 +245,24 @@ pub struct NoticeData {
     /// What the payment method pays or paid: the total less the credit applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub charged_minor: Option<i64>,
+    /// What is yet to be charged to the payment method; the receipt follows when it was (PV-7).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_charge_minor: Option<i64>,
+    /// What a payment paid, part by part, where that is more than its own invoice (PD-4, MO-5).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paid_parts: Vec<PaidPart>,
     /// What goes, or went, back to the payment method.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refund_minor: Option<i64>,
     /// What becomes, or became, account credit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credit_minor: Option<i64>,
+    /// What goes back when the dispute about its payment ends well (RF-3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_minor: Option<i64>,
+    /// What had not been paid and is owed no longer (RF-3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owed_off_minor: Option<i64>,
     /// Account credit after all this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credit_balance_minor: Option<i64>,

@@ -33,9 +33,15 @@ pub fn due_date(subscription: &Subscription, caught_up_on: Option<NaiveDate>) ->
     Some(next.unwrap_or(on))
 }
 
-/// The renewal that a reminder is owed for: an annual term that goes on, or a trial into one (RE-1, RE-3).
+/// The renewal that a reminder is owed for and none was written yet (RE-1, RE-3).
 #[must_use]
 pub fn renewal_to_remind_of(subscription: &Subscription) -> Option<NaiveDate> {
+    annual_renewal(subscription).filter(|on| subscription.reminded_for.is_none_or(|last| last < *on))
+}
+
+/// The next renewal of which a customer is reminded: of an annual term that goes on, or of a trial into one (RE-1, RE-3).
+#[must_use]
+pub fn annual_renewal(subscription: &Subscription) -> Option<NaiveDate> {
     let (cycle, on) = match &subscription.state {
         State::Trialing { trial } => (trial.plan.cycle, trial.ends),
         State::Active { term } | State::PastDue { term, .. } => match &term.intent {
@@ -46,7 +52,7 @@ pub fn renewal_to_remind_of(subscription: &Subscription) -> Option<NaiveDate> {
         State::Free | State::Pending { .. } | State::Suspended { .. } | State::Closed { .. } => return None,
     };
     let owed = cycle == Cycle::Annual && subscription.channel == Channel::Direct && subscription.cancel_requested_on.is_none();
-    Some(on).filter(|on| owed && subscription.reminded_for.is_none_or(|last| last < *on))
+    Some(on).filter(|_| owed)
 }
 
 /// The next day through which an invoice's revenue is to be recognised: its month's end, or its last day of service.

@@ -12,6 +12,7 @@ pub mod pricing;
 mod requests;
 pub mod summary;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -20,7 +21,7 @@ use crate::domain::change::{Change, Context, Draft, Planned, Reference};
 use crate::domain::ids::AccountId;
 use crate::provider::Provider;
 use crate::store::account::{self as accounts, Scope};
-use crate::store::db::Db;
+use crate::store::db::{Db, Tx};
 use crate::store::reference;
 
 pub use error::EngineError;
@@ -95,7 +96,8 @@ impl Engine {
 
     /// The surroundings of a decision made now.
     fn context<'a>(&'a self, who: &'a Who) -> Context<'a> {
-        Context { reference: &self.reference, now: self.clock.now(), actor: &who.actor, reason: who.reason.as_deref() }
+        let (actor, reason) = (who.actor.as_str(), who.reason.as_deref());
+        Context { reference: &self.reference, now: self.clock.now(), actor, reason, promotion_uses: BTreeMap::new() }
     }
 
     /// Loads one account whole.
@@ -107,6 +109,23 @@ impl Engine {
         let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
         tx.rollback().await?;
         loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))
+    }
+
+    /// Asks something of each of these accounts, which `tx` has locked; changes nothing.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn ask<T>(
+        &self,
+        tx: &mut Tx,
+        ids: &[AccountId],
+        scope: Scope,
+        question: impl Fn(&Draft<'_>) -> T,
+    ) -> Result<Vec<T>, EngineError> {
+        let who = Who::system();
+        let context = self.context(&who);
+        let loaded = accounts::load(tx, ids, scope).await?;
+        Ok(loaded.into_iter().map(|account| question(&Draft::new(&context, account))).collect())
     }
 
     /// Plans a command and shows it; changes nothing (CP-2).
@@ -125,9 +144,10 @@ impl Engine {
         requests::refuse_repeated(&mut tx, id, kind, who).await?;
         requests::refuse_backdated(&mut tx, id, self.clock.now()).await?;
         let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
+        let promotion_uses = accounts::promotion_uses(&mut tx).await?;
         tx.rollback().await?;
         let account = loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))?;
-        self.plan(account, kind, who, &plan)
+        self.plan(account, kind, who, promotion_uses, &plan)
     }
 
     fn plan<T>(
@@ -135,9 +155,10 @@ impl Engine {
         account: Account,
         kind: &'static str,
         who: &Who,
+        promotion_uses: BTreeMap<String, u32>,
         plan: &impl Fn(&mut Draft<'_>) -> Planned<T>,
     ) -> Result<(Change, T), EngineError> {
-        let context = self.context(who);
+        let context = Context { promotion_uses, ..self.context(who) };
         let id = account.profile.id.to_string();
         let cause = match &who.request_id {
             Some(request) => requests::cause(request),
@@ -169,7 +190,8 @@ impl Engine {
                 requests::refuse_backdated(&mut tx, id, self.clock.now()).await?;
                 let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
                 let account = loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))?;
-                let (change, value) = match self.plan(account, kind, who, &plan) {
+                let promotion_uses = accounts::promotion_uses(&mut tx).await?;
+                let (change, value) = match self.plan(account, kind, who, promotion_uses, &plan) {
                     Ok(planned) => planned,
                     Err(refused) => {
                         tx.rollback().await?;

@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use minijinja::Value;
+use minijinja::{Value, context};
 
 use crate::domain::money::Money;
 
 use super::error::MailError;
 use super::format;
 use super::render::Recipient;
-use crate::domain::notice::{CorrectionOutcome, NoticeData};
+use crate::domain::notice::{CorrectionOutcome, NoticeData, PaidFor, PaidPart};
 
 /// Template name → value.
 pub(super) type Facts = BTreeMap<&'static str, Value>;
@@ -103,8 +103,11 @@ fn amounts(facts: &mut Facts, data: &NoticeData) -> Result<(), MailError> {
         ("total", data.total_minor),
         ("credit_applied", data.credit_applied_minor),
         ("charged", data.charged_minor),
+        ("to_charge", data.to_charge_minor),
         ("refund", data.refund_minor),
         ("credit", data.credit_minor),
+        ("held", data.held_minor),
+        ("owed_off", data.owed_off_minor),
         ("credit_balance", data.credit_balance_minor),
         ("owed", data.owed_minor),
         ("price_old", data.price_old_minor),
@@ -122,6 +125,27 @@ fn amounts(facts: &mut Facts, data: &NoticeData) -> Result<(), MailError> {
     if let Some(minor) = data.charged_minor {
         facts.insert("cash_moved", Value::from(minor != 0));
     }
+    if let Some(minor) = data.to_charge_minor {
+        facts.insert("cash_will_move", Value::from(minor != 0));
+    }
+    paid_parts(facts, data)
+}
+
+/// What a payment paid, part by part: a label and an amount each.
+fn paid_parts(facts: &mut Facts, data: &NoticeData) -> Result<(), MailError> {
+    if data.paid_parts.is_empty() {
+        return Ok(());
+    }
+    let currency = data.currency.ok_or(MailError::MissingCurrency { fact: "paid_parts" })?;
+    let part = |part: &PaidPart| {
+        let label = match &part.what {
+            PaidFor::Invoice(number) => format!("Paid for invoice {}", single_line(number)),
+            PaidFor::CollectionCost(document) => format!("Paid for collection cost ({})", single_line(document)),
+            PaidFor::Nothing => "Not owed, and given back".to_owned(),
+        };
+        context! { label => label, amount => format::money(Money::new(part.minor, currency)) }
+    };
+    facts.insert("paid_parts", Value::from(data.paid_parts.iter().map(part).collect::<Vec<_>>()));
     Ok(())
 }
 

@@ -17,7 +17,7 @@ mod smtp_reply;
 mod smtp_url;
 mod templates;
 
-pub use crate::domain::notice::{CorrectionOutcome, NoticeData, NoticeDataError, NoticeKind, UnknownNoticeKind};
+pub use crate::domain::notice::{CorrectionOutcome, NoticeData, NoticeDataError, NoticeKind, PaidFor, PaidPart, UnknownNoticeKind};
 pub use error::{MailError, NOTICE_ID_BYTES_MAX};
 pub use faulty::{FaultyMailer, MailFault};
 pub use message::{Mailroom, OutgoingMail, OutgoingNotice, Sender};

@@ -14,6 +14,7 @@ pub const DELIVERIES: Table = Table {
         Column::text("account_id"),
         Column::text("notice_id"),
         Column::text("state"),
+        Column::text("data"),
         Column::int("sent_at"),
         Column::int("due_at"),
         Column::int("attempts"),
@@ -51,6 +52,11 @@ pub enum NoticeResult {
     Sent,
     /// The state forbids it now (I10).
     Withdrawn,
+    /// It waits for its day, or for another mail (RE-2); nothing went wrong.
+    Later {
+        /// When it is looked at again.
+        at: DateTime<Utc>,
+    },
     /// It was given up.
     Failed {
         /// Why.
@@ -65,7 +71,7 @@ pub enum NoticeResult {
     },
 }
 
-/// Records what became of leased mails.
+/// Records what became of leased mails, and what they said or would have said.
 ///
 /// # Errors
 /// [`StoreError::Db`].
@@ -75,13 +81,20 @@ pub async fn record_notices(tx: &mut Tx, now: DateTime<Utc>, results: &[(LeasedN
         let (state, sent_at, due_at, attempts, code) = match result {
             NoticeResult::Sent => ("sent", Some(now.timestamp_micros()), None, notice.attempts, None),
             NoticeResult::Withdrawn => ("withdrawn", None, None, notice.attempts, None),
+            NoticeResult::Later { at } => ("queued", None, Some(at.timestamp_micros()), notice.attempts, None),
             NoticeResult::Failed { code } => ("failed", None, None, notice.attempts.saturating_add(1), Some(code.as_str())),
             NoticeResult::Again { at, code } => {
                 ("queued", None, Some(at.timestamp_micros()), notice.attempts.saturating_add(1), Some(code.as_str()))
             }
         };
         let row = &mut rows.row();
-        row.text(notice.account.as_str()).text(&notice.notice).text(state).opt_int(sent_at).opt_int(due_at).int(attempts);
+        row.text(notice.account.as_str())
+            .text(&notice.notice)
+            .text(state)
+            .text(&notice.data)
+            .opt_int(sent_at)
+            .opt_int(due_at)
+            .int(attempts);
         row.opt_text(code).opt_int(None);
     }
     tx.update_rows(&rows).await?;

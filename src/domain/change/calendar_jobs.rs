@@ -142,7 +142,7 @@ impl Draft<'_> {
     }
 
     fn report_missed_reminder(&mut self, id: &SubscriptionId, cycle: Cycle, start: NaiveDate) -> Planned {
-        if cycle != Cycle::Annual || self.subscription(id)?.reminded_for == Some(start) {
+        if cycle != Cycle::Annual || self.subscription(id)?.was_reminded_of(start) {
             return Ok(());
         }
         self.because("RE-2: the renewal is not held back by its missing reminder, which is reported");
@@ -150,7 +150,8 @@ impl Draft<'_> {
         self.task("reminder_missed", &format!("{id}_{start}"), None)
     }
 
-    /// RE-1: writes the reminders that are due, once per renewal (RE-2).
+    /// RE-1: writes the reminders that are due, once per renewal (RE-2). What each says is reckoned again when it is sent
+    /// ([`Draft::tell_renewal`]).
     pub fn remind(&mut self) -> Planned {
         if self.account.profile.parked.is_some() {
             return Ok(());

@@ -6,6 +6,7 @@ use super::super::account::{NoteReason, Subscription};
 use super::super::calendar::{Cycle, plus_days};
 use super::super::event::{Event, Given};
 use super::super::ids::{CameraId, SubscriptionId};
+use super::super::money::Money;
 use super::super::notice::{NoticeData, NoticeKind};
 use super::super::refund::{CancellationDay, Destination, unused};
 use super::super::subscription::{Channel, Command, Intent, State, Term};
@@ -328,10 +329,12 @@ impl Draft<'_> {
 
 /// The facts of an end with what it gives back.
 pub(super) fn with_given(data: NoticeData, given: &Given) -> Planned<NoticeData> {
-    let credit = given.credit_cash.plus(given.credit_goodwill)?;
+    let told = |amount: Money| Some(amount.minor()).filter(|minor| *minor != 0);
     Ok(NoticeData {
-        refund_minor: Some(given.payout.minor()).filter(|minor| *minor != 0),
-        credit_minor: Some(credit.minor()).filter(|minor| *minor != 0),
+        refund_minor: told(given.payout),
+        credit_minor: told(given.credit_cash.plus(given.credit_goodwill)?),
+        held_minor: told(given.held),
+        owed_off_minor: told(given.owed_off),
         ..data
     })
 }

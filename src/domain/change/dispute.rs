@@ -151,7 +151,10 @@ impl Draft<'_> {
         self.catch_up(invoice, self.through_today(invoice)?, Reversal::Dispute).map(|_| ())
     }
 
-    /// Ends the live term that the disputed invoice pays for.
+    /// Ends the live term that the disputed invoice pays for. PD-6 says "a live term ends that day"; what is meant is the choice
+    /// made here: the term whose present period the lost payment was for. A dispute about an earlier period takes that period's
+    /// money and leaves the present one alone, which the customer has paid for and not disputed; whoever does not want such a
+    /// customer terminates the subscription (LC-7).
     fn end_for_dispute(&mut self, id: &SubscriptionId, invoice: &str) -> Planned {
         let state = self.subscription(id)?.state.clone();
         let pays = |state: &State| state.term().is_some_and(|term| invoice_id(id, term.number, term.period_no) == invoice);

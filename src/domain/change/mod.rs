@@ -3,6 +3,8 @@
 //! Planning works on a [`Draft`]: a copy of the account to which each event is applied as soon as it is emitted, so
 //! that later steps of the same plan see what earlier ones did. A refusal leaves nothing behind.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::account::{Account, Subscription};
@@ -27,10 +29,12 @@ pub mod operator;
 pub mod payout;
 pub mod plan;
 pub mod prices;
+mod receipts;
 pub mod refunds;
 pub mod refusal;
 pub mod settle;
 pub mod start;
+pub mod telling;
 
 pub use refusal::{Planned, Refusal};
 pub mod taken_over;
@@ -62,6 +66,9 @@ pub struct Context<'a> {
     pub actor: &'a str,
     /// The recorded reason, where the rules want one.
     pub reason: Option<&'a str>,
+    /// MO-3: how often each promotion code is in use over all accounts, as far as it was looked up: an account does not know that
+    /// of others. Commands need it, so that a quote refuses what the act would (CP-2); the calendar redeems nothing.
+    pub promotion_uses: BTreeMap<String, u32>,
 }
 
 /// A mail to be written, in the same transaction as what it tells.

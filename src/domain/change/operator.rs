@@ -174,8 +174,8 @@ impl Draft<'_> {
     }
 
     /// CO-5: the published price was wrong: the term ends at once and the full charge goes back to the payments that it
-    /// came from, to account credit only for what credit had paid.
-    pub fn cancel_order(&mut self, id: &SubscriptionId) -> Planned {
+    /// came from, to account credit only for what credit had paid, or where the customer chose credit.
+    pub fn cancel_order(&mut self, id: &SubscriptionId, to: Destination) -> Planned {
         self.operator("price cancel-order")?;
         self.not_parked()?;
         let subscription = self.direct(id)?.clone();
@@ -187,31 +187,38 @@ impl Draft<'_> {
         let data = self.billed_facts(id)?;
         self.recordings_inaccessible(id, self.today)?;
         self.because("CO-5: the published price was wrong: the order is cancelled and the full charge goes back");
-        let given = if self.paid_elsewhere(id, &term) {
+        let elsewhere = self.paid_elsewhere(id, &term);
+        self.command(id, &Command::CancelOrder { on: self.today })?;
+        if to == Destination::Credit {
+            // CP-3 pays out what was credit before; what the customer chooses as credit now stays.
+            self.because("CO-5: the customer chose account credit");
+            self.pay_out_credit_if_last()?;
+        }
+        let given = if elsewhere {
             self.leave_to_operator(id, &term, Back::Everything)?;
             Given::nothing(self.account.zero())
         } else {
-            self.undo_order(&invoice_id(id, term.number, term.period_no))?
+            self.undo_order(&invoice_id(id, term.number, term.period_no), to)?
         };
-        self.command(id, &Command::CancelOrder { on: self.today })?;
         let data = NoticeData {
             ended_on: Some(self.today),
             effective_on: Some(self.today),
-            refund_minor: Some(given.payout.minor()),
-            credit_minor: Some(given.credit_cash.plus(given.credit_goodwill)?.minor()).filter(|minor| *minor != 0),
             reason: self.context.reason.map(ToOwned::to_owned),
-            ..data
+            ..with_given(data, &given)?
         };
         self.notify(NoticeKind::OrderCancelled, id.as_str(), Some(id), data);
-        self.pay_out_credit_if_last()
+        match to {
+            Destination::Refund => self.pay_out_credit_if_last(),
+            Destination::Credit => Ok(()),
+        }
     }
 
-    /// CO-5: the whole line goes back to what it was paid from.
-    fn undo_order(&mut self, invoice: &str) -> Planned<Given> {
+    /// CO-5: the whole line goes back to what it was paid from, or becomes account credit.
+    fn undo_order(&mut self, invoice: &str, to: Destination) -> Planned<Given> {
         self.recognise_before_document(invoice)?;
         let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
         let (net, tax) = (row.net, row.tax);
-        let given = self.credit_note(invoice, NoteReason::OrderCancelled, net, tax, Destination::Refund)?;
+        let given = self.credit_note(invoice, NoteReason::OrderCancelled, net, tax, to)?;
         self.emit(Event::ServiceEnded { invoice: invoice.to_owned(), on: self.today })?;
         self.catch_up(invoice, self.today, Reversal::Correction)?;
         self.pay_out(given.payout, invoice, "order_cancelled")?;

@@ -121,6 +121,7 @@ impl Draft<'_> {
         policy: Policy,
     ) -> Planned {
         let id = &subscription.id;
+        let credit_before = self.account.profile.credit_cash.plus(self.account.profile.credit_goodwill)?;
         self.because(format!("CP-1: {} belongs to the new plan; {} keeps {} to {}", self.today, term.plan, term.period.start, self.today));
         if term.intent != Intent::Renews {
             self.because("LC-9: it replaces the end or change that was pending; the new term renews");
@@ -140,15 +141,19 @@ impl Draft<'_> {
         let next = self.term_from_today(term, to, version)?;
         self.command(id, &Command::ChangeAtOnce { term: next.clone() })?;
         self.emit(Event::CameraCovered { subscription: id.clone(), camera: camera.cloned() })?;
-        if self.bill_after_change(id, &next, false, &paying)? == Collection::NoMethod {
-            self.fell_behind(id, &invoice_id(id, next.number, next.period_no))?;
+        match self.bill_after_change(id, &next, false, &paying)? {
+            Collection::Requested | Collection::Carried => {}
+            Collection::Nothing => self.receipt_of_nothing(id, &next)?,
+            Collection::NoMethod => self.fell_behind(id, &invoice_id(id, next.number, next.period_no))?,
         }
         let refunded = match policy.unused {
             UnusedValue::CreditThenRefund => self.refund_rest(id, term, &next, given)?,
             UnusedValue::None | UnusedValue::RefundUnlessAnotherGoesOn | UnusedValue::CreditToNextBill => self.account.zero(),
         };
         self.settle_standing(id)?;
-        let credit = given.credit_cash.plus(given.credit_goodwill)?.minus(refunded)?;
+        // What the new invoice and the refund left of the unused value.
+        let credit_now = self.account.profile.credit_cash.plus(self.account.profile.credit_goodwill)?;
+        let credit = credit_now.minus(credit_before)?.or_zero();
         let data = NoticeData {
             plan_old: Some(self.plan_title(&term.plan)),
             effective_on: Some(self.today),

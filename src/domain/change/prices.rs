@@ -1,6 +1,6 @@
 //! Price versions of running subscriptions (PR): what a renewal costs, who is told of a new price, and what became of each notice.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 
 use super::super::account::{NoticeOutcome, PriceNotice, Subscription};
 use super::super::calendar::{Cycle, Period, boundary, local_date, plus_days};
@@ -13,7 +13,7 @@ use super::super::subscription::{Channel, Intent, State, Term};
 use super::{Draft, Planned, Refusal};
 
 /// Parts the number of a repeated notice from the version that it announces; no version has it in its name.
-const REPEATED: char = '~';
+pub(super) const REPEATED: char = '~';
 
 impl Draft<'_> {
     /// PR-2: the version of a renewal that starts on `start`, without recording anything. Versions are named by their position
@@ -192,12 +192,17 @@ impl Draft<'_> {
             return Ok(());
         }
         let before = subscription.price_notices.iter().filter(|notice| notice.version == version).count();
-        let data = self.price_notice_facts(id, version)?;
+        let not_before = if self.notice_must_wait(id) { Some(self.tomorrow()?) } else { None };
+        let send_on = not_before.map_or(self.today, |at| local_date(at, self.account.profile.zone));
+        let data = self.price_notice_facts(id, version, send_on)?;
         let applies_on = data.effective_on.unwrap_or(self.today);
+        if not_before.is_some() {
+            self.because(format!("RE-2: the renewal's reminder was sent today, so the notice waits until {send_on}"));
+        }
         self.because(format!("PR-2: {version} is announced; it can apply from the renewal on {applies_on}"));
         self.emit(Event::PriceNoticeQueued { subscription: id.clone(), version: version.to_owned() })?;
         let cause = if before == 0 { format!("{id}_{version}") } else { format!("{id}_{version}{REPEATED}{before}") };
-        self.notify(NoticeKind::PriceNotice, &cause, Some(id), data);
+        self.notify_from(not_before, NoticeKind::PriceNotice, &cause, Some(id), data);
         Ok(())
     }
 
@@ -221,14 +226,14 @@ impl Draft<'_> {
             && subscription.price_notices.iter().all(news)
     }
 
-    /// PR-2, PR-5: the facts of a price notice that is sent today. A notice that waits for a later day says what is true on that.
-    pub fn price_notice_facts(&self, id: &SubscriptionId, version: &str) -> Planned<NoticeData> {
+    /// PR-2, PR-5: the facts of a price notice that is sent on a date: what it says follows from the day of sending.
+    pub fn price_notice_facts(&self, id: &SubscriptionId, version: &str, sent_on: NaiveDate) -> Planned<NoticeData> {
         let state = &self.subscription(id)?.state;
         let (Some(plan), Some(current)) = (state.plan(), version_of(state)) else {
             return Err(Refusal::Inconsistent(format!("{id} has no plan to announce a price for")));
         };
         let effective_from = self.context.reference.catalog.version(version).map_or(self.today, |announced| announced.effective_from);
-        let applies_on = self.first_start_after(id, plan.cycle, effective_from)?;
+        let applies_on = self.first_start_after(id, plan.cycle, effective_from, sent_on)?;
         Ok(NoticeData {
             price_old_minor: Some(self.list_price(plan, current)?.minor()),
             price_new_minor: Some(self.list_price(plan, version)?.minor()),
@@ -238,9 +243,9 @@ impl Draft<'_> {
         })
     }
 
-    /// PR-2: the first renewal on which a notice that is sent today can take effect.
-    fn first_start_after(&self, id: &SubscriptionId, cycle: Cycle, effective_from: NaiveDate) -> Planned<NaiveDate> {
-        let earliest = plus_days(self.today, self.terms(id)?.notice_days)?.max(effective_from);
+    /// PR-2: the first renewal on which a notice that is sent on a date can take effect.
+    fn first_start_after(&self, id: &SubscriptionId, cycle: Cycle, effective_from: NaiveDate, sent_on: NaiveDate) -> Planned<NaiveDate> {
+        let earliest = plus_days(sent_on, self.terms(id)?.notice_days)?.max(effective_from);
         let (anchor, mut period_no) = match &self.subscription(id)?.state {
             State::Trialing { trial } => (trial.ends, 0),
             state => state.term().map_or((self.today, 0), |term| (term.anchor, term.period_no.saturating_add(1))),
@@ -252,19 +257,6 @@ impl Draft<'_> {
             }
             period_no = period_no.saturating_add(1);
         }
-    }
-
-    /// The mail job's report: a price notice was sent (PR-2: no proof of sending, no new price). `version` may be as in the
-    /// notice's id, with the number of a repeated notice behind it.
-    pub fn price_notice_sent(&mut self, id: &SubscriptionId, version: &str, at: DateTime<Utc>) -> Planned {
-        let version = version.split(REPEATED).next().unwrap_or(version);
-        let unsent =
-            |notice: &PriceNotice| notice.version == version && notice.sent_on.is_none() && notice.outcome == NoticeOutcome::Pending;
-        if self.subscription(id)?.price_notices.iter().any(unsent) {
-            let on = local_date(at, self.account.profile.zone);
-            self.emit(Event::PriceNoticeSent { subscription: id.clone(), version: version.to_owned(), on })?;
-        }
-        Ok(())
     }
 
     /// RE-2: whether a price notice must wait until tomorrow, because the renewal's reminder went out today.

@@ -12,6 +12,7 @@ use super::super::subscription::{Command, State, Term};
 use super::super::terms::Effective;
 use super::billing::invoice_id;
 use super::cancel::{Ending, with_given};
+use super::receipts::Paid;
 use super::{Draft, Planned, Refusal};
 
 /// Look-ups without a final answer after which the account is parked (I9).
@@ -263,12 +264,14 @@ impl Draft<'_> {
         if waits { Ok(()) } else { self.cancel_on(id, on, Ending::Customer) }
     }
 
-    /// RE-4: a receipt for each successful payment, once.
+    /// RE-4: a receipt for each successful payment, once: of what moved, and of all that it paid.
     fn receipt(&mut self, id: &SubscriptionId, charge: &Charge) -> Planned {
         if charge.purpose == Purpose::Correction {
             return Ok(());
         }
-        let data = NoticeData { charged_minor: Some(charge.amount.minor()), ..self.invoice_facts(&charge.invoice)? };
+        let Paid { moved, parts } = self.paid_by(charge)?;
+        let facts = self.invoice_facts(&charge.invoice)?;
+        let data = NoticeData { charged_minor: Some(moved.minor()), paid_parts: parts, ..facts };
         self.notify(NoticeKind::ReceiptPayment, &charge.id, Some(id), data);
         Ok(())
     }

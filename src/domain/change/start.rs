@@ -116,7 +116,11 @@ impl<'a> Draft<'a> {
         self.because(format!("CA-1: the anchor is {}; the first period is {} to {}", term.anchor, term.period.start, term.period.end));
         match self.bill(id, term, true)? {
             Collection::Requested => Ok(()),
-            Collection::Nothing | Collection::Carried => self.activate(id),
+            Collection::Carried => self.activate(id),
+            Collection::Nothing => {
+                self.activate(id)?;
+                self.receipt_of_nothing(id, term)
+            }
             Collection::NoMethod => Err(Refusal::NoPaymentMethod),
         }
     }
@@ -129,7 +133,7 @@ impl<'a> Draft<'a> {
         self.announce_known_prices(id)
     }
 
-    /// The facts of the present period's invoice.
+    /// The facts of the present period's invoice: what was charged, and what is yet to be (PV-7).
     pub fn billed_facts(&self, id: &SubscriptionId) -> Planned<NoticeData> {
         let mut data = self.facts(id)?;
         let Some(term) = self.subscription(id)?.state.term() else { return Ok(data) };
@@ -144,7 +148,8 @@ impl<'a> Draft<'a> {
         data.total_minor = Some(document.net.plus(document.tax)?.minor());
         let credit = invoice.credit_cash.plus(invoice.credit_goodwill)?;
         data.credit_applied_minor = Some(credit.minor()).filter(|minor| *minor != 0);
-        data.charged_minor = Some(invoice.captured.plus(invoice.open)?.minor());
+        data.charged_minor = Some(invoice.captured.minor());
+        data.to_charge_minor = Some(invoice.open.minor());
         data.invoice_number = self.number_of(&document.id);
         Ok(data)
     }
@@ -239,8 +244,9 @@ impl<'a> Draft<'a> {
     pub fn redeem(&mut self, id: &SubscriptionId, code: &str, plan: &Plan) -> Planned {
         let promotion = self.context.reference.catalog.promotion(code).ok_or_else(|| Refusal::NoPromotion(code.to_owned()))?;
         let used = self.account.redemptions.get(code).is_some_and(|redemption| !redemption.released);
-        // The number of uses over all accounts is counted, and refused, where the use is stored.
-        promotion.redeemable(self.today, plan, self.account.profile.currency, 0, used)?;
+        // What others redeem meanwhile is counted, and refused, where the use is stored.
+        let uses = self.context.promotion_uses.get(code).copied().unwrap_or_default();
+        promotion.redeemable(self.today, plan, self.account.profile.currency, uses, used)?;
         self.because(format!("MO-3: promotion {code} is redeemed"));
         self.emit(Event::PromotionRedeemed { subscription: id.clone(), code: code.to_owned() })
     }

@@ -69,7 +69,13 @@ impl Intake<'_> {
     }
 
     fn take_over(&mut self, account: Account, rows: &[Row], reference: &Reference, found: &mut Vec<RowProblem>) -> Change {
-        let context = Context { reference, now: self.how.at, actor: &self.how.actor, reason: Some(&self.how.reason) };
+        let context = Context {
+            reference,
+            now: self.how.at,
+            actor: &self.how.actor,
+            reason: Some(&self.how.reason),
+            promotion_uses: BTreeMap::new(),
+        };
         let cause = next_cause(KIND, &account);
         let mut draft = Draft::new(&context, account);
         for Placed { line, row } in rows {

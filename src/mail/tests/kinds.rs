@@ -2,7 +2,7 @@
 
 use super::samples::{day, invoice, sample};
 use super::{check, rendered};
-use crate::domain::notice::{CorrectionOutcome, NoticeData, NoticeKind};
+use crate::domain::notice::{CorrectionOutcome, NoticeData, NoticeKind, PaidFor, PaidPart};
 
 #[test]
 fn re_1_the_reminder_names_plan_date_price_payment_method_and_how_to_cancel() {
@@ -80,6 +80,22 @@ fn re_4_a_payment_receipt() {
             "  Payment method: Visa ending 4242",
         ],
     );
+}
+
+#[test]
+fn pd_4_a_receipt_lists_all_that_the_payment_paid() {
+    let parts = [
+        (PaidFor::Invoice("KC-2026-000017".to_owned()), 7_741),
+        (PaidFor::CollectionCost("court\n7: <b>".to_owned()), 2_500),
+        (PaidFor::Nothing, 100),
+    ];
+    let paid_parts = parts.map(|(what, minor)| PaidPart { what, minor }).to_vec();
+    let data = NoticeData { charged_minor: Some(10_341), paid_parts, ..invoice() };
+    let mail = rendered(NoticeKind::ReceiptPayment, &data);
+    let lines = "  Paid for invoice KC-2026-000017: $77.41\n  Paid for collection cost (court 7: <b>): $25.00\n  \
+                 Not owed, and given back: $1.00\n  Charged: $103.41\n";
+    assert!(mail.text.contains(lines), "{}", mail.text);
+    assert!(mail.html.contains("court 7") && !mail.html.contains("<b>"), "{}", mail.html);
 }
 
 #[test]

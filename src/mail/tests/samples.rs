@@ -100,6 +100,8 @@ pub(in crate::mail) fn sample(kind: NoticeKind) -> NoticeData {
             plan_old: Some("Kasa Care Plus (monthly)".into()),
             effective_on: day("2026-01-31"),
             renews_on: day("2027-01-31"),
+            charged_minor: None,
+            to_charge_minor: Some(7_741),
             ..invoice()
         },
         NoticeKind::PlanChangeScheduled => NoticeData {

@@ -23,6 +23,7 @@ pub use load::{InvoiceKey, load, load_with_invoices, lock};
 pub use open::{Contact, NewAccount, Opening, contacts, insert_accounts, set_contact};
 pub use save::save;
 pub use scope::Scope;
+pub use uses::promotion_uses;
 
 /// Every table of the aggregate, for the tests that compare them with the schema.
 pub const TABLES: &[&Table] = &[

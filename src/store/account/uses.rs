@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::db::Tx;
+use super::super::db::{DbError, Row, Tx};
 use super::super::error::StoreError;
 use crate::domain::account::Account;
 
@@ -12,8 +12,23 @@ crate::statements! {
         "update promotion_uses set used = used + cast($2 as bigint) where code = $1 \
          and (cast($2 as bigint) < 0 or max_uses is null or used + cast($2 as bigint) <= max_uses)"
     );
+    /// Codes that are in use and have a limit.
+    LIMITED = same("select code, used from promotion_uses where used > 0 and max_uses is not null order by code");
     /// A code that is known.
     KNOWN = same("select code from promotion_uses where code = $1");
+}
+
+/// How often each code that may be used up is in use.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn promotion_uses(tx: &mut Tx) -> Result<BTreeMap<String, u32>, StoreError> {
+    let rows = tx.fetch_all(&LIMITED, &[]).await?;
+    let read = |row: &Row| {
+        let used = u32::try_from(row.int("used")?).map_err(|_| row.corrupt("used", "is not a number of uses"))?;
+        Ok::<_, DbError>((row.text("code")?, used))
+    };
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
 /// Counts the uses that began and those that were given back (LC-3).

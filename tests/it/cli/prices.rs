@@ -61,6 +61,26 @@ async fn it_is_announced_once_and_every_customer_is_told_once() {
 }
 
 #[tokio::test]
+async fn a_wrongly_priced_order_is_given_back_as_credit_where_the_customer_chose_that() {
+    on_both(async |db| {
+        let shop = Shop::open(db);
+        with_subscribers(&shop);
+        let line = "price cancel-order us us-s2 --to-credit --by olga --reason wish --as-of 2026-02-15";
+        let before = shop.digest().await;
+        let quote = shop.does(&format!("{line} --quote"));
+        assert!(quote.contains("credit"), "{quote}");
+        assert_eq!(shop.digest().await, before);
+        shop.does(line);
+        shop.runs("2026-02-15");
+        let paid = shop.count("select captured_minor from invoices where subscription_id = 'us-s2'").await;
+        assert_eq!(paid, 10_824, "99.99 and 8.25 %");
+        assert_eq!(shop.count("select credit_cash_minor from accounts where account_id = 'us'").await, paid);
+        assert_eq!(shop.count("select count(*) from refunds").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_version_comes_from_a_file_too_and_must_fit_the_catalog() {
     on_both(async |db| {
         let shop = Shop::open(db);

@@ -5,6 +5,7 @@ mod disputes;
 mod first_charges;
 mod legality;
 mod matrix;
+mod notices;
 mod offers;
 mod payments;
 mod policy;

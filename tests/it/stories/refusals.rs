@@ -2,6 +2,7 @@
 
 use kasacare::domain::change::{Draft, Planned};
 use kasacare::domain::ids::SubscriptionId;
+use kasacare::domain::refund::Destination;
 
 use crate::world::on_both;
 use crate::world::town::{OREGON, Town, noon, order};
@@ -33,7 +34,7 @@ const ON_CLOSED: &[(&str, Plan)] = &[
     ("suspend", |draft, id| draft.suspend(id)),
     ("reinstate", |draft, id| draft.reinstate(id)),
     ("cancel-unpaid", |draft, id| draft.cancel_unpaid(id)),
-    ("cancel-order", |draft, id| draft.cancel_order(id)),
+    ("cancel-order", |draft, id| draft.cancel_order(id, Destination::Refund)),
     ("promotion", |draft, id| draft.redeem_later(id, "HALF3")),
 ];
 

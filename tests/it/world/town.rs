@@ -16,7 +16,7 @@ use kasacare::engine::summary::Summary;
 use kasacare::engine::{Engine, EngineError, Who};
 use kasacare::import;
 use kasacare::jobs::{Progress, RunOptions, Runner, Stop};
-use kasacare::mail::{Letterhead, Mailer, Mailroom, MemoryMailer, OutgoingMail, Renderer, Sender};
+use kasacare::mail::{FaultyMailer, Letterhead, MailFault, Mailer, Mailroom, MemoryMailer, OutgoingMail, Renderer, Sender};
 use kasacare::store::account::{self as accounts, NewAccount, Opening, Scope};
 use kasacare::store::db::Db;
 use kasacare::store::instances::Instance;
@@ -75,9 +75,14 @@ pub struct Town {
 impl Town {
     /// An empty town on a database with the schema.
     pub async fn on(db: &Db) -> Self {
+        Self::with_mail_faults(db, []).await
+    }
+
+    /// An empty town whose mail server does with the first mails what a list says.
+    pub async fn with_mail_faults(db: &Db, faults: impl IntoIterator<Item = MailFault>) -> Self {
         load_fixtures(db).await;
         let engine = Engine::open(db.clone(), Clock::Fixed(DateTime::UNIX_EPOCH)).await.unwrap();
-        let mailer = Arc::new(Mailer::Memory(MemoryMailer::default()));
+        let mailer = Arc::new(Mailer::Faulty(FaultyMailer::new(Mailer::Memory(MemoryMailer::default()), faults)));
         let runner = runner_with(&engine, Arc::clone(&mailer)).await;
         Self { engine, runner, mailer }
     }
@@ -184,7 +189,8 @@ impl Town {
 
     /// Mails that were taken.
     pub fn taken(&self) -> Vec<OutgoingMail> {
-        let Mailer::Memory(memory) = self.mailer.as_ref() else { panic!("mails stay in memory") };
+        let Mailer::Faulty(faulty) = self.mailer.as_ref() else { panic!("the town's mail server") };
+        let Mailer::Memory(memory) = faulty.inner() else { panic!("mails stay in memory") };
         memory.taken()
     }
 }

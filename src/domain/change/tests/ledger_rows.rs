@@ -4,6 +4,7 @@ use super::world::{Answer, World, camera, money};
 use crate::domain::change::correct::Correct;
 use crate::domain::change::settle::Settlement;
 use crate::domain::event::Event;
+use crate::domain::refund::Destination;
 
 /// The story that most rows share: an annual plan from 31 January 2026, whose day 123 is 2 June.
 fn annual() -> World {
@@ -181,7 +182,7 @@ fn an_undercharge_waived_after_the_window_takes_back_what_it_had_earned() {
 fn an_order_cancelled_for_a_wrong_price_on_day_20() {
     let mut world = annual();
     world.advance_to("2026-02-19");
-    world.plan(|draft| draft.cancel_order(&id()));
+    world.plan(|draft| draft.cancel_order(&id(), Destination::Refund));
     assert_eq!(world.books.last("note_issued.v1"), "2100 99.99; 2200 8.25 | 2310 108.24");
     assert_eq!(world.books.last("revenue_recognised.v1"), "4200 5.48 | 2100 5.48");
 }

@@ -13,3 +13,5 @@ mod cancelling;
 mod changing;
 mod ends;
 mod ledger_rows;
+mod receipts;
+mod telling;

@@ -3,7 +3,7 @@
 mod more;
 mod scene;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -16,6 +16,7 @@ use crate::domain::catalog::{Catalog, Covers, Plan, Price, PriceVersion, Tier};
 use crate::domain::change::operator::NewMethod;
 use crate::domain::change::settle::Settlement;
 use crate::domain::change::start::Order;
+use crate::domain::change::telling::Telling;
 use crate::domain::change::{Change, Context, Draft, Planned, QueuedNotice, Reference, Refusal};
 use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, CameraId, SubscriptionId};
@@ -60,6 +61,8 @@ pub(super) struct World {
     pub(super) events: Vec<(NaiveDate, Event)>,
     /// The reasons recorded with all decisions.
     pub(super) why: Vec<String>,
+    /// MO-3: how often codes are in use over all accounts.
+    pub(super) promotion_uses: BTreeMap<String, u32>,
     /// Answers to the next charges; when none is left, they are captured.
     pub(super) charges: VecDeque<Answer>,
     /// Answers to the next refunds.
@@ -95,6 +98,7 @@ impl World {
             mails: Vec::new(),
             events: Vec::new(),
             why: Vec::new(),
+            promotion_uses: BTreeMap::new(),
             charges: VecDeque::new(),
             refunds: VecDeque::new(),
             mail_is_down: false,
@@ -120,7 +124,13 @@ impl World {
     }
 
     fn attempt<T>(&self, change: impl FnOnce(&mut Draft<'_>) -> Planned<T>) -> Planned<(Change, T)> {
-        let context = Context { reference: &self.reference, now: self.now, actor: self.actor, reason: self.reason };
+        let context = Context {
+            reference: &self.reference,
+            now: self.now,
+            actor: self.actor,
+            reason: self.reason,
+            promotion_uses: self.promotion_uses.clone(),
+        };
         let mut draft = Draft::new(&context, self.account.clone());
         let value = change(&mut draft)?;
         Ok((draft.finish("test", "test".to_owned()), value))
@@ -197,31 +207,51 @@ impl World {
         }
     }
 
+    /// As the mail job does it: notices before reminders (RE-2), each with what it says now.
     fn deliver(&mut self) -> bool {
         if self.mail_is_down {
             return false;
         }
-        let mut delivered = false;
-        for notice in std::mem::take(&mut self.waiting) {
-            let subscription = notice.subscription.clone();
-            let waits = notice.kind == NoticeKind::PriceNotice
-                && subscription
-                    .as_ref()
-                    .is_some_and(|id| self.attempt(|draft| Ok(draft.notice_must_wait(id))).is_ok_and(|(_, waits)| waits));
-            if waits {
+        let now = self.now;
+        let (mut due, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|notice| notice.not_before.is_none_or(|at| at <= now));
+        self.waiting = later;
+        due.sort_by_key(|notice| notice.kind == NoticeKind::RenewalReminder);
+        due.into_iter().fold(false, |delivered, notice| self.deliver_one(notice) | delivered)
+    }
+
+    fn deliver_one(&mut self, mut notice: QueuedNotice) -> bool {
+        let renewal_on = notice.data.renews_on;
+        let version = |id: &SubscriptionId| notice.id.strip_prefix(&format!("price_notice_{id}_")).expect("the version").to_owned();
+        let (kind, about) = (notice.kind, notice.subscription.clone());
+        let version = about.as_ref().filter(|_| kind == NoticeKind::PriceNotice).map(version);
+        let telling = match (kind, &about, renewal_on, &version) {
+            (NoticeKind::PriceNotice, Some(id), _, Some(version)) => Some(self.attempt(|draft| draft.tell_price(id, version))),
+            (NoticeKind::RenewalReminder, Some(id), Some(on), _) => Some(self.attempt(|draft| draft.tell_renewal(id, on))),
+            _ => None,
+        };
+        match telling.map(|told| told.expect("it can be told").1) {
+            None => {}
+            Some(Telling::Now(data)) => notice.data = *data,
+            Some(Telling::Later(at)) => {
+                notice.not_before = Some(at);
                 self.waiting.push(notice);
-                continue;
+                return false;
             }
-            let mail = self.render(&notice);
-            self.mails.push(Mail { on: self.today(), kind: notice.kind, text: mail.text });
-            delivered = true;
-            if let (NoticeKind::PriceNotice, Some(id)) = (notice.kind, subscription) {
-                let version = notice.id.strip_prefix(&format!("price_notice_{id}_")).expect("the version announced").to_owned();
-                let now = self.now;
-                self.plan(|draft| draft.price_notice_sent(&id, &version, now));
+            Some(Telling::Told) => return false,
+            Some(Telling::Never) => {
+                self.written.remove(&notice.id);
+                return false;
             }
         }
-        delivered
+        let (mail, on) = (self.render(&notice), self.today());
+        self.mails.push(Mail { on, kind, text: mail.text });
+        match (kind, &about, renewal_on, &version) {
+            (NoticeKind::PriceNotice, Some(id), _, Some(version)) => self.plan(|draft| draft.price_notice_sent(id, version, on)),
+            (NoticeKind::RenewalReminder, Some(id), Some(renewal_on), _) => self.plan(|draft| draft.reminder_sent(id, renewal_on, on)),
+            _ => {}
+        }
+        true
     }
 
     fn due(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
@@ -308,8 +338,7 @@ impl World {
     /// The next instant at which something is due.
     fn next_due(&self) -> Option<DateTime<Utc>> {
         let account = &self.account;
-        let tomorrow = self.today().succ_opt().map(|next| start_of_day(next, account.profile.zone));
-        let waiting = tomorrow.filter(|_| !self.waiting.is_empty() && !self.mail_is_down);
+        let waiting = self.waiting.iter().filter_map(|notice| notice.not_before).min().filter(|_| !self.mail_is_down);
         if account.profile.parked.is_some() {
             return waiting;
         }

@@ -3,6 +3,12 @@
 use super::*;
 
 impl World {
+    /// A change that is planned and not stored.
+    #[track_caller]
+    pub(in crate::domain::change::tests) fn planned<T>(&self, change: impl FnOnce(&mut Draft<'_>) -> Planned<T>) -> Change {
+        self.attempt(change).expect("it is not refused").0
+    }
+
     /// Starts the trial on camera 1.
     #[track_caller]
     pub(in crate::domain::change::tests) fn start_trial(&mut self, name: &str) -> SubscriptionId {
