@@ -78,7 +78,7 @@ crate::statements! {
          a.currency, a.method_token, a.method_expires_on \
          from charges c join accounts a on a.account_id = c.account_id \
          where c.due_at is not null and c.due_at <= $1 and (c.lease_until is null or c.lease_until < $2) and a.parked_at is null \
-         order by c.due_at, c.account_id limit $3 {postgres: for update of a skip locked}"
+         order by c.due_at, c.account_id, c.charge_id limit $3 {postgres: for update of a skip locked}"
     );
     /// Refunds to be sent or looked up.
     DUE_REFUNDS = same(
@@ -86,7 +86,7 @@ crate::statements! {
          from refunds r join accounts a on a.account_id = r.account_id \
          join charges c on c.account_id = r.account_id and c.charge_id = r.charge_id \
          where r.due_at is not null and r.due_at <= $1 and (r.lease_until is null or r.lease_until < $2) and a.parked_at is null \
-         order by r.due_at, r.account_id limit $3 {postgres: for update of a skip locked}"
+         order by r.due_at, r.account_id, r.refund_id limit $3 {postgres: for update of a skip locked}"
     );
     /// Mails to be sent, with where they go.
     DUE_NOTICES = same(

@@ -21,7 +21,7 @@ use twins::Twins;
 use crate::world::{on_postgres, on_sqlite};
 
 /// Sequences, where `PROPTEST_CASES` does not say otherwise.
-const CASES: u32 = 6;
+const CASES: u32 = 5;
 /// Steps of a sequence.
 const STEPS: std::ops::Range<usize> = 24..48;
 /// Where the made-up sequences begin, where `PROPTEST_RNG_SEED` does not say otherwise.

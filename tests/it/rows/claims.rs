@@ -149,6 +149,28 @@ async fn a_charge_is_leased_to_one_until_the_lease_is_over() {
     .await;
 }
 
+/// Answers are recorded in the order of the calls, so that what is due at one instant must come in one order on both databases.
+#[tokio::test]
+async fn charges_of_one_account_that_fall_due_together_come_in_the_order_of_their_ids() {
+    on_both(async |db| {
+        charged(&db, &["a-1"]).await;
+        // Stored against the order of the ids, one decision each.
+        for (subscription, cause) in [("s-9", "first"), ("s-5", "second"), ("s-7", "third")] {
+            let before = loaded(&db, "a-1").await;
+            let mut after = before.clone();
+            let row = charge(&invoice(subscription, 0).document.id, 1, AttemptState::Requested);
+            after.charges.insert(row.id.clone(), row);
+            save(&db, &mut [change(&before, after, cause)]).await.unwrap();
+        }
+        let mut tx = db.begin().await.unwrap();
+        let leased = lease_charges(&mut tx, now(), &lease("one", 0), 10).await.unwrap();
+        let ids: Vec<&str> = leased.iter().map(|leased| leased.charge.as_str()).collect();
+        assert_eq!(ids, ["ch_s-1_2_0_1", "ch_s-5_2_0_1", "ch_s-7_2_0_1", "ch_s-9_2_0_1"]);
+        tx.rollback().await.unwrap();
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_charge_that_was_not_claimed_is_not_leased_with_its_namesake() {
     on_both(async |db| {
