@@ -182,7 +182,7 @@ async fn a_date_inside_a_month_adds_what_was_earned_since() {
         let balance = trial_balance::load(&db, Some(day("2026-03-15"))).await.unwrap();
         let parts = |account| {
             let line = balance.currencies[0].lines.iter().find(|line| line.account == account).unwrap();
-            [line.posted, line.accrued, line.balance].map(|amount| amount.minor())
+            [line.posted, line.accrued, line.balance].map(kasacare::domain::money::Money::minor)
         };
         assert_eq!((parts(2100), parts(4000)), ([-9_205, 411, -8_794], [-794, -411, -1_205]));
         assert!(balance.is_balanced());
