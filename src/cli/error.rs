@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{Exit, Format};
+use super::{Exit, Format, aside};
 use crate::domain::change::Refusal;
 use crate::domain::money::MoneyError;
 use crate::engine::EngineError;
@@ -148,10 +148,10 @@ impl CliError {
     pub(super) fn report(&self, format: Format) {
         let message = self.message();
         match format {
-            Format::Table => eprintln!("error: {message}"),
+            Format::Table => aside::say(format_args!("error: {message}")),
             Format::Json => {
                 let exit = self.exit();
-                eprintln!("{}", json!({ "error": { "exit": exit.code(), "kind": exit.name(), "message": message } }));
+                aside::say(json!({ "error": { "exit": exit.code(), "kind": exit.name(), "message": message } }));
             }
         }
     }

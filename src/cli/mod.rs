@@ -8,6 +8,7 @@
 mod account;
 pub mod act;
 pub mod as_of;
+mod aside;
 mod cancel;
 mod cancel_unpaid;
 pub mod change;
