@@ -8,8 +8,8 @@ use crate::domain::account::Profile;
 use crate::domain::calendar::local_date;
 use crate::domain::change::{Draft, Planned, Refusal};
 use crate::domain::ids::{AccountId, CameraId, check_id};
-use crate::domain::money::{Currency, Money};
-use crate::engine::{Engine, EngineError, Who, desk};
+use crate::domain::money::{AMOUNT_MINOR_MAX, Currency, Money};
+use crate::engine::{Engine, EngineError, Request, Who, desk};
 use crate::import::looks_like_card_number;
 use crate::store::error::StoreError;
 
@@ -152,11 +152,17 @@ impl<'a> Desk<'a> {
     /// An amount in major units of the account's currency: `9.99`, or `9.99 USD`.
     ///
     /// # Errors
-    /// [`CliError::Option`] for what is no amount in that currency.
+    /// [`CliError::Option`] for what is no amount in that currency, is negative, or is above [`AMOUNT_MINOR_MAX`].
     pub fn amount(&self, option: &'static str, text: &str) -> Result<Money, CliError> {
         let currency = self.currency();
         let major = text.strip_suffix(currency.code()).map_or(text, str::trim_end);
-        Money::parse_major(major, currency).map_err(|error| CliError::Option { option, problem: error.to_string() })
+        let bad = |problem: String| CliError::Option { option, problem };
+        let amount = Money::parse_major(major, currency).map_err(|error| bad(error.to_string()))?;
+        if (0..=AMOUNT_MINOR_MAX).contains(&amount.minor()) {
+            Ok(amount)
+        } else {
+            Err(bad(format!("must be from {} to {}", Money::zero(currency), Money::new(AMOUNT_MINOR_MAX, currency))))
+        }
     }
 
     /// Quotes the command, or does it and shows what it did.

@@ -11,11 +11,11 @@ use super::fields::{is_one_line, name};
 use super::prices::price;
 use super::problem::{Problem, RowProblem};
 use crate::domain::catalog::{Catalog, Covers, PriceVersion, Tier};
-use crate::domain::money::{Currency, Money};
+use crate::domain::money::{AMOUNT_MINOR_MAX, Currency, Money};
 use crate::domain::promotion::{Discount, Duration, Promotion};
 
 /// Highest price, in minor units of any currency: it leaves room for rates and sums in 64 bits.
-pub const PRICE_MINOR_MAX: i64 = 100_000_000_000;
+pub const PRICE_MINOR_MAX: i64 = AMOUNT_MINOR_MAX;
 /// Most cameras of a tier.
 const TIER_CAMERAS_MAX: u32 = 1_000;
 /// Most periods of a promotion: a hundred years of months.

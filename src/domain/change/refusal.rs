@@ -8,7 +8,7 @@ use super::super::money::{Money, MoneyError};
 use super::super::promotion::PromotionError;
 use super::super::refund::RefundError;
 use super::super::subscription::Illegal;
-use super::super::tax::TaxError;
+use super::super::tax::{SplitError, TaxError};
 
 /// Why a plan was refused. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -250,3 +250,6 @@ pub enum Refusal {
 
 /// The result of planning.
 pub type Planned<T = ()> = Result<T, Refusal>;
+    /// MO-2: a total that no net amount and its tax make.
+    #[error(transparent)]
+    Total(#[from] SplitError),
