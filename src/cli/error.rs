@@ -90,7 +90,9 @@ impl From<ReportError> for CliError {
             ReportError::Write(error) => Self::Write(error),
             ReportError::NotFound { .. } => Self::NotFound(error.to_string()),
             ReportError::Ambiguous { .. } => Self::BadInput(error.to_string()),
-            ReportError::UnreadableRecord { .. } | ReportError::Money(_) | ReportError::Stopped => Self::Environment(error.to_string()),
+            ReportError::UnreadableRecord { .. } | ReportError::SumTooLarge { .. } | ReportError::Money(_) | ReportError::Stopped => {
+                Self::Environment(error.to_string())
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The command line as people use it: the built program on real databases, its words and its exit codes.
 
+mod amounts;
 mod customers;
 mod environment;
 mod imports;
