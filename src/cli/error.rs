@@ -27,6 +27,14 @@ pub enum CliError {
         /// What the system said.
         source: io::Error,
     },
+    /// An output file cannot be made.
+    #[error("cannot write {}", path.display())]
+    OpenOutput {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Reading broke off.
     #[error("cannot read the input")]
     Read(#[source] io::Error),
@@ -119,7 +127,7 @@ impl CliError {
     #[must_use]
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::OpenInput { .. } | Self::Option { .. } | Self::BadInput(_) | Self::Import(_) => Exit::BadInput,
+            Self::OpenInput { .. } | Self::OpenOutput { .. } | Self::Option { .. } | Self::BadInput(_) | Self::Import(_) => Exit::BadInput,
             Self::Read(_) | Self::Write(_) | Self::Runtime(_) | Self::Environment(_) => Exit::Environment,
             Self::NotFound(_) => Exit::NotFound,
             Self::Engine(error) => of_engine(error),

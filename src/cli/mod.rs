@@ -37,6 +37,7 @@ pub mod quote;
 mod reinstate;
 mod release;
 mod resume;
+mod replacing;
 pub mod run;
 mod simulate;
 mod states;
