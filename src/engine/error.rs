@@ -33,6 +33,24 @@ pub enum EngineError {
     Store(#[from] StoreError),
 }
 
+impl EngineError {
+    /// Whether it is the database's surroundings that failed, and work that is tried later may well succeed (F19).
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(StoreError::Db(
+                DbError::ConnectionLost
+                    | DbError::CommitUnknown
+                    | DbError::NoConnection
+                    | DbError::Unreachable { .. }
+                    | DbError::DiskFull
+                    | DbError::Busy
+            ))
+        )
+    }
+}
+
 impl From<DbError> for EngineError {
     fn from(error: DbError) -> Self {
         Self::Store(StoreError::Db(error))

@@ -2,6 +2,7 @@
 
 mod amounts;
 mod customers;
+mod edges;
 mod environment;
 mod imports;
 mod operators;
