@@ -100,7 +100,10 @@ pub async fn import(db: &Db, kind: Kind, sources: &[Source], how: &Circumstances
     };
     let Intake { tx, counts, refused, .. } = intake;
     if imported.is_err() || !refused.is_empty() || how.dry_run {
-        tx.rollback().await?;
+        let undone = tx.rollback().await;
+        // What broke the import is what a person needs to know.
+        imported?;
+        undone?;
     } else {
         tx.commit().await?;
     }
