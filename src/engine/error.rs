@@ -19,13 +19,13 @@ pub enum EngineError {
     #[error("there is no account `{0}`")]
     NoAccount(String),
     /// The caller's id of a request was used for another command before (F13).
-    #[error("request `{request}` was a `{before}` on account {account} before; a new request needs a new id")]
+    #[error("request `{request}` was a {before} on {on} before; a new request needs a new id")]
     RequestReused {
-        /// The account.
-        account: String,
+        /// `account us`, or `the prices`.
+        on: String,
         /// The id.
         request: String,
-        /// What was done under it.
+        /// What was done under it, and what else tells the two apart.
         before: String,
     },
     /// The store.

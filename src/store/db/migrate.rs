@@ -38,6 +38,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(2, "billing", "0002_billing.sql"),
     migration!(3, "reference", "0003_reference.sql"),
     migration!(4, "simulated_provider", "0004_simulated_provider.sql"),
+    migration!(5, "requests", "0005_requests.sql"),
 ];
 
 const TABLE: &str = "create table if not exists schema_migration (version bigint primary key, name text not null, checksum text not null)";
@@ -85,12 +86,12 @@ impl Db {
         let kind = self.kind();
         let mut tx = self.begin().await?;
         tx.fetch_all(&LOCK, &[]).await?;
-        tx.script("migration table", if kind == Kind::Sqlite { TABLE_STRICT } else { TABLE }).await?;
         let found = found(&mut tx).await?;
         found.check()?;
+        tx.script("migration table", if kind == Kind::Sqlite { TABLE_STRICT } else { TABLE }).await?;
         let applied = applied(&mut tx, migrations).await?;
-        let missing: Vec<_> = migrations.iter().filter(|migration| migration.version > applied).collect();
         found.check_applied(applied)?;
+        let missing: Vec<_> = migrations.iter().filter(|migration| migration.version > applied).collect();
         for migration in &missing {
             tx.script(migration.name, migration.script(kind)).await?;
             tx.execute(&RECORD, &crate::values![migration.version, migration.name, migration.checksum(kind)]).await?;
@@ -121,7 +122,6 @@ impl Db {
     }
 }
 
-/// The last version that the database has, after a check that it has got there by these migrations.
 /// The tables that are there, before anything is done with them.
 #[derive(Clone, Copy)]
 struct Found {
@@ -147,6 +147,7 @@ async fn found(tx: &mut Tx) -> Result<Found, DbError> {
     Ok(Found { ours: row.int("ours")? > 0, tables: row.int("tables")? })
 }
 
+/// The last version that the database has, after a check that it has got there by these migrations.
 async fn applied(tx: &mut Tx, migrations: &'static [Migration]) -> Result<i64, DbError> {
     let kind = tx.kind();
     let mut reached = 0;

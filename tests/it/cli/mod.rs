@@ -8,4 +8,5 @@ mod imports;
 mod operators;
 mod prices;
 mod refusals;
+mod requests;
 mod shop;
