@@ -54,6 +54,12 @@ pub enum Problem {
         expected: String,
     },
     /// A column that must be there.
+    /// A key of a document that is not known there.
+    #[error("no such key; there are {expected}")]
+    UnknownKey {
+        /// The keys of this object.
+        expected: String,
+    },
     #[error("this column is missing")]
     MissingColumn,
     /// A column (or JSON key) that is there twice.
