@@ -25,6 +25,7 @@ mod fields;
 mod form;
 mod input;
 mod json_records;
+mod line;
 mod prices;
 mod problem;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use card_number::looks_like_card_number;
 pub use catalog::{CatalogFile, catalog, price_versions};
 pub use catalog_checks::PRICE_MINOR_MAX;
 pub use fields::{Column, Fields, Need};
+pub use line::{Line, Place};
 pub use prices::PriceRow;
 pub use problem::{ImportError, PROBLEMS_MAX, Problem, Problems, RowError, RowProblem};
 pub use rows::{ImportRow, Rows, read_all, rows};
@@ -157,8 +159,8 @@ impl FromStr for Format {
 /// A row and where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placed<T> {
-    /// The line on which the row begins, from 1.
-    pub line: u64,
+    /// Where the row begins.
+    pub line: Line,
     /// The row.
     pub row: T,
 }

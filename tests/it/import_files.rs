@@ -141,7 +141,7 @@ fn a_folder_is_no_file() {
 fn rows_can_be_read_on_any_thread() {
     let mut read: Rows<'_, DatedRate> = rows(Format::Csv, File::open(fixture("tax_rates.csv")).unwrap());
     let first = std::thread::spawn(move || read.next().unwrap().unwrap()).join().unwrap();
-    assert_eq!((first.line, first.row.jurisdiction.as_str()), (2, "US-CA"));
+    assert_eq!((first.line.number, first.row.jurisdiction.as_str()), (2, "US-CA"));
 }
 
 #[test]

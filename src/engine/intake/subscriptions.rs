@@ -9,7 +9,7 @@ use crate::domain::change::taken_over::TakenOver;
 use crate::domain::change::{Change, Context, Draft, Reference, Refusal};
 use crate::domain::ids::AccountId;
 use crate::domain::subscription::Channel;
-use crate::import::{Placed, Problem, Problems, RowProblem, SubscriptionRow, rows};
+use crate::import::{Line, Placed, Problem, Problems, RowProblem, SubscriptionRow, rows};
 use crate::store::account::{self as accounts, Scope};
 use crate::store::{desk, reference};
 
@@ -136,7 +136,7 @@ fn reserved(row: &SubscriptionRow) -> Option<Problem> {
 }
 
 /// The field that a refusal is about.
-fn problem(line: u64, refusal: &Refusal) -> RowProblem {
+fn problem(line: Line, refusal: &Refusal) -> RowProblem {
     let field = match refusal {
         Refusal::SubscriptionExists { .. } => "subscription_id",
         Refusal::NoPlan { .. } | Refusal::TooManyCameras { .. } => "plan",
