@@ -251,7 +251,7 @@ accounts.csv:2: payment_method_expires: must be a month, YYYY-MM",
             let mut cells = ["a-1", "jo@example.com", "Jo", "UTC", "EUR", "DE", "cam-1", "tok_1", "Visa", "2028-02"];
             cells[column] = "4242 4242 4242 4242";
             let name = HEADER.split(',').nth(column).unwrap();
-            let expected = format!("accounts.csv:2: {name}: looks like a card number; only the provider's token may be imported");
+            let expected = format!("accounts.csv:2: {name}: looks like a card number, which is never accepted (PP-3)");
             refused(&cells.join(","), &expected);
         }
     }

@@ -6,9 +6,9 @@
 //! (forms, ranges, duplicates); whether it fits what is stored is for the caller, who has each row's line to name
 //! ([`Placed`]) and adds its own problems to the same [`Problems`]. One bad row refuses the whole file.
 //!
-//! Files with customers in them are *screened*: a text that looks like a card number refuses the file (PP-3), and no
-//! message repeats a value, because a shifted column puts a name or an address anywhere. Ids that were accepted as ids
-//! are the exception.
+//! A text that looks like a card number refuses every file (PP-3). Files with customers in them are *screened*: no message
+//! repeats a value, because a shifted column puts a name or an address anywhere. Ids that were accepted as ids are the
+//! exception.
 
 use std::fmt;
 use std::path::Path;

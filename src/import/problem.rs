@@ -54,13 +54,13 @@ pub enum Problem {
         /// The columns of this kind.
         expected: String,
     },
-    /// A column that must be there.
     /// A key of a document that is not known there.
     #[error("no such key; there are {expected}")]
     UnknownKey {
         /// The keys of this object.
         expected: String,
     },
+    /// A column that must be there.
     #[error("this column is missing")]
     MissingColumn,
     /// A column (or JSON key) that is there twice.
@@ -121,7 +121,7 @@ pub enum Problem {
     #[error(transparent)]
     Calendar(#[from] CalendarError),
     /// PP-3: never accepted, never repeated.
-    #[error("looks like a card number; only the provider's token may be imported")]
+    #[error("looks like a card number, which is never accepted (PP-3)")]
     CardNumber,
     /// The same thing twice in one file.
     #[error("{}is there twice, first {first}", shown.as_deref().map(quoted).unwrap_or_default())]

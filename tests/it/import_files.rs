@@ -110,7 +110,7 @@ fn one_bad_row_refuses_the_file_and_is_named() {
     let bad = good.replace("Europe/Paris", "Paris").replace("acc-0012", "acc-0011").replace("cam-0017-1", "4000 0566 5566 5556");
     let expected = "accounts.csv:10: time_zone: must be an IANA time zone, like Europe/Berlin
 accounts.csv:13: account_id: `acc-0011` is there twice, first on line 12
-accounts.csv:18: cameras: looks like a card number; only the provider's token may be imported";
+accounts.csv:18: cameras: looks like a card number, which is never accepted (PP-3)";
     assert_eq!(refusal::<AccountRow>("accounts.csv", &bad), expected);
 }
 

@@ -1,6 +1,6 @@
 //! What is refused changes nothing, and the exit code says of what kind it is.
 
-use super::shop::Shop;
+use super::shop::{Shop, fixture};
 use crate::world::on_both;
 
 const OLGA: &str = "--by olga --reason case-17 --as-of 2026-02-01";
@@ -145,11 +145,39 @@ async fn card_numbers_are_neither_taken_nor_repeated() {
         }
         assert!(!shop.digest().await.contains(CARD));
     })
+            format!("subscribe us plus/monthly --camera {CARD}"),
+            format!("subscribe us plus/monthly --camera us-c1 --promotion {CARD}"),
+            format!("subscribe us plus/monthly --camera us-c1 --request-id {CARD}"),
+            format!("promotion us us-s1 {CARD}"),
+            format!("cancel {CARD} us-s1"),
+            format!("price announce --version {CARD} --by olga --reason costs"),
+            "credit us 1.00 --by olga --reason 4242/4242/4242/4242".to_owned(),
+            format!("credit us 1.00 --by olga --reason {}", CARD.replace('4', "\u{ff14}")),
+            // What cannot be understood is not repeated either.
+            "subscribe us plus/monthly --camera 4242/4242/4242/4242".to_owned(),
+            format!("frobnicate {CARD}"),
     .await;
 }
 
 /// Dates from the first year to the last one, and amounts near the largest: refused or done, and never a panic.
 #[tokio::test]
+        let catalog = std::fs::read_to_string(fixture("catalog.json")).unwrap();
+        for (from, field) in [
+            ("\"KASA\"", "seller"),
+            ("\"Kasa Care Plus\"", "tiers[0].title"),
+            ("\"v1\"", "versions[0].version"),
+            ("\"WELCOME20\"", "promotions[0].code"),
+        ] {
+            let file = shop.file("c.json", &catalog.replacen(from, "\"4242 – 4242  4242/4242\"", 1));
+            let said = shop.says(&format!("import catalog {file}")).code(2);
+            assert!(said.err.contains(&format!("{field}: looks like a card number")), "{}", said.err);
+            assert!(!said.err.contains("4242"), "repeated: {}", said.err);
+        }
+        let terms = shop.file("t.json", &format!("{{\"version\": \"{CARD}\"}}"));
+        shop.says(&format!("import terms {terms}")).fails(2, "version: looks like a card number");
+        let prices =
+            shop.file("p.csv", &format!("version,effective_from,tier,cycle,currency,amount\n{CARD},2026-09-01,plus,monthly,USD,1.00\n"));
+        shop.says(&format!("import catalog {prices}")).fails(2, "version: looks like a card number");
 async fn the_edges_of_time_and_money_do_not_panic() {
     on_both(async |db| {
         let shop = Shop::open(db);
