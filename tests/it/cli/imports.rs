@@ -174,7 +174,7 @@ async fn what_is_stored_never_changes() {
         let before = shop.digest().await;
         let said = shop.says(&format!("import catalog {prices}")).code(2);
         for part in [
-            "prices.csv:3: price version `v1` is stored already with another price of plus/",
+            "prices.csv:3: price version `v1` is stored already with another price of plus/monthly in USD",
             "prices.csv:4: effective_from: version v1 prices plus/annual in USD from 2025-01-01 on already",
             "prices.csv:5: tier: no tier `gold` is known",
         ] {
@@ -186,6 +186,11 @@ async fn what_is_stored_never_changes() {
         let catalog = std::fs::read_to_string(fixture("catalog.json")).unwrap().replace("\"KASA\"", "\"OTHER\"");
         let catalog = shop.file("catalog.json", &catalog);
         refused(&shop, "catalog", &[&catalog], "catalog.json: catalog `KASA` is stored already with another seller; what is stored never changes, use a new name").await;
+        let catalog = std::fs::read_to_string(fixture("catalog.json")).unwrap().replace("\"cameras_max\": 10", "\"cameras_max\": 1000");
+        let catalog = shop.file("catalog.json", &catalog);
+        refused(&shop, "catalog", &[&catalog], "catalog.json: tier `premium` is stored already with another cameras_max; what is stored never changes, use a new name").await;
+        let francs = shop.file("francs.csv", &format!("{header}v1,2025-01-01,plus,annual,CHF,8.99\n"));
+        refused(&shop, "catalog", &[&francs], "francs.csv:2: price version `v1` is stored already with another set of prices (without plus/annual in CHF); what is stored never changes, use a new name").await;
     })
     .await;
 }
