@@ -121,7 +121,7 @@ fn answer(state: &State, command: &Command) -> Answer {
         Err(illegal) => Answer::Refused { because: illegal.because },
         Ok(events) if events.is_empty() => Answer::AlreadySo,
         Ok(events) => {
-            let after = events.iter().fold(state.clone(), |state, event| evolve(state, event));
+            let after = events.iter().fold(state.clone(), evolve);
             let events = events.iter().map(Life::name).collect();
             Answer::Happens { events, to: after.name(), intent: new_intent(state, &after), cause: cause(&after) }
         }
