@@ -37,8 +37,8 @@ mod promotion;
 pub mod quote;
 mod reinstate;
 mod release;
-mod resume;
 mod replacing;
+mod resume;
 pub mod run;
 mod simulate;
 mod states;
@@ -99,12 +99,12 @@ pub struct Context {
     /// The same for commands that print words and documents alone.
     #[arg(skip)]
     pub format: Format,
-    /// Accept a database that may lose commits on power loss; for demos and tests
-    #[arg(long, global = true)]
-    pub unsafe_fast: bool,
     /// What is asked for, as text; see [`crate::engine::Request`].
     #[arg(skip)]
     pub request: String,
+    /// Accept a database that may lose commits on power loss; for demos and tests
+    #[arg(long, global = true)]
+    pub unsafe_fast: bool,
 }
 
 /// Everything the program can be told to do.
@@ -156,14 +156,14 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli.settled(),
         Err(error) => return usage::failed(&error),
     };
-    match dispatch(&cli.command, &cli.context) {
-        Ok(exit) => exit.into(),
-        Err(error) if error.is_broken_pipe() => Exit::Done.into(),
     if let Err(error) = given::screened(&command, &matches) {
         error.report(cli.context.format);
         return error.exit().into();
     }
     cli.context.request = given::request(&command, &matches);
+    match dispatch(&cli.command, &cli.context) {
+        Ok(exit) => exit.into(),
+        Err(error) if error.is_broken_pipe() => Exit::Done.into(),
         Err(error) => {
             error.report(cli.context.format);
             error.exit().into()

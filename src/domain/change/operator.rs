@@ -220,7 +220,7 @@ impl Draft<'_> {
         let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
         let open = row.open;
         if !open.is_positive() {
-            return Err(Refusal::BadAmount { what: "the open amount of the invoice", max: open });
+            return Err(Refusal::NothingOwed { invoice: invoice.to_owned() });
         }
         if let Some(charge) = self.sent_charge(invoice) {
             return Err(Refusal::ChargeInFlight { charge });

@@ -50,6 +50,16 @@ pub enum Refusal {
         /// The date.
         on: NaiveDate,
     },
+    /// This price version does not name the plan in this currency, or there is no such version.
+    #[error("price version `{version}` has no price for {plan} in {currency}; import a catalog that has one")]
+    NotPriced {
+        /// The version.
+        version: String,
+        /// The plan.
+        plan: String,
+        /// The account's currency.
+        currency: String,
+    },
     /// The terms that the subscription was sold under are not known.
     #[error("terms version `{version}` is not known; import it")]
     NoTerms {
@@ -203,6 +213,12 @@ pub enum Refusal {
         /// The most that is possible.
         max: Money,
     },
+    /// Nothing is open on the invoice.
+    #[error("nothing is owed on invoice {invoice} any more")]
+    NothingOwed {
+        /// The invoice.
+        invoice: String,
+    },
     /// The amount of a correction equals what was charged.
     #[error("invoice {invoice} was charged {charged}, which is correct")]
     NothingToCorrect {
@@ -234,6 +250,9 @@ pub enum Refusal {
     /// Tax.
     #[error(transparent)]
     Tax(#[from] TaxError),
+    /// MO-2: a total that no net amount and its tax make.
+    #[error(transparent)]
+    Total(#[from] SplitError),
     /// Money.
     #[error(transparent)]
     Money(#[from] MoneyError),
@@ -250,6 +269,3 @@ pub enum Refusal {
 
 /// The result of planning.
 pub type Planned<T = ()> = Result<T, Refusal>;
-    /// MO-2: a total that no net amount and its tax make.
-    #[error(transparent)]
-    Total(#[from] SplitError),

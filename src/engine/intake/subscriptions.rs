@@ -140,7 +140,7 @@ fn problem(line: Line, refusal: &Refusal) -> RowProblem {
     let field = match refusal {
         Refusal::SubscriptionExists { .. } => "subscription_id",
         Refusal::NoPlan { .. } | Refusal::TooManyCameras { .. } => "plan",
-        Refusal::NoPrice { .. } => "price_version",
+        Refusal::NoPrice { .. } | Refusal::NotPriced { .. } => "price_version",
         Refusal::NoTerms { .. } => "terms_version",
         Refusal::NotBegun { .. } => "period_start",
         Refusal::NoCamera { .. } | Refusal::CameraCovered { .. } | Refusal::CameraNeeded { .. } | Refusal::CameraNotNeeded { .. } => {
@@ -148,5 +148,11 @@ fn problem(line: Line, refusal: &Refusal) -> RowProblem {
         }
         _ => "account_id",
     };
-    RowProblem::in_field(line, field, Problem::Rule(refusal.to_string()))
+    // In the words of a file; the refusals speak of the options of commands.
+    let rule = match refusal {
+        Refusal::CameraNeeded { tier } => format!("`{tier}` covers one camera: name it"),
+        Refusal::CameraNotNeeded { tier } => format!("`{tier}` covers all cameras of the account: leave this empty"),
+        other => other.to_string(),
+    };
+    RowProblem::in_field(line, field, Problem::Rule(rule))
 }

@@ -145,8 +145,8 @@ late,sub-10,plus/annual,late-c3,direct,2025-06-01,0,v1,maybe,2025-01
 one.csv:3: account_id: no account `nobody` is known
 one.csv:4: plan: the catalog has no plan `gold/annual`
 one.csv:5: camera: camera de-c1 does not belong to the account
-one.csv:6: camera: `plus` covers one camera: name it with --camera
-one.csv:7: price_version: no price for plus/annual in USD is in force on 2026-01-15; import a catalog version that has one
+one.csv:6: camera: `plus` covers one camera: name it
+one.csv:7: price_version: price version `v9` has no price for plus/annual in USD; import a catalog that has one
 one.csv:8: terms_version: terms version `1999` is not known; import it
 one.csv:9: period_start: the present period of `sub-8` begins on 2026-02-01, which is yet to come
 one.csv:11: account_id: the account already has sub-x, which covers all its cameras
