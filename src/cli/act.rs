@@ -2,14 +2,15 @@
 
 use super::as_of::AsOf;
 use super::change::{self, Stored};
+use super::given::CARD_NUMBER;
 use super::{CliError, Context, Exit, Format, database};
 use crate::clock::Clock;
 use crate::domain::account::Profile;
 use crate::domain::calendar::local_date;
 use crate::domain::change::{Draft, Planned, Refusal};
 use crate::domain::ids::{AccountId, CameraId, check_id};
-use crate::domain::money::{Currency, Money};
-use crate::engine::{Engine, EngineError, Who, desk};
+use crate::domain::money::{AMOUNT_MINOR_MAX, Currency, Money};
+use crate::engine::{Engine, EngineError, Request, Who, desk};
 use crate::import::looks_like_card_number;
 use crate::store::error::StoreError;
 
@@ -31,8 +32,9 @@ pub struct Act {
     /// Who decides: an operator's name; where it is absent and a customer may decide, `customer`
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
-    /// The caller's id of this request; the same id again is "already done" and changes nothing
-    #[arg(long, value_name = "ID", value_parser = request_id)]
+    /// The caller's id of this request; the same request again is "already done" and changes nothing, and another one under
+    /// the same id is refused
+    #[arg(long, value_name = "ID")]
     pub request_id: Option<String>,
     /// What is taken for now.
     #[command(flatten)]
@@ -49,15 +51,11 @@ pub fn one_line(option: &'static str, text: &str, chars_max: usize) -> Result<St
     } else if text.chars().any(char::is_control) || text.chars().count() > chars_max {
         format!("must be one line of at most {chars_max} characters")
     } else if looks_like_card_number(text) {
-        "looks like a card number, which is never accepted (PP-3)".to_owned()
+        CARD_NUMBER.to_owned()
     } else {
         return Ok(text.to_owned());
     };
     Err(CliError::Option { option, problem })
-}
-
-fn request_id(text: &str) -> Result<String, String> {
-    check_id(text).map(|()| text.to_owned()).map_err(|bad| bad.to_string())
 }
 
 /// Who may decide.
@@ -70,12 +68,12 @@ pub enum Role {
 }
 
 impl Act {
-    /// On whose behalf the decision is made. A quote decides nothing, so that neither name nor reason is asked for.
+    /// On whose behalf the decision is made, and what is `asked` for, to be told apart from other requests. A quote decides nothing, so that neither name nor reason is asked for.
     ///
     /// # Errors
     /// [`CliError::Option`] for a name or a reason that cannot be recorded. (Here and not where arguments are parsed, because
     /// messages from there repeat the value.)
-    pub fn who(&self, role: Role) -> Result<Who, CliError> {
+    pub fn who(&self, role: Role, asked: &str) -> Result<Who, CliError> {
         if let Some("system" | "customer") = self.by.as_deref() {
             let problem = "must be a person's name, who answers for the decision".to_owned();
             return Err(CliError::Option { option: "--by", problem });
@@ -90,7 +88,13 @@ impl Act {
             }
             Role::Operator => {}
         }
-        Ok(Who { actor: actor.unwrap_or_default(), reason, request_id: self.request_id.clone() })
+        Ok(Who { actor: actor.unwrap_or_default(), reason, request_id: self.request(asked)? })
+    }
+
+    fn request(&self, asked: &str) -> Result<Option<Request>, CliError> {
+        let Some(id) = self.request_id.clone() else { return Ok(None) };
+        check_id(&id).map_err(|bad| CliError::Option { option: "--request-id", problem: bad.to_string() })?;
+        Ok(Some(Request { id, asked: asked.to_owned() }))
     }
 }
 
@@ -104,6 +108,7 @@ pub struct Desk<'a> {
     engine: Engine,
     profile: Profile,
     act: &'a Act,
+    request: String,
     format: Format,
 }
 
@@ -115,7 +120,13 @@ impl<'a> Desk<'a> {
     pub async fn open(context: &Context, act: &'a Act, account: &AccountId) -> Result<Self, CliError> {
         let engine = Engine::open(database::open(context, 1).await?, Clock::System).await?;
         let profile = engine.account(account).await?.profile;
-        Ok(Self { engine: engine.at(act.as_of.clock_in(profile.zone)), profile, act, format: context.format })
+        Ok(Self {
+            engine: engine.at(act.as_of.clock_in(profile.zone)),
+            profile,
+            act,
+            request: context.request.clone(),
+            format: context.format,
+        })
     }
 
     /// The account's currency.
@@ -152,11 +163,17 @@ impl<'a> Desk<'a> {
     /// An amount in major units of the account's currency: `9.99`, or `9.99 USD`.
     ///
     /// # Errors
-    /// [`CliError::Option`] for what is no amount in that currency.
+    /// [`CliError::Option`] for what is no amount in that currency, is negative, or is above [`AMOUNT_MINOR_MAX`].
     pub fn amount(&self, option: &'static str, text: &str) -> Result<Money, CliError> {
         let currency = self.currency();
         let major = text.strip_suffix(currency.code()).map_or(text, str::trim_end);
-        Money::parse_major(major, currency).map_err(|error| CliError::Option { option, problem: error.to_string() })
+        let bad = |problem: String| CliError::Option { option, problem };
+        let amount = Money::parse_major(major, currency).map_err(|error| bad(error.to_string()))?;
+        if (0..=AMOUNT_MINOR_MAX).contains(&amount.minor()) {
+            Ok(amount)
+        } else {
+            Err(bad(format!("must be from {} to {}", Money::zero(currency), Money::new(AMOUNT_MINOR_MAX, currency))))
+        }
     }
 
     /// Quotes the command, or does it and shows what it did.
@@ -164,7 +181,7 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// What the rules or the database say; then nothing has changed.
     pub async fn perform<T>(self, kind: &'static str, role: Role, plan: impl Fn(&mut Draft<'_>) -> Planned<T>) -> Result<Exit, CliError> {
-        let who = self.act.who(role)?;
+        let who = self.act.who(role, &self.request)?;
         let id = &self.profile.id;
         let outcome = if self.act.quote {
             self.engine.quote(id, kind, &who, plan).await.map(|(change, _)| (change, Stored::Quoted))

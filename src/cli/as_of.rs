@@ -95,6 +95,17 @@ impl Moment {
     }
 }
 
+/// A date as people write it, in the years 1 to 9998: the parser of every option that takes one.
+///
+/// # Errors
+/// How it is to be written.
+pub fn date(text: &str) -> Result<NaiveDate, &'static str> {
+    match text.parse() {
+        Ok(Moment::Date(date)) => Ok(date),
+        Ok(Moment::Instant(_)) | Err(BadMoment) => Err("write a date (2026-03-01), in the years 1 to 9998"),
+    }
+}
+
 /// An instant as people read it, to the second.
 #[must_use]
 pub fn shown(at: DateTime<Utc>) -> String {

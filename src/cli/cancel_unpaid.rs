@@ -61,7 +61,7 @@ enum Outcome {
 }
 
 async fn all(days: u32, act: &Act, context: &Context) -> Result<Exit, CliError> {
-    let who = act.who(Role::Operator)?;
+    let who = act.who(Role::Operator, &context.request)?;
     let engine = Engine::open(database::open(context, 1).await?, act.as_of.clock()).await?;
     let behind = desk::past_due_for(&engine.db, days, engine.clock.now()).await?;
     let stored = if act.quote { Stored::Quoted } else { Stored::Done };

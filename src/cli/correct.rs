@@ -10,7 +10,9 @@ Examples:
   kasacare correct acc-1 --invoice in_sub-1_1_7 --correct-net 9.99 --quote
   kasacare correct acc-1 --invoice in_sub-1_1_7 --correct-total 10.81 --by \"J. Doe\" --reason \"wrong price list\"
 
-The amount is what the whole period should have cost; where it ended early, the rules work out the part that was kept (CO-2).";
+The amount is what the whole period should have cost; where it ended early, the rules work out the part that was kept (CO-2).
+A total is split into the net amount and the tax at the invoice's rate, rounded half up (MO-2). A total that no net amount makes is
+refused with the two nearest ones.";
 
 /// Report a wrong payment: the difference is charged or refunded inside its window (CO)
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{Exit, Format};
+use super::{Exit, Format, aside};
 use crate::domain::change::Refusal;
 use crate::domain::money::MoneyError;
 use crate::engine::EngineError;
@@ -22,6 +22,14 @@ pub enum CliError {
     /// An input file cannot be opened.
     #[error("cannot open {}", path.display())]
     OpenInput {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An output file cannot be made.
+    #[error("cannot write {}", path.display())]
+    OpenOutput {
         /// The file.
         path: PathBuf,
         /// What the system said.
@@ -90,7 +98,9 @@ impl From<ReportError> for CliError {
             ReportError::Write(error) => Self::Write(error),
             ReportError::NotFound { .. } => Self::NotFound(error.to_string()),
             ReportError::Ambiguous { .. } => Self::BadInput(error.to_string()),
-            ReportError::UnreadableRecord { .. } | ReportError::Money(_) | ReportError::Stopped => Self::Environment(error.to_string()),
+            ReportError::UnreadableRecord { .. } | ReportError::SumTooLarge { .. } | ReportError::Money(_) | ReportError::Stopped => {
+                Self::Environment(error.to_string())
+            }
         }
     }
 }
@@ -117,7 +127,7 @@ impl CliError {
     #[must_use]
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::OpenInput { .. } | Self::Option { .. } | Self::BadInput(_) | Self::Import(_) => Exit::BadInput,
+            Self::OpenInput { .. } | Self::OpenOutput { .. } | Self::Option { .. } | Self::BadInput(_) | Self::Import(_) => Exit::BadInput,
             Self::Read(_) | Self::Write(_) | Self::Runtime(_) | Self::Environment(_) => Exit::Environment,
             Self::NotFound(_) => Exit::NotFound,
             Self::Engine(error) => of_engine(error),
@@ -148,10 +158,10 @@ impl CliError {
     pub(super) fn report(&self, format: Format) {
         let message = self.message();
         match format {
-            Format::Table => eprintln!("error: {message}"),
+            Format::Table => aside::say(format_args!("error: {message}")),
             Format::Json => {
                 let exit = self.exit();
-                eprintln!("{}", json!({ "error": { "exit": exit.code(), "kind": exit.name(), "message": message } }));
+                aside::say(json!({ "error": { "exit": exit.code(), "kind": exit.name(), "message": message } }));
             }
         }
     }

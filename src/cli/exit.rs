@@ -7,7 +7,7 @@ pub(super) const HELP: &str = "\
 Exit codes:
   0  done
   1  done, and something was found: a broken check, a bad line, a refused account
-  2  wrong usage or bad input
+  2  wrong usage or bad input; nothing was changed
   3  refused by a rule; nothing was changed
   4  no such account, subscription, invoice, …
   5  the database or the surroundings failed

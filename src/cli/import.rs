@@ -22,7 +22,8 @@ Examples:
 
 A fresh database needs them in the order of the list. All files of a call are taken, or none: one bad row refuses them all, and every
 bad row is named by file, line and field, up to a hundred a file. What is stored never changes by an import: rows that are there
-already are refused, versions and rates that are there must be the same. The columns are described in fixtures/README.md.";
+already are refused; tiers, versions and rates that are there must be the same. Only the expiry of a promotion and its maximum of
+uses can be set anew. The columns are described in fixtures/README.md.";
 
 /// Load a catalog, terms, tax rates, accounts or subscriptions from CSV or JSON files
 #[derive(Debug, clap::Args)]
@@ -138,8 +139,11 @@ fn source(path: &Path, given: Option<import::Format>) -> Result<Source, CliError
 fn open(source: &Source) -> io::Result<Box<dyn Read + Send>> {
     let Some(path) = &source.path else { return Ok(Box::new(io::stdin())) };
     let file = File::open(path)?;
-    let bytes = file.metadata()?.len();
-    Ok(Box::new(progress::reading(file, bytes)))
+    let about = file.metadata()?;
+    if about.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    Ok(Box::new(progress::reading(file, about.len())))
 }
 
 fn by_name(counts: &Counts) -> serde_json::Map<String, serde_json::Value> {

@@ -1,15 +1,18 @@
 //! `kasacare journal`: the books as other programs read them (LE, F77).
 
-use std::fs::File;
+use std::fs::Metadata;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
 use super::format::AnyFormat;
-use super::{CliError, Context, Exit, Moment, database};
+use super::replacing::Replacing;
+use super::{CliError, Context, Exit, Moment, as_of, database};
 use crate::domain::ids::AccountId;
+use crate::engine::desk;
 use crate::reports::journal::{self, JournalFormat, Range};
+use crate::store::db::Db;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,10 +32,10 @@ pub const FORMATS: &[AnyFormat] = &[AnyFormat::Hledger, AnyFormat::Beancount, An
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// First business date; what was booked before becomes opening balances
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = as_of::date)]
     from: Option<NaiveDate>,
     /// Last business date
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = as_of::date)]
     to: Option<NaiveDate>,
     /// The books of one customer alone
     #[arg(long, value_name = "ID")]
@@ -40,7 +43,7 @@ pub struct Args {
     /// Only what was recorded by this instant, or by the end of this date in UTC
     #[arg(long, value_name = "INSTANT|DATE")]
     known_at: Option<Moment>,
-    /// File to write; standard output where it is left out
+    /// File to write; standard output where it is left out. What is there is replaced when the journal is complete
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -62,14 +65,57 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     }
     let db = database::open(context, 1).await?;
     db.check_schema().await?;
+    if let Some(account) = &args.account {
+        desk::must_exist(&db, account).await?;
+    }
     let range = Range { from: args.from, to: args.to, account: args.account.clone(), known_at: args.known_at.map(Moment::instant) };
-    let mut out: BufWriter<Box<dyn Write>> = match &args.out {
-        None => BufWriter::new(Box::new(io::stdout())),
-        Some(path) => BufWriter::new(Box::new(File::create(path).map_err(|source| CliError::OpenInput { path: path.clone(), source })?)),
+    let written = match &args.out {
+        None => to_standard_output(&db, format, &range).await,
+        Some(path) => to_file(&db, format, &range, path).await,
     };
-    let written = journal::write(&db, format, &range, &mut out).await;
     db.close().await;
-    written?;
-    out.flush().map_err(CliError::Write)?;
-    Ok(Exit::Done)
+    written.map(|()| Exit::Done)
+}
+
+async fn to_standard_output(db: &Db, format: JournalFormat, range: &Range) -> Result<(), CliError> {
+    let mut out = BufWriter::new(io::stdout());
+    journal::write(db, format, range, &mut out).await?;
+    out.flush().map_err(CliError::Write)
+}
+
+async fn to_file(db: &Db, format: JournalFormat, range: &Range, path: &Path) -> Result<(), CliError> {
+    if db.file().is_some_and(|database| belongs_to(database, path)) {
+        let problem = format!("{} belongs to the database, which it would destroy", path.display());
+        return Err(CliError::Option { option: "--out", problem });
+    }
+    let mut out = Replacing::begin(path).map_err(|source| CliError::OpenOutput { path: path.to_owned(), source })?;
+    journal::write(db, format, range, &mut out).await?;
+    out.finish().map_err(CliError::Write)
+}
+
+/// Whether a path names a database, one of SQLite's files beside it, or the lock of its runner; through whatever links.
+fn belongs_to(database: &Path, path: &Path) -> bool {
+    ["", "-wal", "-shm", "-journal", ".runner"].into_iter().any(|ending| {
+        let mut file = database.as_os_str().to_owned();
+        file.push(ending);
+        is_same(Path::new(&file), path)
+    })
+}
+
+/// Whether two paths name one file, or would if it were there.
+fn is_same(left: &Path, right: &Path) -> bool {
+    if let (Ok(left), Ok(right)) = (std::fs::metadata(left), std::fs::metadata(right)) {
+        return is_one(&left, &right);
+    }
+    let placed = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some((std::fs::canonicalize(folder).ok()?, path.file_name()?.to_owned()))
+    };
+    placed(left).is_some_and(|left| placed(right) == Some(left))
+}
+
+#[cfg(unix)]
+fn is_one(left: &Metadata, right: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (left.dev(), left.ino()) == (right.dev(), right.ino())
 }

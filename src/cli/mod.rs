@@ -8,6 +8,7 @@
 mod account;
 pub mod act;
 pub mod as_of;
+mod aside;
 mod cancel;
 mod cancel_unpaid;
 pub mod change;
@@ -22,6 +23,7 @@ mod error;
 mod exit;
 mod explain;
 mod format;
+mod given;
 mod groups;
 mod import;
 mod init;
@@ -35,6 +37,7 @@ mod promotion;
 pub mod quote;
 mod reinstate;
 mod release;
+mod replacing;
 mod resume;
 pub mod run;
 mod simulate;
@@ -46,9 +49,13 @@ mod terminate;
 mod transfer_camera;
 mod trial;
 mod trial_balance;
+mod usage;
 mod write_off;
 
+use std::fs::File;
 use std::future::Future;
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -92,6 +99,9 @@ pub struct Context {
     /// The same for commands that print words and documents alone.
     #[arg(skip)]
     pub format: Format,
+    /// What is asked for, as text; see [`crate::engine::Request`].
+    #[arg(skip)]
+    pub request: String,
     /// Accept a database that may lose commits on power loss; for demos and tests
     #[arg(long, global = true)]
     pub unsafe_fast: bool,
@@ -137,12 +147,20 @@ enum Command {
 /// Runs the program with the arguments of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let matches = groups::grouped(Cli::command()).try_get_matches();
-    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => cli.settled(),
-        // Help and version come this way, too; clap knows which stream and code each of them wants.
-        Err(error) => error.exit(),
+    let mut command = groups::grouped(Cli::command());
+    let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
+        Ok(matches) => matches,
+        Err(error) => return usage::failed(&error),
     };
+    let mut cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli.settled(),
+        Err(error) => return usage::failed(&error),
+    };
+    if let Err(error) = given::screened(&command, &matches) {
+        error.report(cli.context.format);
+        return error.exit().into();
+    }
+    cli.context.request = given::request(&command, &matches);
     match dispatch(&cli.command, &cli.context) {
         Ok(exit) => exit.into(),
         Err(error) if error.is_broken_pipe() => Exit::Done.into(),
@@ -211,6 +229,13 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::States(args) => states::run(args, context),
         Command::Quote(args) => quote::run(args, context),
     }
+}
+
+/// Opens a file to read it. A folder can be opened, too, but not read: that is said at once, and with its name.
+fn open_input(path: &Path) -> Result<File, CliError> {
+    let opened =
+        File::open(path).and_then(|file| if file.metadata()?.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) });
+    opened.map_err(|source| CliError::OpenInput { path: path.to_owned(), source })
 }
 
 /// An empty table for people: columns two blanks apart, no lines.

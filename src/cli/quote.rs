@@ -10,14 +10,13 @@ mod refund;
 mod revenue;
 mod stream;
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
 use self::stream::Answer;
-use super::{CliError, Context, Exit};
+use super::{CliError, Context, Exit, open_input};
 
 const EXAMPLES: &str = r#"Examples:
   kasacare quote refund --explain questions.jsonl > answers.jsonl
@@ -79,9 +78,7 @@ pub fn run(args: &Args, _context: &Context) -> Result<Exit, CliError> {
 
 fn open(file: Option<&Path>) -> Result<Box<dyn Read>, CliError> {
     match file {
-        Some(path) if path.as_os_str() != "-" => File::open(path)
-            .map(|file| Box::new(file) as Box<dyn Read>)
-            .map_err(|source| CliError::OpenInput { path: path.to_owned(), source }),
+        Some(path) if path.as_os_str() != "-" => Ok(Box::new(open_input(path)?)),
         _ => Ok(Box::new(io::stdin().lock())),
     }
 }

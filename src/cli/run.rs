@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::as_of::AsOf;
-use super::{CliError, Context, Exit, Format};
+use super::{CliError, Context, Exit, Format, aside};
 use crate::domain::money::{Currency, Money};
 use crate::engine::Engine;
 use crate::engine::summary::Summary;
@@ -106,27 +106,27 @@ fn bad(option: &'static str, error: &impl std::error::Error) -> CliError {
 /// Trouble with the database or the mail setup; one account's trouble parks that account instead.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     super::log::init();
+    // What is wrong with the options is said before anything is done.
+    let mailroom = Arc::new(args.mail.mailroom()?);
     let db = super::database::open(context, usize::from(args.workers)).await?;
-    let clock = args.as_of.clock();
-    let engine = Engine::open(db.clone(), clock).await?;
-    let progress = Progress::detect();
-    let instance = Instance::register(&db, |waiting_for| {
-        eprintln!("another runner is at work on {waiting_for}; waiting until it is done");
-    })
-    .await?;
-    let options = RunOptions { workers: usize::from(args.workers), chunk: args.chunk };
+    let engine = Engine::open(db.clone(), args.as_of.clock()).await?;
     let mailer = Arc::new(args.mail.mailer(!context.unsafe_fast)?);
-    let runner = Runner::new(engine, Arc::new(args.mail.mailroom()?), mailer, progress, Arc::new(instance), options).await?;
-    if args.workers > 1 && db.kind() == Kind::Sqlite {
-        eprintln!("note: SQLite has one writer, so --workers {} does not make it faster", args.workers);
-    }
     let stop = Stop::default();
-    listen(stop.clone());
+    listen(&stop)?;
+    let Some(instance) = Instance::register_unless(&db, waiting, || stop.requested()).await? else {
+        aside::say("stopped before the other runner was done");
+        return Ok(Exit::Done);
+    };
+    let options = RunOptions { workers: usize::from(args.workers), chunk: args.chunk };
+    let runner = Runner::new(engine, mailroom, mailer, Progress::detect(), Arc::new(instance), options).await?;
+    if args.workers > 1 && db.kind() == Kind::Sqlite {
+        aside::say(format_args!("note: SQLite has one writer, so --workers {} does not make it faster", args.workers));
+    }
     let summary = if args.once {
         runner.run_once(&stop).await?
     } else {
-        eprintln!("working; stop with Ctrl-C or SIGTERM");
-        runner.stay(&stop, |round| tracing::info!(summary = ?round, "round done")).await?
+        aside::say("working; stop with Ctrl-C or SIGTERM");
+        runner.stay(&stop, log_round).await?
     };
     print(&summary, context.format)?;
     // The runner's instance holds a connection for as long as it lives (on PostgreSQL), for which closing would wait.
@@ -135,24 +135,46 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+fn waiting(database: &str) {
+    aside::say(format_args!("another runner is at work on {database}; waiting until it is done"));
+}
+
+/// One log line for each thing that a round did: what and how often. Accounts that were parked have lines of their own.
+fn log_round(round: &Summary) {
+    for (what, line) in &round.lines {
+        tracing::info!(what, count = line.count, "done");
+    }
+    tracing::info!(kinds = round.lines.len(), parked = round.parked.len(), "round done");
+}
+
 /// Turns SIGTERM and Ctrl-C into a polite request; the present chunk is finished.
-fn listen(stop: Stop) {
+#[cfg(unix)]
+fn listen(stop: &Stop) -> Result<(), CliError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    // From here on, and not when the task is first run: until then a signal would end the process.
+    let mut term = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
+    let stop = stop.clone();
     tokio::spawn(async move {
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-            if let Ok(mut term) = signal(SignalKind::terminate()) {
-                tokio::select! {
-                    _ = term.recv() => {}
-                    _ = tokio::signal::ctrl_c() => {}
-                }
-                return stop.request();
-            }
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
         }
+        stop.request();
+    });
+    Ok(())
+}
+
+/// Turns Ctrl-C into a polite request; the present chunk is finished.
+#[cfg(not(unix))]
+fn listen(stop: &Stop) -> Result<(), CliError> {
+    let stop = stop.clone();
+    tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             stop.request();
         }
     });
+    Ok(())
 }
 
 /// Prints what a run did.

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use super::change::{pretty, write};
-use super::{AnyFormat, CliError, Context, Exit, Format, Moment, database};
+use super::{AnyFormat, CliError, Context, Exit, Format, as_of, database};
 use crate::domain::money::Currency;
 use crate::reports::trial_balance;
 
@@ -23,18 +23,11 @@ pub const FORMATS: &[AnyFormat] = &[AnyFormat::Table, AnyFormat::Csv, AnyFormat:
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Count what has this business date or an earlier one, and add what has accrued by the end of it (RR-1)
-    #[arg(long, value_name = "DATE", value_parser = date)]
+    #[arg(long, value_name = "DATE", value_parser = as_of::date)]
     as_of: Option<NaiveDate>,
     /// Show this currency alone
     #[arg(long, value_name = "CODE")]
     currency: Option<Currency>,
-}
-
-fn date(text: &str) -> Result<NaiveDate, String> {
-    match text.parse() {
-        Ok(Moment::Date(date)) => Ok(date),
-        Ok(Moment::Instant(_)) | Err(_) => Err("write a date (2026-03-01): postings have business dates".to_owned()),
-    }
 }
 
 /// Prints it.

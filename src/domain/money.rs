@@ -278,6 +278,10 @@ impl Money {
     }
 }
 
+/// The most that a person can name in one amount, in minor units: 1000000000.00 where a currency has two decimals. Far above
+/// every price, and so far below 64 bits that the sums of all books fit.
+pub const AMOUNT_MINOR_MAX: i64 = 100_000_000_000;
+
 /// Sums amounts of one currency; an empty sum is zero of `currency`.
 pub fn total(currency: Currency, amounts: impl IntoIterator<Item = Money>) -> Result<Money, MoneyError> {
     amounts.into_iter().try_fold(Money::zero(currency), Money::plus)

@@ -264,12 +264,13 @@ impl Settlement {
         not_negative(Amount::Disputed, self.disputed)?;
         not_negative(Amount::Unpaid, self.unpaid)?;
         not_negative(Amount::PaidFromCredit, self.paid_from_credit)?;
-        let left = self.captured.minus(self.refunded)?.minus(self.disputed)?;
-        if left.is_negative() {
-            let Self { captured, refunded, disputed, .. } = *self;
-            return Err(RefundError::Overdrawn { captured, refunded, disputed });
+        let Self { captured, refunded, disputed, .. } = *self;
+        match captured.minus(refunded)?.minus(disputed) {
+            Ok(left) if !left.is_negative() => Ok(left),
+            // Far more than was captured is still more than was captured.
+            Ok(_) | Err(MoneyError::Overflow) => Err(RefundError::Overdrawn { captured, refunded, disputed }),
+            Err(error) => Err(error.into()),
         }
-        Ok(left)
     }
 }
 

@@ -120,6 +120,66 @@ pub fn tax_on(net: Money, rate: Rate) -> Result<Money, MoneyError> {
     rate.of(net)
 }
 
+/// A total that is no net amount with its tax.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no net amount and its tax at {rate} make {total} (MO-2): the nearest totals are {below} and {above}; or name the net amount")]
+pub struct NoSuchTotal {
+    /// What was asked for.
+    pub total: Money,
+    /// The rate.
+    pub rate: Rate,
+    /// The largest total below it that there is.
+    pub below: Money,
+    /// The least total above it that there is.
+    pub above: Money,
+}
+
+/// Why a total has no parts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SplitError {
+    /// The rate skips it.
+    #[error(transparent)]
+    NoSuchTotal(#[from] NoSuchTotal),
+    /// It does not fit.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+}
+
+/// MO-2 backwards: the net amount and the tax that make a total. The tax is that of the net amount, rounded half up once, and not
+/// a share of the total: so the parts are those that an invoice of this net amount has. A net amount more by one unit makes a
+/// total more by at least one, so there is one such net amount or none: with tax, some totals are skipped, and those are refused.
+///
+/// ```
+/// use kasacare::domain::money::{Currency, Money, Rate};
+/// use kasacare::domain::tax::split_total;
+/// let usd = |minor| Money::new(minor, Currency::parse("USD").unwrap());
+/// let rate = Rate::parse("0.08875").unwrap();
+/// assert_eq!(split_total(usd(23_940), rate), Ok((usd(21_989), usd(1_951))));
+/// assert!(split_total(usd(6), rate).is_err(), "0.05 makes 0.05, and 0.06 makes 0.07");
+/// ```
+pub fn split_total(total: Money, rate: Rate) -> Result<(Money, Money), SplitError> {
+    let with_tax = |net: Money| tax_on(net, rate).and_then(|tax| net.plus(tax));
+    let one = Money::new(1, total.currency());
+    // Rounding moves the quotient by less than a unit either way.
+    let mut net = without(total, rate)?.minus(one)?;
+    while with_tax(net.plus(one)?)?.minor() <= total.minor() {
+        net = net.plus(one)?;
+    }
+    let below = with_tax(net)?;
+    if below == total {
+        return Ok((net, total.minus(net)?));
+    }
+    Err(NoSuchTotal { total, rate, below, above: with_tax(net.plus(one)?)? }.into())
+}
+
+/// `total / (1 + rate)`, without what is less than a unit.
+fn without(total: Money, rate: Rate) -> Result<Money, MoneyError> {
+    const ONE: i128 = 1_000_000_000;
+    let minor = i128::from(total.minor()).checked_mul(ONE).zip(ONE.checked_add(i128::from(rate.billionths())));
+    let minor = minor.and_then(|(total, whole)| total.checked_div(whole)).and_then(|minor| i64::try_from(minor).ok());
+    minor.map(|minor| Money::new(minor, total.currency())).ok_or(MoneyError::Overflow)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +187,26 @@ mod tests {
     fn row(jurisdiction: &str, valid_from: &str, rate: &str) -> DatedRate {
         let rate = Rate::parse(rate).unwrap();
         DatedRate { jurisdiction: jurisdiction.to_owned(), valid_from: valid_from.parse().unwrap(), rate }
+    }
+
+    #[test]
+    fn mo_2_a_total_is_split_as_an_invoice_would_be_or_not_at_all() {
+        let usd = |minor| Money::new(minor, crate::domain::money::Currency::parse("USD").unwrap());
+        for rate in ["0", "0.000000001", "0.0825", "0.08875", "0.19", "0.5", "1", "10"] {
+            let rate = Rate::parse(rate).unwrap();
+            let mut made = 0;
+            for net in 0..2_000 {
+                let tax = tax_on(usd(net), rate).unwrap();
+                let total = net + tax.minor();
+                assert_eq!(split_total(usd(total), rate), Ok((usd(net), tax)), "{total} at {rate}");
+                for skipped in made + 1..total {
+                    let nearest = NoSuchTotal { total: usd(skipped), rate, below: usd(made), above: usd(total) };
+                    assert_eq!(split_total(usd(skipped), rate), Err(nearest.into()), "{skipped} at {rate}");
+                }
+                made = total;
+            }
+        }
+        assert_eq!(split_total(usd(i64::MAX), Rate::ZERO), Err(MoneyError::Overflow.into()), "an error, and no overflow");
     }
 
     #[test]

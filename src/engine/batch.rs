@@ -219,7 +219,7 @@ const fn is_environment(error: &EngineError) -> bool {
 const fn code(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::TooManyMissed { .. } => "too_many_missed_periods",
-        Refusal::NoPrice { .. } | Refusal::NoPlan { .. } => "no_price",
+        Refusal::NoPrice { .. } | Refusal::NotPriced { .. } | Refusal::NoPlan { .. } => "no_price",
         Refusal::NoTerms { .. } => "no_terms",
         Refusal::Tax(_) => "no_tax_rate",
         Refusal::Inconsistent(_) | Refusal::Ledger(_) => "inconsistent",

@@ -21,13 +21,13 @@ pub enum EngineError {
     #[error("there is no account `{0}`")]
     NoAccount(String),
     /// The caller's id of a request was used for another command before (F13).
-    #[error("request `{request}` was a `{before}` on account {account} before; a new request needs a new id")]
+    #[error("request `{request}` was a {before} on {on} before; a new request needs a new id")]
     RequestReused {
-        /// The account.
-        account: String,
+        /// `account us`, or `the prices`.
+        on: String,
         /// The id.
         request: String,
-        /// What was done under it.
+        /// What was done under it, and what else tells the two apart.
         before: String,
     },
     /// The command's time lies before what the account has recorded.
@@ -46,6 +46,24 @@ pub enum EngineError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl EngineError {
+    /// Whether it is the database's surroundings that failed, and work that is tried later may well succeed (F19).
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(StoreError::Db(
+                DbError::ConnectionLost
+                    | DbError::CommitUnknown
+                    | DbError::NoConnection
+                    | DbError::Unreachable { .. }
+                    | DbError::DiskFull
+                    | DbError::Busy
+            ))
+        )
+    }
 }
 
 impl From<DbError> for EngineError {

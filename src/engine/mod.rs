@@ -25,6 +25,7 @@ use crate::store::db::{Db, Tx};
 use crate::store::reference;
 
 pub use error::EngineError;
+pub use requests::Request;
 
 /// On whose behalf a decision is made, and why.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub struct Who {
     /// The recorded reason, where the rules want one.
     pub reason: Option<String>,
     /// The caller's own id of the request: the same id again does nothing again (F13).
-    pub request_id: Option<String>,
+    pub request_id: Option<Request>,
 }
 
 impl Who {
@@ -141,7 +142,7 @@ impl Engine {
         plan: impl Fn(&mut Draft<'_>) -> Planned<T>,
     ) -> Result<(Change, T), EngineError> {
         let mut tx = self.db.begin_read().await?;
-        requests::refuse_repeated(&mut tx, id, kind, who).await?;
+        requests::refuse_repeated(&mut tx, id.as_str(), kind, who).await?;
         requests::refuse_backdated(&mut tx, id, self.clock.now()).await?;
         let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
         let promotion_uses = accounts::promotion_uses(&mut tx).await?;
@@ -161,7 +162,7 @@ impl Engine {
         let context = Context { promotion_uses, ..self.context(who) };
         let id = account.profile.id.to_string();
         let cause = match &who.request_id {
-            Some(request) => requests::cause(request),
+            Some(request) => requests::cause(&request.id),
             None => next_cause(kind, &account),
         };
         let mut draft = Draft::new(&context, account);
@@ -186,7 +187,7 @@ impl Engine {
             .retrying(|| async {
                 let mut tx = self.db.begin().await?;
                 accounts::lock(&mut tx, std::slice::from_ref(id)).await?;
-                requests::refuse_repeated(&mut tx, id, kind, who).await?;
+                requests::refuse_repeated(&mut tx, id.as_str(), kind, who).await?;
                 requests::refuse_backdated(&mut tx, id, self.clock.now()).await?;
                 let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
                 let account = loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))?;
@@ -198,6 +199,7 @@ impl Engine {
                         return Err(refused);
                     }
                 };
+                requests::remember(&mut tx, id.as_str(), kind, who, change.recorded_at).await?;
                 let mut changes = [change];
                 accounts::save(&mut tx, &mut changes).await?;
                 tx.commit().await?;

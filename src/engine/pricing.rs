@@ -2,13 +2,17 @@
 
 use chrono::{DateTime, Utc};
 
-use super::EngineError;
+use super::requests::{self, PRICES};
+use super::{EngineError, Who};
 use crate::domain::calendar::Cycle;
 use crate::domain::catalog::{Catalog, Plan, PriceVersion};
 use crate::domain::money::Money;
 use crate::store::db::Db;
 use crate::store::desk::Standing;
 use crate::store::reference;
+
+/// The kind of the request.
+const ANNOUNCE: &str = "announce_price";
 
 /// What a price version changes for the subscriptions of one plan, one currency and one present price.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,10 +64,24 @@ fn yearly(old: Money, new: Money, cycle: Cycle, subscriptions: i64) -> Option<Mo
 /// before.
 ///
 /// # Errors
-/// [`crate::store::StoreError::VersionDiffers`] for a version that is stored with other content; store errors.
-pub async fn announce(db: &Db, version: &PriceVersion, at: DateTime<Utc>, by: &str, reason: &str) -> Result<bool, EngineError> {
+/// [`crate::store::StoreError::VersionDiffers`] for a version that is stored with other content; [`crate::store::StoreError::AlreadyDone`] and
+/// [`EngineError::RequestReused`] for a request id that was seen before; store errors.
+pub async fn announce(db: &Db, version: &PriceVersion, at: DateTime<Utc>, who: &Who) -> Result<bool, EngineError> {
     let mut tx = db.begin().await?;
-    let is_new = reference::announce(&mut tx, version, at, by, reason).await?;
+    requests::refuse_repeated(&mut tx, PRICES, ANNOUNCE, who).await?;
+    let is_new = reference::announce(&mut tx, version, at, &who.actor, who.reason.as_deref().unwrap_or_default()).await?;
+    requests::remember(&mut tx, PRICES, ANNOUNCE, who, at).await?;
     tx.commit().await?;
     Ok(is_new)
+}
+
+/// Looks whether an announcement was made before under its request's id; changes nothing.
+///
+/// # Errors
+/// As [`announce`].
+pub async fn refuse_announced(db: &Db, who: &Who) -> Result<(), EngineError> {
+    let mut tx = db.begin_read().await?;
+    let refused = requests::refuse_repeated(&mut tx, PRICES, ANNOUNCE, who).await;
+    tx.rollback().await?;
+    refused
 }

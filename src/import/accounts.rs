@@ -10,11 +10,13 @@ use super::fields::{Column, Fields, currency, is_one_line, jurisdiction, last_da
 use super::problem::Problem;
 use super::rows::ImportRow;
 use super::seen::UniqueKey;
-use crate::domain::ids::{AccountId, CameraId};
+use crate::domain::ids::{AccountId, CameraId, ID_CHARS_MAX};
 use crate::domain::money::Currency;
 
 /// Most cameras of one account.
 pub const CAMERAS_PER_ACCOUNT_MAX: usize = 500;
+/// Longest id of an account: a subscription that begins here is called `{account}-s{number}`.
+pub const ACCOUNT_ID_CHARS_MAX: usize = ID_CHARS_MAX - "-s999999".len();
 /// Longest address that mail can be sent to (RFC 5321).
 const EMAIL_BYTES_MAX: usize = 254;
 const NAME_CHARS_MAX: usize = 200;
@@ -110,7 +112,7 @@ impl ImportRow for AccountRow {
     const SCREENED: bool = true;
 
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let account_id = fields.required("account_id", |text| Ok(AccountId::parse(text)?));
+        let account_id = fields.required("account_id", account_id);
         let email = fields.required("email", email);
         let name = fields.required("name", person_name);
         let time_zone =
@@ -155,6 +157,17 @@ fn payment_method(fields: &mut Fields<'_>) -> Option<PaymentMethodRow> {
     let label = fields.optional(label_column, label);
     let expires_on = fields.optional(expires_column, last_day_of_month);
     Some(PaymentMethodRow { token: token?, label: label?, expires_on })
+}
+
+/// An id that leaves room for those of the account's subscriptions.
+fn account_id(text: &str) -> Result<AccountId, Problem> {
+    let id = AccountId::parse(text)?;
+    if text.len() <= ACCOUNT_ID_CHARS_MAX {
+        return Ok(id);
+    }
+    Err(Problem::Rule(format!(
+        "an account's id has at most {ACCOUNT_ID_CHARS_MAX} characters, which leaves room for the `-s` and the number of its subscriptions"
+    )))
 }
 
 /// An address that the mail library will accept when a message is built.
@@ -251,7 +264,7 @@ accounts.csv:2: payment_method_expires: must be a month, YYYY-MM",
             let mut cells = ["a-1", "jo@example.com", "Jo", "UTC", "EUR", "DE", "cam-1", "tok_1", "Visa", "2028-02"];
             cells[column] = "4242 4242 4242 4242";
             let name = HEADER.split(',').nth(column).unwrap();
-            let expected = format!("accounts.csv:2: {name}: looks like a card number; only the provider's token may be imported");
+            let expected = format!("accounts.csv:2: {name}: looks like a card number, which is never accepted (PP-3)");
             refused(&cells.join(","), &expected);
         }
     }
@@ -262,6 +275,20 @@ accounts.csv:2: payment_method_expires: must be a month, YYYY-MM",
             "a-1,a@b.example,A,UTC,EUR,DE,cam-1,,,\na-2,b@b.example,B,UTC,EUR,DE,cam-2;cam-1,,,\na-1,c@b.example,C,UTC,EUR,DE,,,,\n",
             "accounts.csv:3: cameras: `cam-1` is there twice, first on line 2\naccounts.csv:4: account_id: `a-1` is there twice, first on line 2",
         );
+    }
+
+    #[test]
+    fn an_account_id_leaves_room_for_its_subscriptions() {
+        let row = |chars: usize| format!("{},a@b.example,A,UTC,EUR,DE,,,,\n", "x".repeat(chars));
+        let longest = read(&row(ACCOUNT_ID_CHARS_MAX)).unwrap().remove(0).row.account_id;
+        assert!(crate::domain::ids::SubscriptionId::parse(&format!("{longest}-s999999")).is_ok());
+        for chars in [ACCOUNT_ID_CHARS_MAX + 1, 64] {
+            refused(
+                &row(chars),
+                "accounts.csv:2: account_id: an account's id has at most 56 characters, which leaves room for the `-s` and the number of its \
+subscriptions",
+            );
+        }
     }
 
     #[test]

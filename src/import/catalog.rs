@@ -6,7 +6,7 @@ use super::document::read_checked;
 use super::prices::{PriceRow, versions};
 use super::problem::{ImportError, Problems, RowProblem};
 use super::rows::rows;
-use super::{Format, Placed, catalog_checks};
+use super::{Format, Placed, catalog_checks, catalog_form};
 use crate::domain::catalog::{Catalog, PriceVersion};
 
 /// What a catalog file holds.
@@ -21,7 +21,7 @@ pub enum CatalogFile {
 /// Reads a catalog (JSON) or price versions (CSV with [`PriceRow`]'s columns).
 pub fn catalog(file: &str, format: Format, input: impl Read + Send) -> Result<CatalogFile, ImportError> {
     match format {
-        Format::Json => read_checked(file, Box::new(input), catalog_checks::findings).map(CatalogFile::Whole),
+        Format::Json => read_checked(file, Box::new(input), catalog_form::catalog, catalog_checks::findings).map(CatalogFile::Whole),
         Format::Csv => price_versions(file, format, input).map(CatalogFile::Prices),
     }
 }
@@ -65,7 +65,8 @@ mod tests {
     fn rows_of_a_version_are_gathered_and_versions_sorted() {
         let rows = "v3,2026-09-01,plus,monthly,USD,11.99\nv2,2026-03-01,plus,monthly,USD,10.99\nv2,2026-03-01,plus,annual,JPY,1500\n";
         let versions = prices_of(&format!("{HEADER}{rows}")).unwrap();
-        let shape: Vec<_> = versions.iter().map(|version| (version.line, version.row.version.as_str(), version.row.prices.len())).collect();
+        let shape: Vec<_> =
+            versions.iter().map(|version| (version.line.number, version.row.version.as_str(), version.row.prices.len())).collect();
         assert_eq!(shape, [(3, "v2", 2), (2, "v3", 1)]);
     }
 

@@ -11,11 +11,11 @@ use super::fields::{is_one_line, name};
 use super::prices::price;
 use super::problem::{Problem, RowProblem};
 use crate::domain::catalog::{Catalog, Covers, PriceVersion, Tier};
-use crate::domain::money::{Currency, Money};
+use crate::domain::money::{AMOUNT_MINOR_MAX, Currency, Money};
 use crate::domain::promotion::{Discount, Duration, Promotion};
 
 /// Highest price, in minor units of any currency: it leaves room for rates and sums in 64 bits.
-pub const PRICE_MINOR_MAX: i64 = 100_000_000_000;
+pub const PRICE_MINOR_MAX: i64 = AMOUNT_MINOR_MAX;
 /// Most cameras of a tier.
 const TIER_CAMERAS_MAX: u32 = 1_000;
 /// Most periods of a promotion: a hundred years of months.
@@ -227,7 +227,7 @@ mod tests {
             ],
         );
         changed("9.49 EUR", "9.49 USD", &["12: versions[0].prices: a plan is priced twice in one currency from one date"]);
-        changed("9.49 EUR", "9.4 EUR", &["14: `9.4` must have exactly 2 decimals in EUR"]);
+        changed("9.49 EUR", "9.4 EUR", &["14: versions[0].prices[1].amount: `9.4` must have exactly 2 decimals in EUR"]);
         changed(
             "  \"versions\": [",
             "  \"versions\": [{\"version\": \"v1\", \"effective_from\": \"2025-01-02\", \"prices\": []},",
@@ -235,6 +235,48 @@ mod tests {
                 "8: versions[0].prices: there must be at least one price",
                 "10: versions[1].version: another version has this name",
                 "11: versions[1].effective_from: versions must stand in the order of their dates",
+            ],
+        );
+    }
+
+    #[test]
+    fn everything_that_has_a_wrong_form_is_named_by_its_path() {
+        let several = EXAMPLE
+            .replacen("\"rank\": 1", "\"rank\": -1", 1)
+            .replacen("one_camera", "everything", 1)
+            .replacen("2025-01-01", "2026-13-01", 1)
+            .replacen("\"9.99 USD\"", "\"9.999 USD\"", 1)
+            .replacen("\"9.49 EUR\"", "9.49", 1)
+            .replacen("\"7.99 GBP\"", "\"7.99\"", 1)
+            .replacen("{ \"percent_off\": \"0.2\" }", "{}", 1)
+            .replacen("\"once\"", "\"twice\"", 1)
+            .replacen("{ \"periods\": 3 }", "{ \"months\": 3 }", 1)
+            .replacen("\"max_uses\": 200", "\"max_uses\": 1.5, \"max\": 1", 1);
+        refused(
+            &several,
+            &[
+                "5: tiers[0].rank: must be a whole number from 0 to 4294967295",
+                "5: tiers[0].covers: unknown variant `everything`, expected `one_camera` or `account`",
+                "11: versions[0].effective_from: `2026-13-01` must be a date, YYYY-MM-DD, in the years 1 to 9999",
+                "13: versions[0].prices[0].amount: `9.999` must have exactly 2 decimals in USD",
+                "14: versions[0].prices[1].amount: must be text, not a number",
+                "15: versions[0].prices[2].amount: `7.99` must be an amount with its currency, like 9.99 USD",
+                "37: promotions[0].off: must have one key, percent_off or amount_off",
+                "37: promotions[0].duration: `twice` must be \"once\", \"forever\", or {\"periods\": N}",
+                "41: promotions[1].duration.periods: a value is missing",
+                "41: promotions[1].duration.months: no such key; there are periods",
+                "52: promotions[2].max_uses: must be a whole number from 0 to 4294967295",
+                "52: promotions[2].max: no such key; there are code, off, duration, plans, expires_on, max_uses",
+            ],
+        );
+        refused("[]", &["1: must be an object, not a list"]);
+        refused(
+            "{\"seller\": \"4242 4242 4242 4242\"}",
+            &[
+                "1: seller: looks like a card number, which is never accepted (PP-3)",
+                "1: free_history_days: a value is missing",
+                "1: tiers: a value is missing",
+                "1: versions: a value is missing",
             ],
         );
     }

@@ -7,6 +7,7 @@ use std::io::{self, Read};
 
 use super::fields::{Column, Need, RawRecord, RawValue, column_list};
 use super::input::{Input, push_within_limit};
+use super::line::Line;
 use super::problem::{Problem, RowError, RowProblem};
 
 /// Rows of a CSV file.
@@ -54,7 +55,7 @@ impl<'r> CsvRecords<'r> {
             let problem = Problem::FieldCount { found: self.fields.len(), expected: self.header.len() };
             return Err(Broken::Row(RowProblem::at(line, problem).into()));
         }
-        let mut record = RawRecord::new(line, self.columns);
+        let mut record = RawRecord::new(line.into(), self.columns);
         let mut problems = Vec::new();
         for (bytes, column) in self.fields.iter().zip(&self.header) {
             match std::str::from_utf8(bytes) {
@@ -100,7 +101,7 @@ fn read_header(fields: &csv::ByteRecord, line: u64, columns: &'static [Column]) 
 
 /// Reports an unknown column: by its name where that is written as our names are, by its place otherwise, because a header
 /// that has run into the first row has somebody's data in it.
-pub(super) fn unknown_column(line: u64, name: &str, place: &str, columns: &[Column]) -> RowProblem {
+pub(super) fn unknown_column(line: impl Into<Line>, name: &str, place: &str, columns: &[Column]) -> RowProblem {
     const NAME_CHARS_MAX: usize = 40;
     let in_a_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let is_name = name.len() <= NAME_CHARS_MAX && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(in_a_name);

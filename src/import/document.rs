@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 
 use super::DOCUMENT_BYTES_MAX;
+use super::form::{Form, Node, Tree};
 use super::input::{Input, Source};
 use super::json_records::json_problem;
 use super::problem::{ImportError, Problem, Problems, RowProblem};
@@ -17,9 +18,9 @@ pub(super) struct Document {
 
 /// One step of the way to a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Step<'k> {
     /// A member of an object.
-    Key(&'static str),
+    Key(&'k str),
     /// An element of an array, from 0.
     Index(usize),
 }
@@ -45,40 +46,47 @@ impl Document {
 
     /// The document as a value.
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, RowProblem> {
-        serde_json::from_str(&self.text).map_err(|error| json_problem(&error, 1))
+        serde_json::from_str(&self.text).map_err(|error| json_problem(&error, 1.into()))
     }
 
     /// A problem of the value at a path, with its line.
-    pub(super) fn problem(&self, path: &[Step], problem: Problem) -> RowProblem {
+    pub(super) fn problem(&self, path: &[Step<'_>], problem: Problem) -> RowProblem {
         let line = Cursor { bytes: self.text.as_bytes(), at: 0 }.line_of(path);
-        RowProblem::in_field(line, &PathText(path).to_string(), problem)
+        if path.is_empty() { RowProblem::at(line, problem) } else { RowProblem::in_field(line, &PathText(path).to_string(), problem) }
     }
 }
 
-/// Reads a file that is one value, and refuses it with everything that `findings` finds wrong.
-pub(super) fn read_checked<T: DeserializeOwned>(
+/// Reads a file that is one value, and refuses it with everything whose form is wrong; where the form is right, with everything
+/// that `findings` finds wrong.
+pub(super) fn read_checked<T>(
     file: &str,
     source: Source<'_>,
+    read: impl FnOnce(&mut Form<'_>, &Node<'_>) -> Option<T>,
     findings: impl FnOnce(&T, &Document) -> Vec<RowProblem>,
 ) -> Result<T, ImportError> {
+    let refused = |problem| ImportError { file: file.to_owned(), problems: vec![problem], more: 0 };
+    let document = Document::read(source).map_err(refused)?;
+    let tree: Tree = document.parse().map_err(refused)?;
+    let (root, mut form) = (Node::root(&tree), Form::new(&document));
+    form.screen(&root);
+    let value = read(&mut form, &root);
     let mut problems = Problems::new(file);
-    let read = Document::read(source).and_then(|document| Ok((document.parse::<T>()?, document)));
-    match read {
-        Err(problem) => Err(ImportError { file: file.to_owned(), problems: vec![problem], more: 0 }),
-        Ok((value, document)) => {
-            for problem in findings(&value, &document) {
-                problems.note(problem);
-            }
-            problems.finish().map(|()| value)
-        }
+    for problem in form.into_problems() {
+        problems.note(problem);
     }
+    if let Some(value) = value.as_ref().filter(|_| problems.is_empty()) {
+        findings(value, &document).into_iter().for_each(|problem| problems.note(problem));
+    }
+    problems.finish()?;
+    // What cannot be read was noted above.
+    value.ok_or_else(|| refused(RowProblem::of_file(Problem::EmptyFile)))
 }
 
 fn line_feeds(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|byte| **byte == b'\n').fold(0, |count, _| count + 1)
 }
 
-struct PathText<'p>(&'p [Step]);
+struct PathText<'p>(&'p [Step<'p>]);
 
 impl fmt::Display for PathText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,7 +106,7 @@ struct Cursor<'d> {
 
 impl Cursor<'_> {
     /// The line of the value at a path, or of the innermost value on the way that is there.
-    fn line_of(mut self, path: &[Step]) -> u64 {
+    fn line_of(mut self, path: &[Step<'_>]) -> u64 {
         let mut found = self.at;
         for step in path {
             if !self.enter(*step) {
@@ -122,7 +130,7 @@ impl Cursor<'_> {
     }
 
     /// Moves into the value at the cursor, to a member or an element of it.
-    fn enter(&mut self, step: Step) -> bool {
+    fn enter(&mut self, step: Step<'_>) -> bool {
         self.skip_space();
         let opening = if matches!(step, Step::Key(_)) { b'{' } else { b'[' };
         if self.byte() != Some(opening) {
@@ -196,7 +204,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(path: &[Step], expected: &str) {
+    fn check(path: &[Step<'_>], expected: &str) {
         let text = "{\n \"a\": [1, {\"x\\\"]\": \"}\",\n  \"b\":\n   [[],\n    {\"c\": 2}]\n }],\n \"d\": 3\n}";
         serde_json::from_str::<serde_json::Value>(text).unwrap();
         let problem = Document::read(Box::new(text.as_bytes())).unwrap().problem(path, Problem::Missing);

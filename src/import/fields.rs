@@ -3,6 +3,7 @@
 use chrono::{Datelike, NaiveDate};
 
 use super::card_number::looks_like_card_number;
+use super::line::Line;
 use super::problem::{Problem, RowProblem};
 use crate::domain::ids::check_id;
 use crate::domain::money::Currency;
@@ -83,17 +84,17 @@ impl RawValue {
 /// One row before its fields are checked.
 #[derive(Debug)]
 pub(super) struct RawRecord {
-    line: u64,
+    line: Line,
     columns: &'static [Column],
     values: Vec<Option<RawValue>>,
 }
 
 impl RawRecord {
-    pub(super) fn new(line: u64, columns: &'static [Column]) -> Self {
+    pub(super) fn new(line: Line, columns: &'static [Column]) -> Self {
         Self { line, columns, values: vec![None; columns.len()] }
     }
 
-    pub(super) const fn line(&self) -> u64 {
+    pub(super) const fn line(&self) -> Line {
         self.line
     }
 

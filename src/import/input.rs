@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Chain, Cursor, ErrorKind, Read};
 
+use super::line::Line;
 use super::problem::{Problem, RowProblem};
 use super::{FILE_BYTES_MAX, RECORD_BYTES_MAX};
 
@@ -79,7 +80,7 @@ fn unreadable(error: &std::io::Error) -> RowProblem {
 }
 
 /// Adds a byte to a record that began on `line`, up to [`RECORD_BYTES_MAX`].
-pub(super) fn push_within_limit(record: &mut Vec<u8>, byte: u8, line: u64) -> Result<(), RowProblem> {
+pub(super) fn push_within_limit(record: &mut Vec<u8>, byte: u8, line: impl Into<Line>) -> Result<(), RowProblem> {
     if record.len() >= RECORD_BYTES_MAX {
         return Err(RowProblem::at(line, Problem::RecordTooLong));
     }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::csv_records::{Broken, unknown_column};
 use super::fields::{Column, RawRecord, RawValue};
 use super::input::{Input, push_within_limit};
+use super::line::Line;
 use super::problem::{Problem, RowProblem};
 
 /// Rows of a JSON file.
@@ -17,6 +18,8 @@ pub(super) struct JsonRecords<'r> {
     input: Input<'r>,
     columns: &'static [Column],
     layout: Layout,
+    /// Elements of the array so far.
+    elements: u32,
     text: Vec<u8>,
 }
 
@@ -41,7 +44,7 @@ impl<'r> JsonRecords<'r> {
             }
             Some(_) => Layout::Lines,
         };
-        Ok(Self { input, columns, layout, text: Vec::new() })
+        Ok(Self { input, columns, layout, elements: 0, text: Vec::new() })
     }
 
     /// The next row; `Ok(None)` at the end. After `Err(Broken::File)` there is nothing more to read.
@@ -58,7 +61,7 @@ impl<'r> JsonRecords<'r> {
         }
     }
 
-    fn record(&self, line: u64, pairs: Vec<(String, Value)>) -> Result<RawRecord, Vec<RowProblem>> {
+    fn record(&self, line: Line, pairs: Vec<(String, Value)>) -> Result<RawRecord, Vec<RowProblem>> {
         let mut record = RawRecord::new(line, self.columns);
         let mut problems = Vec::new();
         let mut met = Vec::new();
@@ -80,26 +83,27 @@ impl<'r> JsonRecords<'r> {
     }
 
     /// Loads the next line that is not blank; its number.
-    fn load_line(&mut self) -> Result<Option<u64>, RowProblem> {
+    fn load_line(&mut self) -> Result<Option<Line>, RowProblem> {
         if self.input.peek_past_space()?.is_none() {
             return Ok(None);
         }
         self.text.clear();
-        let line = self.input.line();
+        let line = Line::from(self.input.line());
         while let Some(byte) = self.input.next()?.filter(|byte| *byte != b'\n') {
             push_within_limit(&mut self.text, byte, line)?;
         }
         Ok(Some(line))
     }
 
-    /// Loads the next element of the array; the line on which it begins.
-    fn load_element(&mut self) -> Result<Option<u64>, RowProblem> {
+    /// Loads the next element of the array; where it begins.
+    fn load_element(&mut self) -> Result<Option<Line>, RowProblem> {
         if self.layout == Layout::Ended {
             return Ok(None);
         }
         self.text.clear();
         let first = self.input.peek_past_space()?;
-        let line = self.input.line();
+        self.elements = self.elements.saturating_add(1);
+        let line = Line { number: self.input.line(), element: Some(self.elements) };
         if first == Some(b']') && self.layout == Layout::ArrayStart {
             self.input.next()?;
             self.end_array()?;
@@ -160,12 +164,12 @@ impl Nesting {
     }
 }
 
-fn syntax(line: u64, reason: &str) -> RowProblem {
+fn syntax(line: impl Into<Line>, reason: &str) -> RowProblem {
     RowProblem::at(line, Problem::Json { reason: reason.to_owned() })
 }
 
 /// Takes an object apart, keeping keys that are there twice.
-fn parse_row(text: &[u8], line: u64) -> Result<Vec<(String, Value)>, RowProblem> {
+fn parse_row(text: &[u8], line: Line) -> Result<Vec<(String, Value)>, RowProblem> {
     let text = std::str::from_utf8(text).map_err(|_| RowProblem::at(line, Problem::NotUtf8))?;
     if !text.trim_start().starts_with('{') {
         return Err(RowProblem::at(line, Problem::NotAnObject));
@@ -174,14 +178,14 @@ fn parse_row(text: &[u8], line: u64) -> Result<Vec<(String, Value)>, RowProblem>
 }
 
 /// What the JSON parser says, placed in the file. For syntax errors it never repeats the text.
-pub(super) fn json_problem(error: &serde_json::Error, first_line: u64) -> RowProblem {
+pub(super) fn json_problem(error: &serde_json::Error, first: Line) -> RowProblem {
     const REASON_CHARS_MAX: usize = 300;
     let place = format!(" at line {} column {}", error.line(), error.column());
     let message = error.to_string();
     let reason = message.strip_suffix(&place).unwrap_or(&message).chars().take(REASON_CHARS_MAX).collect();
     let below = u64::try_from(error.line().saturating_sub(1)).unwrap_or(0);
     let problem = if error.is_data() { Problem::Shape { reason } } else { Problem::Json { reason } };
-    RowProblem::at(first_line.saturating_add(below), problem)
+    RowProblem::at(Line { number: first.number.saturating_add(below), ..first }, problem)
 }
 
 /// The members of an object in their order.
@@ -263,16 +267,16 @@ t.json:6: rate: a value is missing",
     fn an_array_is_read_up_to_its_first_syntax_error() {
         refused(
             &format!("[{GOOD},\n3,\n{{\"rate\"\n: x}},\n4]"),
-            "t.json:2: a row must be a JSON object, one a line or in one array
-t.json:4: not valid JSON: expected value",
+            "t.json:2: element 2: a row must be a JSON object, one a line or in one array
+t.json:4: element 3: not valid JSON: expected value",
         );
-        refused(&format!("[{GOOD},\n]"), "t.json:2: not valid JSON: a value is missing between commas");
+        refused(&format!("[{GOOD},\n]"), "t.json:2: element 2: not valid JSON: a value is missing between commas");
         refused(&format!("[{GOOD},\n"), "t.json:2: not valid JSON: the array does not end");
         refused(&format!("[{GOOD}]\n]"), "t.json:2: text stands after the end of the array");
-        refused(&format!("[{GOOD}}}]"), "t.json:1: not valid JSON: trailing characters");
+        refused(&format!("[{GOOD}}}]"), "t.json:1: element 1: not valid JSON: trailing characters");
         refused(
             &format!("[{}]", "[".repeat(RECORD_BYTES_MAX + 1)),
-            "t.json:1: the row is longer than 65536 bytes; is a quote or a line end missing?",
+            "t.json:1: element 1: the row is longer than 65536 bytes; is a quote or a line end missing?",
         );
     }
 
@@ -284,6 +288,19 @@ t.json:4: not valid JSON: expected value",
             "t.json:1: jurisdiction: a value is missing\nt.json:1: valid_from: a value is missing\nt.json:1: rate: a value is missing",
         );
         refused(" \n ", "t.json: the file is empty");
+    }
+
+    #[test]
+    fn rows_on_one_line_are_told_apart_by_their_elements() {
+        let wrong = GOOD.replace("0.19", "19");
+        refused(
+            &format!("[{GOOD}, {wrong}, {GOOD}, {{}}]"),
+            "t.json:1: element 2: rate: `19` must be a rate from 0 to 1 with at most nine decimals, like 0.0825
+t.json:1: element 3: valid_from: `DE from 2021-01-01` is there twice, first in element 1
+t.json:1: element 4: jurisdiction: a value is missing
+t.json:1: element 4: valid_from: a value is missing
+t.json:1: element 4: rate: a value is missing",
+        );
     }
 
     #[test]

@@ -6,9 +6,9 @@
 //! (forms, ranges, duplicates); whether it fits what is stored is for the caller, who has each row's line to name
 //! ([`Placed`]) and adds its own problems to the same [`Problems`]. One bad row refuses the whole file.
 //!
-//! Files with customers in them are *screened*: a text that looks like a card number refuses the file (PP-3), and no
-//! message repeats a value, because a shifted column puts a name or an address anywhere. Ids that were accepted as ids
-//! are the exception.
+//! A text that looks like a card number refuses every file (PP-3). Files with customers in them are *screened*: no message
+//! repeats a value, because a shifted column puts a name or an address anywhere. Ids that were accepted as ids are the
+//! exception.
 
 use std::fmt;
 use std::path::Path;
@@ -18,11 +18,14 @@ mod accounts;
 mod card_number;
 mod catalog;
 mod catalog_checks;
+mod catalog_form;
 mod csv_records;
 mod document;
 mod fields;
+mod form;
 mod input;
 mod json_records;
+mod line;
 mod prices;
 mod problem;
 #[cfg(test)]
@@ -38,6 +41,7 @@ pub use card_number::looks_like_card_number;
 pub use catalog::{CatalogFile, catalog, price_versions};
 pub use catalog_checks::PRICE_MINOR_MAX;
 pub use fields::{Column, Fields, Need};
+pub use line::{Line, Place};
 pub use prices::PriceRow;
 pub use problem::{ImportError, PROBLEMS_MAX, Problem, Problems, RowError, RowProblem};
 pub use rows::{ImportRow, Rows, read_all, rows};
@@ -155,8 +159,8 @@ impl FromStr for Format {
 /// A row and where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placed<T> {
-    /// The line on which the row begins, from 1.
-    pub line: u64,
+    /// Where the row begins.
+    pub line: Line,
     /// The row.
     pub row: T,
 }

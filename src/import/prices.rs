@@ -70,7 +70,7 @@ pub(super) fn versions(rows: Vec<Placed<PriceRow>>, problems: &mut Problems) -> 
             None => versions.push(Placed { line, row: PriceVersion { version, effective_from, prices: vec![price] } }),
             Some(known) if known.row.effective_from == effective_from => known.row.prices.push(price),
             Some(known) => {
-                let why = format!("version {version} has another date on line {}", known.line);
+                let why = format!("version {version} has another date {}", known.line.place());
                 problems.note(RowProblem::in_field(line, "effective_from", Problem::Rule(why)));
             }
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use super::line::{Line, Place};
 use super::{DAYS_MAX, DOCUMENT_BYTES_MAX, FILE_BYTES_MAX, RECORD_BYTES_MAX, ROWS_MAX};
 use crate::domain::calendar::CalendarError;
 use crate::domain::ids::BadId;
@@ -51,6 +52,12 @@ pub enum Problem {
     #[error("no such column; there are {expected}")]
     UnknownColumn {
         /// The columns of this kind.
+        expected: String,
+    },
+    /// A key of a document that is not known there.
+    #[error("no such key; there are {expected}")]
+    UnknownKey {
+        /// The keys of this object.
         expected: String,
     },
     /// A column that must be there.
@@ -114,15 +121,15 @@ pub enum Problem {
     #[error(transparent)]
     Calendar(#[from] CalendarError),
     /// PP-3: never accepted, never repeated.
-    #[error("looks like a card number; only the provider's token may be imported")]
+    #[error("looks like a card number, which is never accepted (PP-3)")]
     CardNumber,
     /// The same thing twice in one file.
-    #[error("{}is there twice, first on line {first_line}", shown.as_deref().map(quoted).unwrap_or_default())]
+    #[error("{}is there twice, first {first}", shown.as_deref().map(quoted).unwrap_or_default())]
     Repeated {
         /// The key that is there twice.
         shown: Option<String>,
-        /// Line of the first.
-        first_line: u64,
+        /// Where the first is.
+        first: Place,
     },
     /// Fields that make sense only together.
     #[error("can be given only together with {other}")]
@@ -213,7 +220,7 @@ fn quoted(text: &str) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowProblem {
     /// The line, from 1; `None` where the file as a whole is meant.
-    pub line: Option<u64>,
+    pub line: Option<Line>,
     /// The column, or the path in a document (`tiers[1].rank`).
     pub field: Option<String>,
     /// What is wrong.
@@ -229,14 +236,14 @@ impl RowProblem {
 
     /// A problem of a whole line.
     #[must_use]
-    pub const fn at(line: u64, problem: Problem) -> Self {
-        Self { line: Some(line), field: None, problem }
+    pub fn at(line: impl Into<Line>, problem: Problem) -> Self {
+        Self { line: Some(line.into()), field: None, problem }
     }
 
     /// A problem of one field.
     #[must_use]
-    pub fn in_field(line: u64, field: &str, problem: Problem) -> Self {
-        Self { line: Some(line), field: Some(field.to_owned()), problem }
+    pub fn in_field(line: impl Into<Line>, field: &str, problem: Problem) -> Self {
+        Self { line: Some(line.into()), field: Some(field.to_owned()), problem }
     }
 }
 

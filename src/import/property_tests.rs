@@ -55,7 +55,7 @@ fn awkward_pairs() -> impl Strategy<Value = Vec<(String, String)>> {
 /// Reads pairs and gives them with their lines.
 fn read_pairs(format: Format, bytes: &[u8]) -> Vec<(u64, (String, String))> {
     let rows = read_all::<Pair>("f", format, bytes).unwrap_or_else(|error| panic!("{error}"));
-    rows.into_iter().map(|placed| (placed.line, (placed.row.0, placed.row.1))).collect()
+    rows.into_iter().map(|placed| (placed.line.number, (placed.row.0, placed.row.1))).collect()
 }
 
 /// A change to a file: at a place (a fraction of its length), so many bytes are replaced by others.

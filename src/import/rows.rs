@@ -15,7 +15,7 @@ use super::{Format, Placed, ROWS_MAX};
 pub trait ImportRow: Sized {
     /// The columns; their names are also the JSON keys.
     const COLUMNS: &'static [Column];
-    /// Whether the file has customers in it: card numbers are looked for and values are not repeated in messages.
+    /// Whether the file has customers in it: values are not repeated in messages.
     const SCREENED: bool;
 
     /// Takes the row from its fields; `None` where one cannot be used, which `fields` has noted then.
@@ -82,11 +82,9 @@ impl<T: ImportRow> Rows<'_, T> {
     }
 
     fn parse(&mut self, record: &RawRecord) -> Result<T, RowError> {
-        if T::SCREENED {
-            let problems = record.card_numbers();
-            if !problems.is_empty() {
-                return Err(RowError { problems });
-            }
+        let problems = record.card_numbers();
+        if !problems.is_empty() {
+            return Err(RowError { problems });
         }
         let mut fields = Fields::new(record, T::SCREENED);
         let row = T::from_fields(&mut fields);

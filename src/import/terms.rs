@@ -6,6 +6,7 @@ use super::DAYS_MAX;
 use super::document::Step::{Index, Key};
 use super::document::{Document, read_checked};
 use super::fields::name;
+use super::form::{Form, Node};
 use super::problem::{ImportError, Problem, RowProblem};
 use crate::domain::calendar::Cycle;
 use crate::domain::terms::{ChangeKind, Effective, Policy, Terms, UnusedValue};
@@ -37,7 +38,44 @@ const MATRIX: [(ChangeKind, Cycle); 8] = [
 /// assert_eq!(refused.to_string(), "t.json:1: soft_retry_days[1]: must be later than the day before it");
 /// ```
 pub fn terms(file: &str, input: impl Read + Send) -> Result<Terms, ImportError> {
-    read_checked(file, Box::new(input), findings)
+    read_checked(file, Box::new(input), form, findings)
+}
+
+/// The form of the terms: which keys there are, and what their values are made of.
+fn form(form: &mut Form<'_>, node: &Node<'_>) -> Option<Terms> {
+    let mut members = form.object(node)?;
+    let (of, standard) = (&mut members, Terms::standard(""));
+    let version = form.required(of, "version", Form::text);
+    let notice_days = form.defaulting(of, "notice_days", standard.notice_days, Form::number);
+    let reminder_days = form.defaulting(of, "reminder_days", standard.reminder_days, Form::number);
+    let cancellation_day = form.defaulting(of, "cancellation_day", standard.cancellation_day, Form::word);
+    let cooling_off_days = form.defaulting(of, "cooling_off_days", standard.cooling_off_days, Form::number);
+    let correction_window_days = form.defaulting(of, "correction_window_days", standard.correction_window_days, Form::number);
+    let catch_up_periods_max = form.defaulting(of, "catch_up_periods_max", standard.catch_up_periods_max, Form::number);
+    let days = |form: &mut Form<'_>, node: &Node<'_>| form.list(node, Form::number);
+    let soft_retry_days = form.defaulting(of, "soft_retry_days", standard.soft_retry_days, days);
+    let policy = form.defaulting(of, "policy", standard.policy, |form, node| form.list(node, policy_row));
+    form.end(&members);
+    Some(Terms {
+        version: version?,
+        notice_days: notice_days?,
+        reminder_days: reminder_days?,
+        cancellation_day: cancellation_day?,
+        cooling_off_days: cooling_off_days?,
+        correction_window_days: correction_window_days?,
+        catch_up_periods_max: catch_up_periods_max?,
+        soft_retry_days: soft_retry_days?,
+        policy: policy?,
+    })
+}
+
+fn policy_row(form: &mut Form<'_>, node: &Node<'_>) -> Option<Policy> {
+    let mut members = form.object(node)?;
+    let of = &mut members;
+    let (change, cycle) = (form.required(of, "change", Form::word), form.required(of, "cycle", Form::word));
+    let (effective, unused) = (form.required(of, "effective", Form::word), form.required(of, "unused", Form::word));
+    form.end(&members);
+    Some(Policy { change: change?, cycle: cycle?, effective: effective?, unused: unused? })
 }
 
 fn findings(terms: &Terms, document: &Document) -> Vec<RowProblem> {
@@ -167,11 +205,20 @@ t.json:1: policy: the row (cycle_to_monthly, annual) is missing",
     #[test]
     fn what_is_no_terms_is_refused() {
         refused("", "t.json: the file is empty");
-        refused("{\"version\": 3}", "t.json:1: invalid type: integer `3`, expected a string");
+        refused("{\"version\": 3}", "t.json:1: version: must be text, not a number");
+        refused("[]", "t.json:1: must be an object, not a list");
         refused(
-            "{\"version\": \"v\",\n \"retries\": 3}",
-            "t.json:2: unknown field `retries`, expected one of `version`, `notice_days`, \
-`reminder_days`, `cancellation_day`, `cooling_off_days`, `correction_window_days`, `catch_up_periods_max`, `soft_retry_days`, `policy`",
+            "{\"version\": \"v\",\n \"retries\": 3,\n\"notice_days\": -1, \"notice_days\": 1,\n\"policy\": [{\"change\": \"x\"}, 7]}",
+            "t.json:2: retries: no such key; there are version, notice_days, reminder_days, cancellation_day, cooling_off_days, \
+correction_window_days, catch_up_periods_max, soft_retry_days, policy
+t.json:3: notice_days: this column is there twice
+t.json:3: notice_days: must be a whole number from 0 to 4294967295
+t.json:4: policy[0].change: unknown variant `x`, expected one of `cancel_to_free`, `tier_down`, `tier_up`, `cycle_to_annual`, \
+`cycle_to_monthly`
+t.json:4: policy[0].cycle: a value is missing
+t.json:4: policy[0].effective: a value is missing
+t.json:4: policy[0].unused: a value is missing
+t.json:4: policy[1]: must be an object, not a number",
         );
         refused("{\"version\": \"v\"\n", "t.json:2: not valid JSON: EOF while parsing an object");
     }

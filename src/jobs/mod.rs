@@ -12,9 +12,11 @@ pub mod progress;
 pub mod provider_events;
 pub mod refunds;
 pub mod runner;
+mod standing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 pub use progress::Progress;
 pub use runner::{RunOptions, Runner};
@@ -38,6 +40,17 @@ impl Stop {
     /// Asks.
     pub fn request(&self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits so long, or until somebody asks.
+    pub async fn within(&self, wait: Duration) {
+        const LOOK: Duration = Duration::from_millis(100);
+        let mut left = wait;
+        while !left.is_zero() && !self.requested() {
+            let step = left.min(LOOK);
+            tokio::time::sleep(step).await;
+            left = left.saturating_sub(step);
+        }
     }
 
     /// Whether somebody asked.

@@ -1,7 +1,6 @@
 //! The order of the jobs, the workers, and when a run is over.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::calendar::{Corrections, Recognition, Reminders, Renewals};
 use super::{PASSES_MAX, Progress, RENEWAL_CHUNK, Stop};
@@ -14,9 +13,6 @@ use crate::mail::{Mailer, Mailroom};
 use crate::store::claims::{self, Due, Lease};
 use crate::store::db::{Kind, Table};
 use crate::store::instances::Instance;
-
-/// How long a standing runner rests when nothing was due.
-pub const REST: Duration = Duration::from_secs(1);
 
 /// How a run is to be done.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +65,7 @@ impl Runner {
     }
 
     /// Frees work that was leased to instances that are gone.
-    async fn take_over(&self) -> Result<(), EngineError> {
+    pub(super) async fn take_over(&self) -> Result<(), EngineError> {
         let mut tx = self.engine.db.begin().await?;
         let freed = claims::free_leases_of_the_dead(&mut tx, &self.instance).await?;
         tx.commit().await?;
@@ -125,25 +121,6 @@ impl Runner {
         summary.absorb(self.refund(stop).await?);
         summary.absorb(self.drain(Due::Recognition, "revenue", &Recognition, stop).await?);
         summary.absorb(self.deliver_mail(stop).await?);
-        Ok(summary)
-    }
-
-    /// Stays and works as time passes, until it is asked to stop; `tell` gets what each round did.
-    ///
-    /// # Errors
-    /// As [`Runner::run_once`], where it does not go away by itself.
-    pub async fn stay(&self, stop: &Stop, tell: impl Fn(&Summary)) -> Result<Summary, EngineError> {
-        let mut summary = Summary::default();
-        while !stop.requested() {
-            let round = self.run_once(stop).await?;
-            if round.is_empty() {
-                tokio::time::sleep(REST).await;
-                self.take_over().await?;
-            } else {
-                tell(&round);
-            }
-            summary.absorb(round);
-        }
         Ok(summary)
     }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::domain::money::MoneyError;
+use crate::domain::money::{Currency, MoneyError};
 use crate::store::StoreError;
 use crate::store::db::DbError;
 
@@ -15,6 +15,14 @@ pub enum ReportError {
     /// A sum that cannot be made.
     #[error(transparent)]
     Money(#[from] MoneyError),
+    /// A sum of the books that does not fit 64 bits.
+    #[error("what stands on {what} in {currency} is more than 64 bits of minor units hold; `kasacare journal --format csv` has each leg")]
+    SumTooLarge {
+        /// The ledger account, or whatever was summed.
+        what: String,
+        /// The currency.
+        currency: Currency,
+    },
     /// The output broke off.
     #[error("cannot write the output")]
     Write(#[from] io::Error),

@@ -11,6 +11,7 @@ mod error;
 pub mod explain;
 pub mod journal;
 mod stored;
+mod sums;
 pub mod trial_balance;
 
 pub use error::ReportError;

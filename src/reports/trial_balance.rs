@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::accrued;
 use super::error::ReportError;
+use super::sums;
 use crate::domain::calendar::DATE_MAX;
 use crate::domain::ledger::{AccountType, LedgerAccount, REVENUE, by_number};
 use crate::domain::money::{Currency, Money, total};
@@ -22,8 +23,8 @@ use crate::values;
 crate::statements! {
     /// What was posted through a date, by currency and ledger account.
     SUMS = same(
-        "select currency, ledger_account, cast(sum(amount_minor) as bigint) as balance_minor from postings \
-         where effective_on <= $1 group by currency, ledger_account order by currency, ledger_account"
+        "select currency, ledger_account, cast(sum(amount_minor / 4294967296) as bigint) as high, \
+         cast(sum(amount_minor % 4294967296) as bigint) as low from postings where effective_on <= $1 group by currency, ledger_account order by currency, ledger_account"
     );
 }
 
@@ -114,7 +115,8 @@ fn read(row: &Row) -> Result<(Currency, LedgerAccount, Money), ReportError> {
     let currency = Currency::parse(code).map_err(|_| row.corrupt("currency", "is not a currency"))?;
     let number = u16::try_from(row.int_at(1)?).ok();
     let account = number.and_then(by_number).ok_or_else(|| row.corrupt("ledger_account", "is not in the chart of accounts"))?;
-    Ok((currency, account, Money::new(row.int_at(2)?, currency)))
+    let what = || format!("account {} {}", account.number, account.name);
+    Ok((currency, account, sums::fitting(sums::exact(row, 2)?, what, currency)?))
 }
 
 impl Line {
@@ -128,8 +130,11 @@ impl Line {
 
 impl CurrencyBalance {
     fn of(currency: Currency, lines: Vec<Line>) -> Result<Self, ReportError> {
-        let debits = total(currency, lines.iter().map(|line| line.debit))?;
-        let credits = total(currency, lines.iter().map(|line| line.credit))?;
+        let sum = |name: &str, side: fn(&Line) -> Money| {
+            let exact = lines.iter().map(|line| i128::from(side(line).minor())).sum();
+            sums::fitting(exact, || format!("all accounts together on the side of {name}"), currency)
+        };
+        let (debits, credits) = (sum("debits", |line| line.debit)?, sum("credits", |line| line.credit)?);
         Ok(Self { currency, balanced: debits == credits, debits, credits, lines })
     }
 

@@ -119,15 +119,6 @@ pub struct Standing {
     pub subscriptions: i64,
 }
 
-/// A record of the journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    /// Its number within the account.
-    pub seq: i64,
-    /// What was decided.
-    pub kind: String,
-}
-
 fn account(row: &Row) -> Result<AccountId, DbError> {
     parsed(row, "account_id", AccountId::parse)
 }
@@ -260,14 +251,4 @@ pub async fn promotion_is_left(tx: &mut Tx, code: &str) -> Result<bool, StoreErr
 pub async fn last_decided(tx: &mut Tx, account: &AccountId) -> Result<Option<DateTime<Utc>>, StoreError> {
     let row = tx.fetch_one(&LAST_DECIDED, &[Value::Text(account.to_string())]).await?;
     Ok(row.opt_int("last_at")?.and_then(DateTime::from_timestamp_micros))
-}
-
-/// The record of a decision by what it was for: whether a request was carried out before (F13).
-///
-/// # Errors
-/// [`StoreError::Db`].
-pub async fn recorded(tx: &mut Tx, account: &AccountId, cause: &str) -> Result<Option<Recorded>, StoreError> {
-    let row = tx.fetch_optional(&RECORDED, &crate::values![account.as_str(), cause]).await?;
-    let read = |row: &Row| Ok::<_, DbError>(Recorded { seq: row.int("seq")?, kind: row.text("kind")? });
-    Ok(row.as_ref().map(read).transpose()?)
 }

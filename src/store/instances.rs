@@ -6,6 +6,9 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -13,6 +16,11 @@ use super::db::{Db, DbError, Kind, Value};
 
 /// First key of the advisory locks of instances; the second is the instance's number.
 pub const INSTANCE_LOCKS: i64 = 7_052_001;
+
+/// How often an instance looks whether its lock is still held.
+const PULSE: Duration = Duration::from_secs(5);
+/// How often a runner that waits for another one on the same SQLite file looks again.
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 crate::statements! {
     /// Numbers the instances.
@@ -31,6 +39,7 @@ crate::statements! {
 #[derive(Debug)]
 pub struct Instance {
     name: String,
+    lost: Arc<AtomicBool>,
     /// Dropping it ends the task that holds the advisory lock.
     _release: Option<oneshot::Sender<()>>,
     _file: Option<File>,
@@ -42,20 +51,41 @@ impl Instance {
     /// # Errors
     /// [`DbError`] where the database or the lock file cannot be used.
     pub async fn register(db: &Db, waiting: impl FnOnce(&str)) -> Result<Self, DbError> {
-        let mut tx = db.begin().await?;
-        let number = tx.fetch_one(&NEXT_INSTANCE, &[]).await?.int("number")?;
-        tx.commit().await?;
-        let name = format!("{number}");
-        match db.kind() {
-            Kind::Sqlite => {
-                let file = lock_file(db.file().unwrap_or_else(|| Path::new("kasacare.db")).to_path_buf(), waiting).await?;
-                Ok(Self { name, _release: None, _file: Some(file) })
-            }
-            Kind::Postgres => {
-                let release = hold(db.clone(), number).await?;
-                Ok(Self { name, _release: Some(release), _file: None })
-            }
+        Self::register_unless(db, waiting, || false).await?.ok_or(DbError::Stopped)
+    }
+
+    /// The same, but gives up waiting when `stopped` says so; then nothing was changed.
+    ///
+    /// # Errors
+    /// As [`Instance::register`].
+    pub async fn register_unless(db: &Db, waiting: impl FnOnce(&str), stopped: impl Fn() -> bool) -> Result<Option<Self>, DbError> {
+        let file = match db.file() {
+            None => None,
+            Some(database) => match lock_file(database, waiting, stopped).await? {
+                None => return Ok(None),
+                locked => locked,
+            },
+        };
+        let (name, release, lost) = place(db).await?;
+        Ok(Some(Self { name, lost, _release: release, _file: file }))
+    }
+
+    /// The same process under a new name, after its place was lost with a connection. On SQLite the lock of the file cannot be lost.
+    ///
+    /// # Errors
+    /// As [`Instance::register`].
+    pub async fn register_again(&self, db: &Db) -> Result<Option<Self>, DbError> {
+        if db.kind() == Kind::Sqlite {
+            return Ok(None);
         }
+        let (name, release, lost) = place(db).await?;
+        Ok(Some(Self { name, lost, _release: release, _file: None }))
+    }
+
+    /// Whether others may take this process for dead: the server does not hold its lock any more.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Its name in leases: a number as text.
@@ -65,23 +95,41 @@ impl Instance {
     }
 }
 
+/// A name, and on PostgreSQL the lock that shows that its bearer lives.
+async fn place(db: &Db) -> Result<(String, Option<oneshot::Sender<()>>, Arc<AtomicBool>), DbError> {
+    let mut tx = db.begin().await?;
+    let number = tx.fetch_one(&NEXT_INSTANCE, &[]).await?.int("number")?;
+    tx.commit().await?;
+    let lost = Arc::new(AtomicBool::new(false));
+    let release = match db.kind() {
+        Kind::Sqlite => None,
+        Kind::Postgres => Some(hold(db.clone(), number, Arc::clone(&lost)).await?),
+    };
+    Ok((number.to_string(), release, lost))
+}
+
 /// Holds the advisory lock in a task of its own, in a transaction that never writes.
-async fn hold(db: Db, number: i64) -> Result<oneshot::Sender<()>, DbError> {
+async fn hold(db: Db, number: i64, lost: Arc<AtomicBool>) -> Result<oneshot::Sender<()>, DbError> {
     let (ready, is_ready) = oneshot::channel();
-    let (release, released) = oneshot::channel::<()>();
+    let (release, mut released) = oneshot::channel::<()>();
     tokio::spawn(async move {
+        let lock = [Value::Int(INSTANCE_LOCKS), Value::Int(number)];
         let held = async {
             let mut tx = db.begin().await?;
-            tx.fetch_all(&HOLD, &[Value::Int(INSTANCE_LOCKS), Value::Int(number)]).await?;
+            tx.fetch_all(&HOLD, &lock).await?;
             Ok::<_, DbError>(tx)
         };
         match held.await {
-            Ok(tx) => {
+            Ok(mut tx) => {
                 // Nobody waits for the answer where the runner is gone already.
-                let told = ready.send(Ok(()));
-                if told.is_ok() {
-                    let ended = released.await;
-                    drop(ended);
+                if ready.send(Ok(())).is_ok() {
+                    // Taking the lock again does nothing, unless the connection is gone, and the lock with it.
+                    while tokio::time::timeout(PULSE, &mut released).await.is_err() {
+                        if tx.fetch_all(&HOLD, &lock).await.is_err() {
+                            lost.store(true, Ordering::Relaxed);
+                            break;
+                        }
+                    }
                 }
                 drop(tx.rollback().await);
             }
@@ -92,17 +140,26 @@ async fn hold(db: Db, number: i64) -> Result<oneshot::Sender<()>, DbError> {
     Ok(release)
 }
 
-async fn lock_file(database: PathBuf, waiting: impl FnOnce(&str)) -> Result<File, DbError> {
-    let mut path = database.clone().into_os_string();
+/// Locks the file beside the database; nothing if it was given up.
+async fn lock_file(database: &Path, waiting: impl FnOnce(&str), stopped: impl Fn() -> bool) -> Result<Option<File>, DbError> {
+    let mut path = database.as_os_str().to_owned();
     path.push(".runner");
     let path = PathBuf::from(path);
     let unusable = |error: &std::io::Error| DbError::BadFile { path: path.clone(), problem: error.to_string() };
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(|error| unusable(&error))?;
-    match file.try_lock() {
-        Ok(()) => return Ok(file),
-        Err(TryLockError::WouldBlock) => waiting(&database.display().to_string()),
-        Err(TryLockError::Error(error)) => return Err(unusable(&error)),
+    let mut waiting = Some(waiting);
+    // Asked again and again: who waits for a lock inside of the system cannot be told to stop.
+    while !stopped() {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => {
+                if let Some(waiting) = waiting.take() {
+                    waiting(&database.display().to_string());
+                }
+                tokio::time::sleep(LOCK_PAUSE).await;
+            }
+            Err(TryLockError::Error(error)) => return Err(unusable(&error)),
+        }
     }
-    let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
-    locked.map_err(|_| DbError::Stopped)?.map_err(|error| unusable(&error))
+    Ok(None)
 }

@@ -13,6 +13,7 @@ pub mod instances;
 pub mod journal;
 pub mod lists;
 pub mod reference;
+pub mod requests;
 mod rows;
 mod tags;
 

@@ -110,7 +110,7 @@ fn one_bad_row_refuses_the_file_and_is_named() {
     let bad = good.replace("Europe/Paris", "Paris").replace("acc-0012", "acc-0011").replace("cam-0017-1", "4000 0566 5566 5556");
     let expected = "accounts.csv:10: time_zone: must be an IANA time zone, like Europe/Berlin
 accounts.csv:13: account_id: `acc-0011` is there twice, first on line 12
-accounts.csv:18: cameras: looks like a card number; only the provider's token may be imported";
+accounts.csv:18: cameras: looks like a card number, which is never accepted (PP-3)";
     assert_eq!(refusal::<AccountRow>("accounts.csv", &bad), expected);
 }
 
@@ -141,7 +141,7 @@ fn a_folder_is_no_file() {
 fn rows_can_be_read_on_any_thread() {
     let mut read: Rows<'_, DatedRate> = rows(Format::Csv, File::open(fixture("tax_rates.csv")).unwrap());
     let first = std::thread::spawn(move || read.next().unwrap().unwrap()).join().unwrap();
-    assert_eq!((first.line, first.row.jurisdiction.as_str()), (2, "US-CA"));
+    assert_eq!((first.line.number, first.row.jurisdiction.as_str()), (2, "US-CA"));
 }
 
 #[test]

@@ -214,6 +214,8 @@ fn refund_questions_must_be_consistent() {
     inconsistent(json!({"captured": "108.23"}), "captured");
     inconsistent(json!({"unpaid": "0.01"}), "captured");
     inconsistent(json!({"refunded": "100.00", "disputed": "8.25"}), "refunded");
+    // So much that the sum of the two does not fit 64 bits.
+    inconsistent(json!({"refunded": "92233720368547758.07", "disputed": "92233720368547758.07"}), "refunded");
     inconsistent(json!({"cancel_on": "2027-01-31"}), "cancel_on");
     inconsistent(json!({"cancel_on": "2026-01-30"}), "cancel_on");
     inconsistent(json!({"cycle": "monthly", "cancel_on": "2026-01-30"}), "cancel_on");

@@ -1,20 +1,20 @@
 //! `kasacare price announce`: PR-2.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
 use super::super::act::{Act, Role};
 use super::super::change::write;
-use super::super::{CliError, Context, Exit, database};
+use super::super::{CliError, Context, Exit, as_of, database, open_input};
 use super::effects;
 use crate::domain::catalog::{Catalog, Plan, Price, PriceVersion};
 use crate::domain::ids::check_id;
 use crate::domain::money::{Currency, Money};
 use crate::engine::intake::check_price_version;
-use crate::engine::{Engine, desk, pricing};
+use crate::engine::{Engine, EngineError, Who, desk, pricing};
 use crate::import::{self, PRICE_MINOR_MAX};
+use crate::store::StoreError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,7 +34,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", required_unless_present = "file")]
     version: Option<String>,
     /// First day for new subscriptions
-    #[arg(long, value_name = "DATE", requires = "version", requires = "prices")]
+    #[arg(long, value_name = "DATE", value_parser = as_of::date, requires = "version", requires = "prices")]
     effective_from: Option<NaiveDate>,
     /// A price: PLAN=AMOUNT:CURRENCY; any number of them
     #[arg(long = "price", id = "prices", value_name = "plus/monthly=10.99:USD", requires = "effective_from")]
@@ -49,7 +49,6 @@ pub(super) struct Args {
 
 /// Announces the version, or shows what it would mean.
 pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let who = args.act.who(Role::Operator)?;
     let given = given(args)?;
     let engine = Engine::open(database::open(context, 1).await?, args.act.as_of.clock()).await?;
     let catalog = &engine.reference.catalog;
@@ -57,25 +56,41 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, CliError
         Some(version) => version,
         None => known(catalog, args.version.as_deref().unwrap_or_default())?,
     };
-    check(catalog, &version, engine.clock.now().date_naive())?;
-    let standings = desk::standings(&engine.db).await?;
-    let effects = pricing::effects(catalog, &version, &standings);
-    let announced = if args.act.quote {
-        None
-    } else {
-        let (by, reason) = named(&who.actor, who.reason.as_deref())?;
-        Some(pricing::announce(&engine.db, &version, engine.clock.now(), by, reason).await?)
+    // The version itself, and not how it was given: by options, by a file or by name.
+    let asked = serde_json::to_string(&version).map_err(|error| CliError::Write(error.into()))?;
+    let who = args.act.who(Role::Operator, &asked)?;
+    let before = is_before(pricing::refuse_announced(&engine.db, &who).await)?;
+    if !before {
+        check(catalog, &version, engine.clock.now().date_naive())?;
+    }
+    let effects = pricing::effects(catalog, &version, &desk::standings(&engine.db).await?);
+    let announced = match (before, args.act.quote) {
+        (true, _) => Some(false),
+        (false, true) => None,
+        (false, false) => {
+            named(&who)?;
+            Some(pricing::announce(&engine.db, &version, engine.clock.now(), &who).await?)
+        }
     };
     engine.db.close().await;
     write(&effects::shown(&version, &effects, announced, context.format)).map(|()| Exit::Done)
 }
 
-fn named<'a>(by: &'a str, reason: Option<&'a str>) -> Result<(&'a str, &'a str), CliError> {
+/// Whether a request was carried out before.
+fn is_before(looked_up: Result<(), EngineError>) -> Result<bool, CliError> {
+    match looked_up {
+        Ok(()) => Ok(false),
+        Err(EngineError::Store(StoreError::AlreadyDone { .. })) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn named(who: &Who) -> Result<(), CliError> {
     let missing = |option| CliError::Option { option, problem: "is needed: it is recorded with the announcement".to_owned() };
-    if by.is_empty() {
+    if who.actor.is_empty() {
         return Err(missing("--by"));
     }
-    reason.map(|reason| (by, reason)).ok_or_else(|| missing("--reason"))
+    who.reason.as_ref().map(|_| ()).ok_or_else(|| missing("--reason"))
 }
 
 /// The version that the options or the file spell out; nothing where only a name is given.
@@ -114,7 +129,7 @@ fn price(text: &str) -> Result<Price, String> {
 fn from_file(path: &Path) -> Result<PriceVersion, CliError> {
     let format = import::Format::of_path(path)
         .ok_or_else(|| CliError::Option { option: "--file", problem: "its name must end in .csv, .json or .jsonl".to_owned() })?;
-    let file = File::open(path).map_err(|source| CliError::OpenInput { path: path.to_owned(), source })?;
+    let file = open_input(path)?;
     let versions = import::price_versions(&path.display().to_string(), format, file).map_err(|error| CliError::Import(vec![error]))?;
     match <[_; 1]>::try_from(versions) {
         Ok([only]) => Ok(only.row),

@@ -71,11 +71,12 @@ impl Draft<'_> {
     /// The catalog's price of a plan at a version.
     pub fn list_price(&self, plan: &Plan, version: &str) -> Planned<Money> {
         let currency = self.account.profile.currency;
-        self.context.reference.catalog.version(version).and_then(|version| version.price(plan, currency)).ok_or_else(|| Refusal::NoPrice {
-            plan: plan.to_string(),
-            currency: currency.to_string(),
-            on: self.today,
-        })
+        self.context
+            .reference
+            .catalog
+            .version(version)
+            .and_then(|version| version.price(plan, currency))
+            .ok_or_else(|| Refusal::NotPriced { version: version.to_owned(), plan: plan.to_string(), currency: currency.to_string() })
     }
 
     /// MO-2, MO-3, PR-5: what a period costs. The reminder, the notice and the invoice all ask here.

@@ -6,9 +6,10 @@ use super::super::account::{Charge, Correction, CorrectionState, Invoice, NoteRe
 use super::super::calendar::{plus_days, start_of_day};
 use super::super::correction::{CorrectionAction, assess};
 use super::super::event::{Event, Reversal};
-use super::super::money::Money;
+use super::super::money::{AMOUNT_MINOR_MAX, Money};
 use super::super::notice::{CorrectionOutcome, NoticeData, NoticeKind};
 use super::super::refund::{Destination, Line, unused_after};
+use super::super::tax::split_total;
 use super::billing::tail;
 use super::operator::part_of;
 use super::{Draft, Planned, Refusal};
@@ -18,7 +19,7 @@ use super::{Draft, Planned, Refusal};
 pub enum Correct {
     /// The net fee; tax is computed by the line's rate.
     Net(Money),
-    /// The total, tax included.
+    /// The total, tax included: net and tax are the ones that the line's rate makes (MO-2).
     Total(Money),
 }
 
@@ -51,14 +52,10 @@ impl Draft<'_> {
         let document = &row.document;
         let (correct_net, correct_tax) = match correct {
             Correct::Net(net) => (net, document.rate.of(net)?),
-            Correct::Total(total) => {
-                let base = document.net.plus(document.tax)?;
-                let tax = if base.is_zero() { total.minus(total)? } else { part_of(total, document.tax, base)? };
-                (total.minus(tax)?, tax)
-            }
+            Correct::Total(total) => split_total(total, document.rate)?,
         };
-        if correct_net.is_negative() || correct_tax.is_negative() {
-            return Err(Refusal::BadAmount { what: "the correct amount", max: Money::new(i64::MAX, self.account.profile.currency) });
+        if correct_net.is_negative() || correct_tax.is_negative() || correct_net.plus(correct_tax)?.minor() > AMOUNT_MINOR_MAX {
+            return Err(Refusal::BadAmount { what: "the correct amount", max: Money::new(AMOUNT_MINOR_MAX, document.net.currency()) });
         }
         let line = Line { net: correct_net, tax: correct_tax, rate: document.rate, period: document.period };
         let kept = match self.kept(row) {

@@ -7,7 +7,7 @@ use super::super::calendar::plus_days;
 use super::super::catalog::Plan;
 use super::super::event::{Event, Given, Reversal};
 use super::super::ids::SubscriptionId;
-use super::super::money::Money;
+use super::super::money::{AMOUNT_MINOR_MAX, Money};
 use super::super::notice::{NoticeData, NoticeKind};
 use super::super::refund::{Destination, Unused, unused};
 use super::super::subscription::{Command, Intent, State, Term, Trial};
@@ -231,7 +231,7 @@ impl Draft<'_> {
         let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
         let open = row.open;
         if !open.is_positive() {
-            return Err(Refusal::BadAmount { what: "the open amount of the invoice", max: open });
+            return Err(Refusal::NothingOwed { invoice: invoice.to_owned() });
         }
         if let Some(charge) = self.sent_charge(invoice) {
             return Err(Refusal::ChargeInFlight { charge });
@@ -263,10 +263,10 @@ impl Draft<'_> {
     /// PD-4: adds a collection cost to what the account owes.
     pub fn add_collection_cost(&mut self, amount: Money, document: &str) -> Planned {
         self.operator("collection-cost")?;
-        if !amount.is_positive() || document.trim().is_empty() {
+        if !may_be_named(amount) || document.trim().is_empty() {
             return Err(Refusal::BadAmount {
                 what: "the collection cost (with its document)",
-                max: Money::new(i64::MAX, amount.currency()),
+                max: Money::new(AMOUNT_MINOR_MAX, amount.currency()),
             });
         }
         if self.account.costs.values().any(|cost| cost.document == document) {
@@ -281,8 +281,8 @@ impl Draft<'_> {
     /// Goodwill credit: stays when the last subscription ends.
     pub fn grant_credit(&mut self, amount: Money) -> Planned {
         self.operator("credit")?;
-        if !amount.is_positive() {
-            return Err(Refusal::BadAmount { what: "the credit", max: Money::new(i64::MAX, amount.currency()) });
+        if !may_be_named(amount) {
+            return Err(Refusal::BadAmount { what: "the credit", max: Money::new(AMOUNT_MINOR_MAX, amount.currency()) });
         }
         self.because("goodwill credit pays the next invoice before cash (LC-4)");
         self.emit(Event::CreditGranted { amount })?;
@@ -369,6 +369,11 @@ impl Draft<'_> {
     pub(super) fn tomorrow(&self) -> Planned<chrono::DateTime<chrono::Utc>> {
         Ok(super::super::calendar::start_of_day(plus_days(self.today, 1)?, self.account.profile.zone))
     }
+}
+
+/// Whether an operator may name this amount: above zero, and at most [`AMOUNT_MINOR_MAX`].
+fn may_be_named(amount: Money) -> bool {
+    amount.is_positive() && amount.minor() <= AMOUNT_MINOR_MAX
 }
 
 /// `amount × part / whole`, half up, exact in 128 bits; zero where `whole` is.

@@ -8,7 +8,7 @@ use super::super::money::{Money, MoneyError};
 use super::super::promotion::PromotionError;
 use super::super::refund::RefundError;
 use super::super::subscription::Illegal;
-use super::super::tax::TaxError;
+use super::super::tax::{SplitError, TaxError};
 
 /// Why a plan was refused. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +49,16 @@ pub enum Refusal {
         currency: String,
         /// The date.
         on: NaiveDate,
+    },
+    /// This price version does not name the plan in this currency, or there is no such version.
+    #[error("price version `{version}` has no price for {plan} in {currency}; import a catalog that has one")]
+    NotPriced {
+        /// The version.
+        version: String,
+        /// The plan.
+        plan: String,
+        /// The account's currency.
+        currency: String,
     },
     /// The terms that the subscription was sold under are not known.
     #[error("terms version `{version}` is not known; import it")]
@@ -205,6 +215,12 @@ pub enum Refusal {
         /// The most that is possible.
         max: Money,
     },
+    /// Nothing is open on the invoice.
+    #[error("nothing is owed on invoice {invoice} any more")]
+    NothingOwed {
+        /// The invoice.
+        invoice: String,
+    },
     /// The amount of a correction equals what was charged.
     #[error("invoice {invoice} was charged {charged}, which is correct")]
     NothingToCorrect {
@@ -236,6 +252,9 @@ pub enum Refusal {
     /// Tax.
     #[error(transparent)]
     Tax(#[from] TaxError),
+    /// MO-2: a total that no net amount and its tax make.
+    #[error(transparent)]
+    Total(#[from] SplitError),
     /// Money.
     #[error(transparent)]
     Money(#[from] MoneyError),

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 
 use super::EngineError;
-use crate::import::{Format, ImportError, Kind, Placed, Problem, Problems, RowError, RowProblem};
+use crate::import::{Format, ImportError, Kind, Line, Placed, Problem, Problems, RowError, RowProblem};
 use crate::store::StoreError;
 use crate::store::db::{Db, DbError, Tx};
 
@@ -100,11 +100,13 @@ pub async fn import(db: &Db, kind: Kind, sources: &[Source], how: &Circumstances
     };
     let Intake { tx, counts, refused, .. } = intake;
     if imported.is_err() || !refused.is_empty() || how.dry_run {
-        tx.rollback().await?;
+        let undone = tx.rollback().await;
+        // What broke the import is what a person needs to know.
+        imported?;
+        undone?;
     } else {
         tx.commit().await?;
     }
-    imported?;
     if refused.is_empty() { Ok(counts) } else { Err(IntakeError::Files(refused)) }
 }
 
@@ -151,7 +153,7 @@ fn next_chunk<T>(rows: &mut impl Iterator<Item = Result<Placed<T>, RowError>>, p
 }
 
 /// A version or a rate that is stored with other content is a problem of the file; everything else is an error.
-fn stored_differently(result: Result<(), StoreError>, problems: &mut Problems, line: Option<u64>) -> Result<(), StoreError> {
+fn stored_differently(result: Result<(), StoreError>, problems: &mut Problems, line: Option<Line>) -> Result<(), StoreError> {
     match result {
         Err(error @ StoreError::VersionDiffers { .. }) => {
             problems.note(RowProblem { line, field: None, problem: Problem::Rule(error.to_string()) });

@@ -9,7 +9,7 @@ use crate::domain::change::taken_over::TakenOver;
 use crate::domain::change::{Change, Context, Draft, Reference, Refusal};
 use crate::domain::ids::AccountId;
 use crate::domain::subscription::Channel;
-use crate::import::{Placed, Problem, Problems, RowProblem, SubscriptionRow, rows};
+use crate::import::{Line, Placed, Problem, Problems, RowProblem, SubscriptionRow, rows};
 use crate::store::account::{self as accounts, Scope};
 use crate::store::{desk, reference};
 
@@ -142,11 +142,11 @@ fn reserved(row: &SubscriptionRow) -> Option<Problem> {
 }
 
 /// The field that a refusal is about.
-fn problem(line: u64, refusal: &Refusal) -> RowProblem {
+fn problem(line: Line, refusal: &Refusal) -> RowProblem {
     let field = match refusal {
         Refusal::SubscriptionExists { .. } => "subscription_id",
         Refusal::NoPlan { .. } | Refusal::TooManyCameras { .. } => "plan",
-        Refusal::NoPrice { .. } => "price_version",
+        Refusal::NoPrice { .. } | Refusal::NotPriced { .. } => "price_version",
         Refusal::NoTerms { .. } => "terms_version",
         Refusal::NotBegun { .. } => "period_start",
         Refusal::NoCamera { .. } | Refusal::CameraCovered { .. } | Refusal::CameraNeeded { .. } | Refusal::CameraNotNeeded { .. } => {
@@ -154,5 +154,11 @@ fn problem(line: u64, refusal: &Refusal) -> RowProblem {
         }
         _ => "account_id",
     };
-    RowProblem::in_field(line, field, Problem::Rule(refusal.to_string()))
+    // In the words of a file; the refusals speak of the options of commands.
+    let rule = match refusal {
+        Refusal::CameraNeeded { tier } => format!("`{tier}` covers one camera: name it"),
+        Refusal::CameraNotNeeded { tier } => format!("`{tier}` covers all cameras of the account: leave this empty"),
+        other => other.to_string(),
+    };
+    RowProblem::in_field(line, field, Problem::Rule(rule))
 }

@@ -18,7 +18,7 @@ use std::io::Write;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use self::entry::{Assembler, Entry};
-use super::ReportError;
+use super::{ReportError, sums};
 use crate::domain::calendar::{DATE_MAX, month_end};
 use crate::domain::ids::AccountId;
 use crate::store::db::{Db, Tx, Value};
@@ -38,14 +38,16 @@ crate::statements! {
     );
     /// What moved on each account on each day of a range.
     MOVES = same(
-        "select p.effective_on, p.currency, p.ledger_account, cast(coalesce(sum(p.amount_minor), 0) as bigint) as moved \
+        "select p.effective_on, p.currency, p.ledger_account, cast(sum(p.amount_minor / 4294967296) as bigint) as high, \
+         cast(sum(p.amount_minor % 4294967296) as bigint) as low \
          from postings p join journal j on j.account_id = p.account_id and j.seq = p.seq \
          where p.effective_on >= $1 and p.effective_on <= $2 and j.posted_at <= $3 and p.account_id >= $4 and p.account_id <= $5 \
          group by p.effective_on, p.currency, p.ledger_account order by p.effective_on, p.currency, p.ledger_account"
     );
     /// What stood on each account before a range.
     BEFORE = same(
-        "select p.currency, p.ledger_account, cast(coalesce(sum(p.amount_minor), 0) as bigint) as balance \
+        "select p.currency, p.ledger_account, cast(sum(p.amount_minor / 4294967296) as bigint) as high, \
+         cast(sum(p.amount_minor % 4294967296) as bigint) as low \
          from postings p join journal j on j.account_id = p.account_id and j.seq = p.seq \
          where p.effective_on < $1 and j.posted_at <= $2 and p.account_id >= $3 and p.account_id <= $4 \
          group by p.currency, p.ledger_account order by p.currency, p.ledger_account"
@@ -184,7 +186,7 @@ async fn balances(tx: &mut Tx, range: &Range) -> Result<(Head, Vec<Closing>), Re
     if let Some(from) = range.from {
         let [after, until] = range.accounts();
         for row in tx.fetch_all(&BEFORE, &values![from, range.known_until(), after, until]).await? {
-            balances.insert((row.text_at(0)?, row.int_at(1)?), row.int_at(2)?.into());
+            balances.insert((row.text_at(0)?, row.int_at(1)?), sums::exact(&row, 2)?);
         }
     }
     let opening = range.from.map(|from| (from, balances.clone()));
@@ -198,7 +200,7 @@ async fn balances(tx: &mut Tx, range: &Range) -> Result<(Head, Vec<Closing>), Re
             closings.push(Closing { on: month_end(before), balances: balances.clone() });
         }
         present = Some(on);
-        *balances.entry((row.text_at(1)?, row.int_at(2)?)).or_default() += i128::from(row.int_at(3)?);
+        *balances.entry((row.text_at(1)?, row.int_at(2)?)).or_default() += sums::exact(&row, 3)?;
     }
     let currencies = balances.keys().map(|(currency, _)| currency.clone()).collect();
     // A range that ends with its month, or by a given day, is asserted on that day; else on the day of the last entry.

@@ -118,7 +118,10 @@ impl Db {
         }
         let pools = match url.split_once(':') {
             Some(("sqlite", rest)) => open_sqlite(sqlite_path(rest)?, options).await?,
-            Some(("postgres" | "postgresql", _)) => open_postgres(url, options).await?,
+            Some(("postgres" | "postgresql", rest)) => {
+                check_server_address(rest)?;
+                open_postgres(url, options).await?
+            }
             _ => return Err(DbError::Address { problem: "it starts with neither sqlite: nor postgres:".to_owned() }),
         };
         Ok(Self { shared: Arc::new(Shared { pools, statements: AtomicU64::new(0) }) })
@@ -165,9 +168,23 @@ impl Db {
 fn sqlite_path(rest: &str) -> Result<PathBuf, DbError> {
     let problem = match rest.strip_prefix("//").unwrap_or(rest) {
         "" => "it names no file",
+        // Somebody's password may be in it, which no message may repeat.
+        path if path.contains("://") || path.starts_with("postgres") && path.contains(':') => "it has another address in it",
         path if path.contains(":memory:") => "databases in memory are not supported, name a file",
         path if path.contains('?') => "the file name contains a question mark, and there are no options",
         path => return Ok(PathBuf::from(path)),
+    };
+    Err(DbError::Address { problem: problem.to_owned() })
+}
+
+/// Refuses what would be understood in a way that puts a part of the password elsewhere, from where messages repeat it.
+fn check_server_address(rest: &str) -> Result<(), DbError> {
+    let problem = match rest.strip_prefix("//") {
+        None => "after the colon come two slashes",
+        Some(rest) if rest.split_once(['/', '?', '#']).is_some_and(|(_, after)| after.contains('@')) => {
+            "a password that has /, ?, # or @ in it is written with %2F, %3F, %23 or %40"
+        }
+        Some(_) => return Ok(()),
     };
     Err(DbError::Address { problem: problem.to_owned() })
 }
@@ -195,6 +212,9 @@ async fn open_sqlite(path: PathBuf, options: ConnectOptions) -> Result<Pools, Db
             // After "disk full" the driver believes for ever that a transaction is open: such a connection is closed (F19).
             .after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
     };
+    if is_foreign(&common).await {
+        return Err(DbError::Foreign);
+    }
     let writing = common.clone().create_if_missing(options.create).journal_mode(SqliteJournalMode::Wal);
     let writer = pool().max_connections(1).connect_with(writing).await.map_err(|error| bad_file(&path, &error))?;
     if !options.unsafe_fast {
@@ -204,11 +224,23 @@ async fn open_sqlite(path: PathBuf, options: ConnectOptions) -> Result<Pools, Db
     Ok(Pools::Sqlite { writer, readers, file: path })
 }
 
+/// Whether the file is another program's database, which is left as it is: opening it to write would change its journal mode. Ours
+/// have had theirs from the beginning. What cannot be asked is for the real opening to say.
+async fn is_foreign(options: &SqliteConnectOptions) -> bool {
+    const TABLES: &str = "select (select count(*) from sqlite_master where type = 'table'), \
+         (select count(*) from sqlite_master where name = 'schema_migration'), (select journal_mode from pragma_journal_mode)";
+    let Ok(mut connection) = options.clone().read_only(true).connect().await else { return false };
+    let asked: Result<(i64, i64, String), _> = sqlx::query_as(TABLES).fetch_one(&mut connection).await;
+    drop(connection.close().await);
+    asked.is_ok_and(|(tables, ours, journal)| tables > 0 && ours == 0 && journal != "wal")
+}
+
 /// What the file system can tell about the file, better than SQLite would.
 fn check_file(path: &Path, create: bool) -> Result<(), DbError> {
     let bad = |problem: &str| Err(DbError::BadFile { path: path.to_owned(), problem: problem.to_owned() });
     match std::fs::metadata(path) {
         Ok(file) if !file.is_file() => bad("it is not a file"),
+        Ok(file) if nobody_may_read(&file) => bad("nobody may read it"),
         Ok(file) if file.permissions().readonly() => {
             Err(DbError::ReadOnly { problem: format!("{} is marked as read-only", path.display()) })
         }
@@ -224,6 +256,17 @@ fn check_file(path: &Path, create: bool) -> Result<(), DbError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(DbError::MissingFile { path: path.to_owned() }),
         Err(error) => bad(&error.to_string()),
     }
+}
+
+#[cfg(unix)]
+fn nobody_may_read(file: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.permissions().mode() & 0o444 == 0
+}
+
+#[cfg(not(unix))]
+fn nobody_may_read(_: &std::fs::Metadata) -> bool {
+    false
 }
 
 fn bad_file(path: &Path, error: &sqlx::Error) -> DbError {

@@ -67,6 +67,12 @@ pub enum DbError {
     /// The database is there, but none of our tables is.
     #[error("the database is empty: run `kasacare init`")]
     NotInitialised,
+    /// The database has tables, and they are another program's.
+    #[error("the database has tables that are not ours: give kasacare a database of its own")]
+    Foreign,
+    /// The record of what made the tables is lost, so that they can be neither trusted nor brought up to date.
+    #[error("the database has tables, but schema_migration, which tells how they were made, is empty: restore it from a backup")]
+    NoHistory,
     /// The database was last used by a later version of this program.
     #[error("the database has schema {found}, this program knows {known}: use a newer kasacare")]
     NewerSchema {
@@ -228,6 +234,8 @@ impl DbError {
             | Self::AccessDenied { .. }
             | Self::UnsafeSetting { .. }
             | Self::NotInitialised
+            | Self::Foreign
+            | Self::NoHistory
             | Self::NewerSchema { .. }
             | Self::OlderSchema { .. }
             | Self::ChangedMigration { .. }

@@ -38,6 +38,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(2, "billing", "0002_billing.sql"),
     migration!(3, "reference", "0003_reference.sql"),
     migration!(4, "simulated_provider", "0004_simulated_provider.sql"),
+    migration!(5, "requests", "0005_requests.sql"),
 ];
 
 const TABLE: &str = "create table if not exists schema_migration (version bigint primary key, name text not null, checksum text not null)";
@@ -47,8 +48,10 @@ const TABLE_STRICT: &str =
 /// Lets one process migrate at a time; SQLite's one writer needs no such lock. The number is arbitrary and must never change.
 const LOCK: Sql = Sql::fork("select 1", "select 1 from (select pg_advisory_xact_lock(7526094815033)) as locked").named("migration lock");
 const HAS_TABLE: Sql = Sql::fork(
-    "select count(*) as n from sqlite_master where type = 'table' and name = 'schema_migration'",
-    "select count(*) as n from pg_catalog.pg_class where oid = to_regclass('schema_migration')",
+    "select coalesce(sum(name = 'schema_migration'), 0) as ours, count(*) as tables from sqlite_master \
+     where type = 'table' and name not like 'sqlite_%'",
+    "select count(*) filter (where oid = to_regclass('schema_migration')) as ours, count(*) as tables from pg_catalog.pg_class \
+     where relkind in ('r', 'p') and relnamespace = current_schema()::regnamespace",
 )
 .named("schema check");
 const APPLIED: Sql = Sql::same("select version, checksum from schema_migration order by version").named("schema check");
@@ -73,7 +76,8 @@ impl Db {
     /// Brings the schema up to date and gives the versions that were missing. All of them take effect, or none does (F71).
     ///
     /// # Errors
-    /// [`DbError::NewerSchema`], [`DbError::ChangedMigration`], or what a script fails with.
+    /// [`DbError::NewerSchema`], [`DbError::ChangedMigration`], [`DbError::Foreign`], [`DbError::NoHistory`], or what a script fails
+    /// with.
     pub async fn migrate(&self) -> Result<Vec<i64>, DbError> {
         self.migrate_with(MIGRATIONS).await
     }
@@ -82,8 +86,11 @@ impl Db {
         let kind = self.kind();
         let mut tx = self.begin().await?;
         tx.fetch_all(&LOCK, &[]).await?;
+        let found = found(&mut tx).await?;
+        found.check()?;
         tx.script("migration table", if kind == Kind::Sqlite { TABLE_STRICT } else { TABLE }).await?;
         let applied = applied(&mut tx, migrations).await?;
+        found.check_applied(applied)?;
         let missing: Vec<_> = migrations.iter().filter(|migration| migration.version > applied).collect();
         for migration in &missing {
             tx.script(migration.name, migration.script(kind)).await?;
@@ -99,16 +106,45 @@ impl Db {
     /// [`DbError::NotInitialised`], [`DbError::OlderSchema`], [`DbError::NewerSchema`], [`DbError::ChangedMigration`].
     pub async fn check_schema(&self) -> Result<(), DbError> {
         let mut tx = self.begin_read().await?;
-        if tx.fetch_one(&HAS_TABLE, &[]).await?.int("n")? == 0 {
+        let found = found(&mut tx).await?;
+        found.check()?;
+        if found.tables == 0 {
             return Err(DbError::NotInitialised);
         }
         let known = last(MIGRATIONS);
-        match applied(&mut tx, MIGRATIONS).await? {
+        let applied = applied(&mut tx, MIGRATIONS).await?;
+        found.check_applied(applied)?;
+        match applied {
             0 => Err(DbError::NotInitialised),
             found if found < known => Err(DbError::OlderSchema { found, known }),
             _ => Ok(()),
         }
     }
+}
+
+/// The tables that are there, before anything is done with them.
+#[derive(Clone, Copy)]
+struct Found {
+    /// Whether the record of migrations is one of them.
+    ours: bool,
+    tables: i64,
+}
+
+impl Found {
+    /// Refuses the database of another program.
+    fn check(self) -> Result<(), DbError> {
+        if self.tables > 0 && !self.ours { Err(DbError::Foreign) } else { Ok(()) }
+    }
+
+    /// Refuses tables of which nobody knows which steps made them.
+    fn check_applied(self, applied: i64) -> Result<(), DbError> {
+        if applied == 0 && self.tables > 1 { Err(DbError::NoHistory) } else { Ok(()) }
+    }
+}
+
+async fn found(tx: &mut Tx) -> Result<Found, DbError> {
+    let row = tx.fetch_one(&HAS_TABLE, &[]).await?;
+    Ok(Found { ours: row.int("ours")? > 0, tables: row.int("tables")? })
 }
 
 /// The last version that the database has, after a check that it has got there by these migrations.

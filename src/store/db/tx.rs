@@ -98,11 +98,17 @@ impl Tx {
     /// [`DbError::ConnectionLost`], which undoes everything too.
     pub async fn rollback(self) -> Result<(), DbError> {
         self.shared.count_statement();
-        match self.inner {
+        let failed = self.failed;
+        let undone = match self.inner {
             Inner::Sqlite(tx) => tx.rollback().await,
             Inner::Postgres(tx) => tx.rollback().await,
         }
-        .map_err(|error| DbError::from_driver("rollback", &error))
+        .map_err(|error| DbError::from_driver("rollback", &error));
+        match undone {
+            // SQLite has undone it by itself, as it does when the disk is full (F19).
+            Err(DbError::Other { message, .. }) if failed && message.contains("no transaction is active") => Ok(()),
+            undone => undone,
+        }
     }
 
     /// Runs a statement and tells how many rows it wrote.

@@ -26,7 +26,7 @@ pub async fn store(tx: &mut Tx, reference: &Reference) -> Result<(), StoreError>
 
 /// Stores a catalog. What it does not name stays: something was sold under it.
 ///
-/// Of a tier that is there, everything but what it covers may change; of a promotion its expiry and its maximum of uses.
+/// What is there stays what it is, but for the expiry of a promotion and its maximum of uses.
 ///
 /// # Errors
 /// As [`store`].
@@ -34,6 +34,9 @@ pub async fn store_catalog(tx: &mut Tx, catalog: &Catalog) -> Result<(), StoreEr
     let stored = load::catalog(tx).await?;
     if let Some(stored) = stored.as_ref().filter(|stored| stored.seller != catalog.seller) {
         return Err(differs("catalog", &stored.seller, "seller"));
+    }
+    if let Some(stored) = stored.as_ref().filter(|stored| stored.free_history_days != catalog.free_history_days) {
+        return Err(differs("catalog", &stored.seller, "free_history_days"));
     }
     let mut settings = Columns::of(&SETTINGS);
     settings.row().int(1).int(catalog.free_history_days.into()).text(&catalog.seller);
@@ -56,11 +59,11 @@ async fn store_tiers(tx: &mut Tx, stored: &[Tier], tiers: &[Tier]) -> Result<(),
     let mut rows = Columns::of(&TIERS);
     let mut next = positions(stored.len());
     for tier in tiers {
-        let known = stored.iter().zip(0_i64..).find(|(known, _)| known.name == tier.name);
-        if known.is_some_and(|(known, _)| known.covers != tier.covers) {
-            return Err(differs("tier", &tier.name, "covers"));
+        if let Some(known) = stored.iter().find(|known| known.name == tier.name) {
+            same_fields("tier", &tier.name, known, tier)?;
+            continue;
         }
-        let position = known.map(|(_, position)| position).or_else(|| next.next()).unwrap_or(i64::MAX);
+        let position = next.next().unwrap_or(i64::MAX);
         rows.row()
             .text(&tier.name)
             .int(position)
@@ -71,7 +74,7 @@ async fn store_tiers(tx: &mut Tx, stored: &[Tier], tiers: &[Tier]) -> Result<(),
             .text(&tier.title)
             .text(tier.covers.tag());
     }
-    tx.upsert_rows(&rows).await?;
+    tx.insert_rows(&rows).await?;
     Ok(())
 }
 
@@ -115,8 +118,13 @@ fn same_version(known: &PriceVersion, version: &PriceVersion) -> Result<(), Stor
         version.prices.iter().map(|price| (format!("{} in {}", price.plan, price.amount.currency()), price.amount.minor())).collect()
     };
     let (known, given) = (prices(known), prices(version));
-    let other = known.keys().chain(given.keys()).find(|key| known.get(*key) != given.get(*key));
-    other.map_or(Ok(()), |key| Err(differs("price version", name, &format!("price of {key}"))))
+    let Some(key) = given.keys().chain(known.keys()).find(|key| known.get(*key) != given.get(*key)) else { return Ok(()) };
+    let field = match (known.get(key), given.get(key)) {
+        (None, _) => format!("set of prices (without {key})"),
+        (_, None) => format!("set of prices (with {key}, too)"),
+        (Some(_), Some(_)) => format!("price of {key}"),
+    };
+    Err(differs("price version", name, &field))
 }
 
 async fn store_promotions(tx: &mut Tx, stored: &[Promotion], promotions: &[Promotion]) -> Result<(), StoreError> {

@@ -93,6 +93,60 @@ fn servers_that_are_away_are_named_without_their_password() {
 }
 
 #[test]
+fn no_message_repeats_the_password_of_an_address_that_is_mistyped() {
+    for url in [
+        "postgres:bob:s3cret",
+        "postgres:bob:s3cret@127.0.0.1/books",
+        "postgres://bob:12/s3cret@127.0.0.1/books",
+        "postgres://bob:12?s3cret@127.0.0.1/books",
+        "postgres://bob:12#s3cret@127.0.0.1/books",
+        "sqlite://postgres://bob:s3cret@127.0.0.1/books",
+        "sqlite:postgres:bob:s3cret",
+        "mysql://bob:s3cret@127.0.0.1/books",
+    ] {
+        let said = kasacare(url, PARKED);
+        assert!(!said.err.contains("s3cret"), "{}", said.err);
+        said.fails(2, "this is not an address of a database");
+    }
+}
+
+#[test]
+fn the_database_of_another_program_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.db");
+    let notes = rusqlite::Connection::open(&path).unwrap();
+    notes.execute_batch("create table notes (note text); insert into notes values ('mine')").unwrap();
+    drop(notes);
+    let before = std::fs::read(&path).unwrap();
+    let url = format!("sqlite://{}", path.display());
+    for line in ["init", PARKED, "check"] {
+        kasacare(&url, line).fails(5, "tables that are not ours");
+    }
+    assert!(std::fs::read(&path).unwrap() == before, "not a byte of it has changed");
+    let notes = rusqlite::Connection::open(&path).unwrap();
+    let mode: String = notes.query_row("pragma journal_mode = wal", [], |row| row.get(0)).unwrap();
+    assert_eq!(mode, "wal");
+    drop(notes);
+    for line in ["init", PARKED] {
+        kasacare(&url, line).fails(5, "tables that are not ours");
+    }
+}
+
+#[tokio::test]
+async fn tables_without_their_history_are_not_guessed_at() {
+    on_both(async |db| {
+        let shop = Shop::empty(db);
+        let mut tx = shop.db.begin().await.unwrap();
+        tx.execute(&Sql::same("delete from schema_migration"), &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        for line in ["init", PARKED] {
+            shop.says(line).fails(5, "schema_migration, which tells how they were made, is empty");
+        }
+    })
+    .await;
+}
+
+#[test]
 fn a_server_without_the_database_says_so() {
     let server = PrivateServer::start();
     kasacare(&server.url("nothing_here"), PARKED).fails(5, "refuses");

@@ -145,8 +145,8 @@ late,sub-10,plus/annual,late-c3,direct,2025-06-01,0,v1,maybe,2025-01
 one.csv:3: account_id: no account `nobody` is known
 one.csv:4: plan: the catalog has no plan `gold/annual`
 one.csv:5: camera: camera de-c1 does not belong to the account
-one.csv:6: camera: `plus` covers one camera: name it with --camera
-one.csv:7: price_version: no price for plus/annual in USD is in force on 2026-01-15; import a catalog version that has one
+one.csv:6: camera: `plus` covers one camera: name it
+one.csv:7: price_version: price version `v9` has no price for plus/annual in USD; import a catalog that has one
 one.csv:8: terms_version: terms version `1999` is not known; import it
 one.csv:9: period_start: the present period of `sub-8` begins on 2026-02-01, which is yet to come
 one.csv:11: account_id: the account already has sub-x, which covers all its cameras
@@ -174,7 +174,7 @@ async fn what_is_stored_never_changes() {
         let before = shop.digest().await;
         let said = shop.says(&format!("import catalog {prices}")).code(2);
         for part in [
-            "prices.csv:3: price version `v1` is stored already with another price of plus/",
+            "prices.csv:3: price version `v1` is stored already with another price of plus/monthly in USD",
             "prices.csv:4: effective_from: version v1 prices plus/annual in USD from 2025-01-01 on already",
             "prices.csv:5: tier: no tier `gold` is known",
         ] {
@@ -186,6 +186,11 @@ async fn what_is_stored_never_changes() {
         let catalog = std::fs::read_to_string(fixture("catalog.json")).unwrap().replace("\"KASA\"", "\"OTHER\"");
         let catalog = shop.file("catalog.json", &catalog);
         refused(&shop, "catalog", &[&catalog], "catalog.json: catalog `KASA` is stored already with another seller; what is stored never changes, use a new name").await;
+        let catalog = std::fs::read_to_string(fixture("catalog.json")).unwrap().replace("\"cameras_max\": 10", "\"cameras_max\": 1000");
+        let catalog = shop.file("catalog.json", &catalog);
+        refused(&shop, "catalog", &[&catalog], "catalog.json: tier `premium` is stored already with another cameras_max; what is stored never changes, use a new name").await;
+        let francs = shop.file("francs.csv", &format!("{header}v1,2025-01-01,plus,annual,CHF,8.99\n"));
+        refused(&shop, "catalog", &[&francs], "francs.csv:2: price version `v1` is stored already with another set of prices (without plus/annual in CHF); what is stored never changes, use a new name").await;
     })
     .await;
 }

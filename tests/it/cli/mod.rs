@@ -1,9 +1,12 @@
 //! The command line as people use it: the built program on real databases, its words and its exit codes.
 
+mod amounts;
 mod customers;
+mod edges;
 mod environment;
 mod imports;
 mod operators;
 mod prices;
 mod refusals;
+mod requests;
 mod shop;

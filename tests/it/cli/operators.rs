@@ -66,9 +66,9 @@ async fn wrong_payments_are_put_right() {
         assert_eq!(over["money"]["paid_back"], "21.65 USD");
         shop.refuses(&format!("correct us --invoice in_us-s1_1_0 --correct-net 79.99 {OLGA} --as-of 2026-02-20"), 3, "which is correct")
             .await;
-        let line = format!("correct de --invoice in_de-s1_1_0 --correct-total 12.49 {OLGA} --as-of 2026-03-02");
+        let line = format!("correct de --invoice in_de-s1_1_0 --correct-total 12.50 {OLGA} --as-of 2026-03-02");
         let under = shop.quotes_then_does(&line).await;
-        assert_eq!(under["money"]["to_pay"], "1.20 EUR", "day 30 is inside the window");
+        assert_eq!(under["money"]["to_pay"], "1.21 EUR", "day 30 is inside the window");
         shop.runs("2026-03-02");
     })
     .await;

@@ -124,6 +124,11 @@ impl Shop {
         self.does(&format!("run --once --as-of {on} --mail-dir {}", mails.display()));
     }
 
+    /// A path in the shop's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// Writes a file; gives its path.
     pub fn file(&self, name: &str, content: &str) -> String {
         let path = self.folder.path().join(name);

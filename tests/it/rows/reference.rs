@@ -88,8 +88,6 @@ async fn what_is_new_is_added_and_what_may_change_does() {
     on_both(async |db| {
         stored(&db, &sample()).await.unwrap();
         let mut next = sample();
-        next.catalog.free_history_days = 2;
-        next.catalog.tiers[0].title = "Kasa Care Premium Plus".to_owned();
         next.catalog.tiers.push(tier("basic", 3, Covers::OneCamera));
         // A version of an earlier date is listed by its date.
         next.catalog.versions.insert(1, version("v1b", "2025-01-01", 2_050));
@@ -124,13 +122,16 @@ async fn what_is_new_is_added_and_what_may_change_does() {
 async fn another_content_under_a_stored_name_is_a_conflict_that_names_the_field() {
     on_both(async |db| {
         stored(&db, &sample()).await.unwrap();
-        let cases: [(&str, &str, fn(&mut Reference)); 10] = [
+        let cases: [(&str, &str, fn(&mut Reference)); 13] = [
             ("KASA", "seller", |reference| reference.catalog.seller = "OTHER".to_owned()),
+            ("KASA", "free_history_days", |reference| reference.catalog.free_history_days = 2),
+            ("premium", "title", |reference| reference.catalog.tiers[0].title = "Another".to_owned()),
+            ("premium", "history_days", |reference| reference.catalog.tiers[0].history_days = 1),
             ("premium", "covers", |reference| reference.catalog.tiers[0].covers = Covers::OneCamera),
             ("v1", "effective_from", |reference| reference.catalog.versions[0].effective_from = day("2024-01-02")),
             ("v1", "price of premium/monthly in USD", |reference| reference.catalog.versions[0].prices[0].amount = usd(1)),
-            ("v2", "price of plus/annual in JPY", |reference| drop(reference.catalog.versions[1].prices.pop())),
-            ("v2", "price of plus/monthly in USD", |reference| {
+            ("v2", "set of prices (with plus/annual in JPY, too)", |reference| drop(reference.catalog.versions[1].prices.pop())),
+            ("v2", "set of prices (without plus/monthly in USD)", |reference| {
                 reference.catalog.versions[1].prices.push(price("plus", Cycle::Monthly, 1, "USD"));
             }),
             ("WELCOME", "duration", |reference| reference.catalog.promotions[0].duration = Duration::Once),

@@ -149,9 +149,11 @@ async fn the_schema_is_made_once_and_checked() {
         assert_eq!(db.migrate().await, Err(newer));
 
         change(&db, "delete from schema_migration").await;
-        assert_eq!(db.check_schema().await, Err(DbError::NotInitialised));
+        assert_eq!(db.check_schema().await, Err(DbError::NoHistory));
+        assert_eq!(db.migrate().await, Err(DbError::NoHistory));
         change(&db, "drop table schema_migration").await;
-        assert_eq!(db.check_schema().await, Err(DbError::NotInitialised));
+        assert_eq!(db.check_schema().await, Err(DbError::Foreign));
+        assert_eq!(db.migrate().await, Err(DbError::Foreign));
     })
     .await;
 }
