@@ -163,6 +163,7 @@ fn cleared(account: &Account) -> i128 {
 /// What was captured and paid neither an invoice nor a collection cost.
 fn unapplied(account: &Account) -> i128 {
     let applied = sum(account.payments.values().map(|payment| payment.amount));
-    let costs = sum(account.costs.values().map(|cost| cost.amount)) - sum(account.costs.values().map(|cost| cost.open));
+    let not_paid = account.costs.values().flat_map(|cost| [cost.open, cost.written_off]);
+    let costs = sum(account.costs.values().map(|cost| cost.amount)) - sum(not_paid);
     captured(account) - applied - costs
 }

@@ -245,6 +245,7 @@ fn about(event: &Event) -> About {
         Event::DisputeWon { id, .. } => About::titled("Dispute won").reference(id),
         Event::WrittenOff { .. } => About::titled("Written off"),
         Event::CollectionCostAdded { document, .. } => About::titled("Collection cost recharged").reference(document),
+        Event::CollectionCostWrittenOff { id, .. } => About::titled("Collection cost written off").reference(id),
         _ => About::UNKNOWN,
     }
 }

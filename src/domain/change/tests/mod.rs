@@ -8,7 +8,10 @@ mod books;
 mod invariants;
 mod world;
 
+mod attempts;
 mod begin;
 mod cancelling;
 mod changing;
 mod ledger_rows;
+mod oldest_first;
+mod wrong_payments;
