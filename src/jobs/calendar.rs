@@ -20,15 +20,18 @@ impl Work for Renewals {
         Scope::RENEWAL
     }
 
-    /// An ordinary renewal needs no history; an end, a deferred change and the end of a trial do.
+    /// An ordinary renewal needs no history; an end, a deferred change and the end of a trial do, and so do carried amounts, which
+    /// another charge may be collecting (MO-5).
     fn needs_everything(&self, account: &Account) -> bool {
-        account.subscriptions.values().any(|subscription| {
-            due_on(subscription).is_some()
-                && match &subscription.state {
-                    State::Trialing { .. } => true,
-                    state => state.term().is_some_and(|term| term.intent != Intent::Renews),
-                }
-        })
+        let carried = account.profile.carried.is_positive();
+        carried
+            || account.subscriptions.values().any(|subscription| {
+                due_on(subscription).is_some()
+                    && match &subscription.state {
+                        State::Trialing { .. } => true,
+                        state => state.term().is_some_and(|term| term.intent != Intent::Renews),
+                    }
+            })
     }
 
     fn plan(&self, draft: &mut Draft<'_>) -> Planned {
