@@ -9,7 +9,9 @@ const DOCUMENT_CHARS_MAX: usize = 100;
 
 const EXAMPLES: &str = "\
 Example:
-  kasacare collection-cost acc-1 25.00 --document agency-2026-0815 --by \"J. Doe\" --reason \"second collection letter\"";
+  kasacare collection-cost acc-1 25.00 --document agency-2026-0815 --by \"J. Doe\" --reason \"second collection letter\"
+
+The next charge for a period collects it, after the invoices. Where there is none to come, write it off by its id (cc_…).";
 
 /// Add a cost of collection to what an account owes, with the document that proves it (PD-4)
 #[derive(Debug, clap::Args)]

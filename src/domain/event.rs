@@ -94,6 +94,14 @@ pub struct ChargeRequest {
     pub method: u32,
     /// When it is to be sent.
     pub due_at: DateTime<Utc>,
+    /// Look-ups of the attempts that were given up for this one: they count on (I9).
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub lookups: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over by reference")]
+const fn is_none(lookups: &u32) -> bool {
+    *lookups == 0
 }
 
 /// One fact.
@@ -193,7 +201,19 @@ pub enum Event {
     ServiceEnded { invoice: String, on: NaiveDate },
     /// RF-4: a payout is to be made.
     #[serde(rename = "refund_requested.v1")]
-    RefundRequested { id: String, charge: String, invoice: String, amount: Money, reason: String, due_at: DateTime<Utc> },
+    RefundRequested {
+        id: String,
+        charge: String,
+        invoice: String,
+        amount: Money,
+        reason: String,
+        due_at: DateTime<Utc>,
+        #[serde(default, skip_serializing_if = "is_none")]
+        lookups: u32,
+    },
+    /// PV-2: nothing moved, and its key cannot be used again: it makes way for a new attempt.
+    #[serde(rename = "refund_abandoned.v1")]
+    RefundAbandoned { refund: String },
     /// PV-2.
     #[serde(rename = "refund_unknown.v1")]
     RefundUnknown { refund: String, due_at: DateTime<Utc> },
@@ -255,6 +275,9 @@ pub enum Event {
     /// PD-4: recharged.
     #[serde(rename = "collection_cost_added.v1")]
     CollectionCostAdded { id: String, amount: Money, document: String, on: NaiveDate },
+    /// PD-4: a recharged cost will not be collected.
+    #[serde(rename = "collection_cost_written_off.v1")]
+    CollectionCostWrittenOff { id: String, amount: Money },
     /// RE-1: the reminder for the renewal on this day was written.
     #[serde(rename = "reminder_queued.v1")]
     ReminderQueued { subscription: SubscriptionId, renewal_on: NaiveDate, on: NaiveDate },
@@ -298,7 +321,7 @@ impl ChargeRequest {
             reference: None,
             code: None,
             settled_on: None,
-            lookups: 0,
+            lookups: self.lookups,
         }
     }
 }

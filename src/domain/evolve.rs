@@ -171,9 +171,21 @@ impl Account {
                 self.settle(invoice, amount)?;
             }
             Event::CollectionCostAdded { id, amount, document, on } => {
-                let cost = CollectionCost { id: id.clone(), amount: *amount, open: *amount, document: document.clone(), added_on: *on };
+                let cost = CollectionCost {
+                    id: id.clone(),
+                    amount: *amount,
+                    open: *amount,
+                    written_off: self.zero(),
+                    document: document.clone(),
+                    added_on: *on,
+                };
                 self.costs.insert(id.clone(), cost);
                 self.profile.carried = self.profile.carried.plus(*amount)?;
+            }
+            Event::CollectionCostWrittenOff { id, amount } => {
+                let cost = self.costs.get_mut(id).ok_or_else(|| missing(id))?;
+                cost.written_off = cost.written_off.plus(*amount)?;
+                self.settle_cost(id, *amount)?;
             }
             Event::AmountCarried { invoice, amount } => {
                 self.invoice_mut(invoice)?.carried = true;

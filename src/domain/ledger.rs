@@ -183,6 +183,8 @@ fn post(account: &Account, event: &Event, entry: &mut Entry) -> Result<(), Ledge
             entry.pair(COLLECTION_COSTS, AGENCY_PAYABLE, *amount, None)?;
             entry.pair(RECHARGED_COSTS, DEFERRED_RECOVERIES, *amount, None)?;
         }
+        // What was never earned is no loss: the recharge is taken back.
+        Event::CollectionCostWrittenOff { amount, .. } => entry.pair(DEFERRED_RECOVERIES, RECHARGED_COSTS, *amount, None)?,
         Event::SubscriptionOpened { .. }
         | Event::Life { .. }
         | Event::CameraCovered { .. }
@@ -206,6 +208,7 @@ fn post(account: &Account, event: &Event, entry: &mut Entry) -> Result<(), Ledge
         | Event::ServiceEnded { .. }
         | Event::RefundRequested { .. }
         | Event::RefundUnknown { .. }
+        | Event::RefundAbandoned { .. }
         | Event::CorrectionOpened { .. }
         | Event::CorrectionScheduled { .. }
         | Event::CorrectionClosed { .. }

@@ -216,12 +216,14 @@ const fn is_environment(error: &EngineError) -> bool {
 }
 
 /// A stable code for the operator's list.
-const fn code(refusal: &Refusal) -> &'static str {
+#[must_use]
+pub const fn code(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::TooManyMissed { .. } => "too_many_missed_periods",
         Refusal::NoPrice { .. } | Refusal::NotPriced { .. } | Refusal::NoPlan { .. } => "no_price",
         Refusal::NoTerms { .. } => "no_terms",
         Refusal::Tax(_) => "no_tax_rate",
+        Refusal::NoOutcome { .. } => "no_outcome",
         Refusal::Inconsistent(_) | Refusal::Ledger(_) => "inconsistent",
         Refusal::Money(_) | Refusal::Calendar(_) | Refusal::Refund(_) => "arithmetic",
         _ => "refused",

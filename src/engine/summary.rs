@@ -100,6 +100,8 @@ impl Summary {
             }
             Event::ChargeDeclined { .. } => self.count("charges declined"),
             Event::ChargeUnknown { .. } => self.count("charges unknown, to be looked up"),
+            Event::ChargeAbandoned { .. } => self.count("charges given up"),
+            Event::RefundAbandoned { .. } => self.count("refunds given up"),
             Event::NoteIssued { note, .. } => {
                 if let Ok(total) = note.net.plus(note.tax) {
                     self.money(if note.reason.is_debit() { "debit notes" } else { "credit notes" }, total);

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::runner::Runner;
 use super::{CALL_CHUNK, LEASE_SECONDS, Stop};
-use crate::domain::account::{Account, Purpose};
+use crate::domain::account::Account;
 use crate::domain::change::settle::Settlement;
 use crate::domain::change::{Draft, Planned};
 use crate::domain::ids::AccountId;
 use crate::domain::money::Money;
-use crate::domain::subscription::State;
 use crate::engine::EngineError;
 use crate::engine::batch::{Accounts, Work};
 use crate::engine::summary::Summary;
@@ -28,8 +29,26 @@ pub fn charge_key(charge: &str) -> String {
 pub(super) struct Settled {
     pub(super) charge: String,
     pub(super) invoice: String,
-    pub(super) purpose: Purpose,
     pub(super) settlement: Settlement,
+}
+
+/// What came of a leased call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Done {
+    /// The provider said something, or nothing.
+    Answered(Outcome),
+    /// It was not sent: its payment method is blocked or no longer on file (PD-2, F68).
+    HeldBack,
+    /// It may have been sent before, the provider knows nothing of it, and its key is too old to be sent again (F03, I14).
+    KeyTooOld,
+}
+
+impl Done {
+    /// What is done with a call of which a look-up found nothing; `None` where it may be sent.
+    pub(super) fn unless_sendable(chargeable: bool, sent_at: Option<DateTime<Utc>>, now: DateTime<Utc>, window: TimeDelta) -> Option<Self> {
+        let too_old = sent_at.is_some_and(|first| now.signed_duration_since(first) >= window);
+        if too_old { Some(Self::KeyTooOld) } else { Some(Self::HeldBack).filter(|_| !chargeable) }
+    }
 }
 
 /// Settlement of charges as batch work (PV-6).
@@ -46,17 +65,19 @@ impl Work for SettleCharges {
         Scope::SETTLEMENT
     }
 
-    /// An ordinary capture needs the invoice alone; what may give money back, pay carried amounts, or pay a debt of a subscription
-    /// that has ended, needs the history: corrections and tasks hang on that debt.
+    /// An ordinary capture needs the invoice alone, and so does an answer that has not come yet; all else needs the history: older
+    /// debts that are paid first, other charges with the same payment method, corrections, tasks.
     fn needs_everything(&self, account: &Account) -> bool {
-        let settled = self.by_account.get(&account.profile.id).into_iter().flatten();
-        let unusual = |one: &Settled| one.purpose == Purpose::Correction || bills_what_has_ended(account, &one.invoice);
-        let waiting = account.subscriptions.values().any(|subscription| subscription.cancel_requested_on.is_some());
-        let behind = account
-            .subscriptions
-            .values()
-            .any(|subscription| matches!(subscription.state, State::PastDue { .. } | State::Suspended { .. }));
-        settled.into_iter().any(unusual) || waiting || behind || account.profile.carried.is_positive()
+        let ordinary = |one: &Settled| match &one.settlement {
+            Settlement::Succeeded { .. } => account.is_ordinary_capture(&one.charge),
+            Settlement::Unknown => account.charges.contains_key(&one.charge),
+            Settlement::Mismatch { .. }
+            | Settlement::Declined { .. }
+            | Settlement::NeverHappened
+            | Settlement::NotSent
+            | Settlement::KeyExpired => false,
+        };
+        !self.by_account.get(&account.profile.id).is_some_and(|settled| settled.iter().all(ordinary))
     }
 
     fn plan(&self, draft: &mut Draft<'_>) -> Planned {
@@ -81,48 +102,66 @@ impl Runner {
                 break;
             }
             tx.commit().await?;
-            let outcomes = self.call(&leased).await;
+            let done = self.call(&leased).await;
             let count = leased.len();
-            summary.absorb(self.settle(&leased, outcomes).await?);
+            summary.absorb(self.settle(&leased, done).await?);
             self.progress.chunk("charges", count);
         }
         Ok(summary)
     }
 
-    /// The outcome of each leased charge, in order. No transaction is open here.
-    async fn call(&self, leased: &[LeasedCharge]) -> Vec<Outcome> {
+    /// What came of each leased charge, in order. No transaction is open here.
+    async fn call(&self, leased: &[LeasedCharge]) -> Vec<Done> {
         let now = self.engine.clock.now();
-        let mut outcomes: Vec<Option<Outcome>> = vec![None; leased.len()];
-        let (sent_before, fresh): (Vec<usize>, Vec<usize>) = (0..leased.len()).partition(|&index| leased[index].may_have_been_sent);
+        let window = self.engine.provider.capabilities().resend_window();
+        let mut done: Vec<Option<Done>> = vec![None; leased.len()];
+        let (sent_before, mut to_send): (Vec<usize>, Vec<usize>) = (0..leased.len()).partition(|&index| leased[index].sent_at.is_some());
         let found = self.look_up(leased, &sent_before).await;
-        let mut to_send = fresh;
         for (index, outcome) in sent_before.into_iter().zip(found) {
             match outcome {
                 Outcome::DidNotHappen(NotDone::NotFound) => to_send.push(index),
-                other => outcomes[index] = Some(other),
+                other => done[index] = Some(Done::Answered(other)),
             }
         }
+        to_send.retain(|&index| {
+            let charge = &leased[index];
+            done[index] = Done::unless_sendable(charge.chargeable, charge.sent_at, now, window);
+            done[index].is_none()
+        });
+        for (index, outcome) in to_send.iter().zip(self.send(leased, &to_send).await) {
+            done[*index] = Some(Done::Answered(outcome));
+        }
+        done.into_iter().map(|done| done.unwrap_or(Done::Answered(Outcome::Pending))).collect()
+    }
+
+    /// Sends charges; those whose answer got lost are looked up before anything else is done (PV-2), and sent once more under their
+    /// key where nothing is found.
+    async fn send(&self, leased: &[LeasedCharge], to_send: &[usize]) -> Vec<Outcome> {
         let calls: Vec<ChargeCall> = to_send.iter().map(|&index| call_of(&leased[index])).collect();
-        let answers = if calls.is_empty() { Vec::new() } else { self.engine.provider.charge(now, &calls).await };
-        let mut doubtful = Vec::new();
-        for (index, answer) in to_send.into_iter().zip(answers) {
-            if matches!(answer, Outcome::Unknown(_)) {
-                doubtful.push(index);
-            }
-            outcomes[index] = Some(answer);
+        if calls.is_empty() {
+            return Vec::new();
         }
-        // PV-2: a call whose answer got lost is looked up before anything else is done.
-        let found = self.look_up(leased, &doubtful).await;
-        for (index, outcome) in doubtful.into_iter().zip(found) {
-            let failed_inside = matches!(outcomes[index], Some(Outcome::Unknown(Doubt::ServerError)));
-            match outcome {
-                Outcome::Succeeded { .. } | Outcome::Declined(_) => outcomes[index] = Some(outcome),
+        let mut outcomes = self.engine.provider.charge(self.engine.clock.now(), &calls).await;
+        let doubtful: Vec<usize> = (0..outcomes.len()).filter(|&at| matches!(outcomes[at], Outcome::Unknown(_))).collect();
+        let asked: Vec<usize> = doubtful.iter().map(|&at| to_send[at]).collect();
+        let mut lost = Vec::new();
+        for (at, found) in doubtful.into_iter().zip(self.look_up(leased, &asked).await) {
+            match (&outcomes[at], found) {
+                (_, found @ (Outcome::Succeeded { .. } | Outcome::Declined(_))) => outcomes[at] = found,
                 // The provider failed, moved nothing, and keeps that failure with the key: only a new attempt can get through.
-                Outcome::DidNotHappen(NotDone::NotFound) if failed_inside => outcomes[index] = Some(outcome),
+                (Outcome::Unknown(Doubt::ServerError), found @ Outcome::DidNotHappen(NotDone::NotFound)) => outcomes[at] = found,
+                (Outcome::Unknown(Doubt::NoReply), Outcome::DidNotHappen(NotDone::NotFound)) => lost.push(at),
                 _ => {}
             }
         }
-        outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Pending)).collect()
+        // Its key is young now: whoever runs the jobs once a day would find it too old next time (F03).
+        let again: Vec<ChargeCall> = lost.iter().map(|&at| calls[at].clone()).collect();
+        if !again.is_empty() {
+            for (at, outcome) in lost.into_iter().zip(self.engine.provider.charge(self.engine.clock.now(), &again).await) {
+                outcomes[at] = outcome;
+            }
+        }
+        outcomes
     }
 
     async fn look_up(&self, leased: &[LeasedCharge], indices: &[usize]) -> Vec<Outcome> {
@@ -134,18 +173,17 @@ impl Runner {
         self.engine.provider.look_up_charges(self.engine.clock.now(), &questions).await
     }
 
-    async fn settle(&self, leased: &[LeasedCharge], outcomes: Vec<Outcome>) -> Result<Summary, EngineError> {
+    async fn settle(&self, leased: &[LeasedCharge], done: Vec<Done>) -> Result<Summary, EngineError> {
         let mut by_account: BTreeMap<AccountId, Vec<Settled>> = BTreeMap::new();
         let mut doubtful = Vec::new();
-        for (charge, outcome) in leased.iter().zip(outcomes) {
-            let Some(settlement) = settlement_of(&charge.charge, charge.amount, outcome) else { continue };
+        for (charge, done) in leased.iter().zip(done) {
+            let Some(settlement) = settlement_of_call(&charge.charge, charge.amount, done) else { continue };
             if settlement == Settlement::Unknown {
                 doubtful.push((charge.account.clone(), charge.charge.clone()));
             }
             by_account.entry(charge.account.clone()).or_default().push(Settled {
                 charge: charge.charge.clone(),
                 invoice: charge.invoice.clone(),
-                purpose: charge.purpose,
                 settlement,
             });
         }
@@ -170,11 +208,6 @@ impl Runner {
     }
 }
 
-fn bills_what_has_ended(account: &Account, invoice: &str) -> bool {
-    let owner = account.invoices.get(invoice).and_then(|row| account.subscriptions.get(&row.document.subscription));
-    owner.is_none_or(|subscription| matches!(subscription.state, State::Closed { .. }))
-}
-
 fn call_of(charge: &LeasedCharge) -> ChargeCall {
     ChargeCall {
         key: charge_key(&charge.charge),
@@ -184,6 +217,18 @@ fn call_of(charge: &LeasedCharge) -> ChargeCall {
         amount: charge.amount,
         method_token: charge.method_token.clone(),
         expires_on: charge.method_expires_on,
+    }
+}
+
+/// What came of a call, as the books see it; `None` where the same call is simply made again later.
+pub(super) fn settlement_of_call(id: &str, asked: Money, done: Done) -> Option<Settlement> {
+    match done {
+        Done::Answered(outcome) => settlement_of(id, asked, outcome),
+        Done::HeldBack => Some(Settlement::NotSent),
+        Done::KeyTooOld => {
+            tracing::error!(id, "the key is too old to be sent again, and the provider does not know it (F03)");
+            Some(Settlement::KeyExpired)
+        }
     }
 }
 

@@ -1,31 +1,74 @@
 //! What the provider tells by itself: disputes, refunds that fail later, and answers that got lost. It ends in the same
-//! settlement functions as the answers do (PV-6), so an event that comes twice changes nothing.
+//! settlement functions as the answers do (PV-6), so an event that comes twice changes nothing. What an account cannot take is
+//! kept and tried again once the account is released (PV-4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Stop;
 use super::charges::settlement_of;
 use super::runner::Runner;
 use crate::domain::change::settle::Settlement;
-use crate::domain::change::{Draft, Planned};
+use crate::domain::change::{Change, Draft, Planned};
 use crate::domain::ids::AccountId;
 use crate::engine::EngineError;
-use crate::engine::batch::Work;
+use crate::engine::batch::{Work, code};
 use crate::engine::summary::Summary;
-use crate::provider::{Fact, Outcome};
+use crate::provider::{Fact, Outcome, ProviderEvent};
+use crate::store::StoreError;
 use crate::store::account::{self as accounts, Scope};
-use crate::store::claims;
+use crate::store::kept_facts::{self, KeptFact};
 
 /// Events in one page.
 pub const EVENTS_PAGE: u32 = 500;
 /// The provider whose events are read.
 const PROVIDER: &str = "simulated";
 
-struct ApplyFacts {
-    by_account: BTreeMap<AccountId, Vec<Fact>>,
+/// One fact of an account, with the provider's id of its event.
+#[derive(Debug, Clone)]
+struct Told {
+    event: String,
+    fact: Fact,
 }
 
-impl Work for ApplyFacts {
+type ByAccount = BTreeMap<AccountId, Vec<Told>>;
+
+/// Applies facts, each account's in their order, up to the first that it refuses.
+struct ApplyFacts<'a> {
+    by_account: &'a ByAccount,
+    progress: Mutex<BTreeMap<AccountId, Progress>>,
+}
+
+/// How far an account has come.
+#[derive(Debug, Clone, Default)]
+struct Progress {
+    applied: usize,
+    refused: Option<String>,
+    /// Whether what was planned is stored: at once where it changes nothing.
+    stored: bool,
+}
+
+impl<'a> ApplyFacts<'a> {
+    const fn new(by_account: &'a ByAccount) -> Self {
+        Self { by_account, progress: Mutex::new(BTreeMap::new()) }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, BTreeMap<AccountId, Progress>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What of an account's facts is still to be applied, and why.
+    fn left(&self, account: &AccountId) -> Option<(usize, String)> {
+        let told = self.by_account.get(account)?.len();
+        let progress = self.progress().get(account).cloned().unwrap_or_default();
+        if !progress.stored {
+            return Some((0, "there is no such account, or its rows were refused".to_owned()));
+        }
+        (progress.applied < told).then(|| (progress.applied, progress.refused.unwrap_or_default()))
+    }
+}
+
+impl Work for ApplyFacts<'_> {
     fn kind(&self) -> &'static str {
         "provider_event"
     }
@@ -34,9 +77,31 @@ impl Work for ApplyFacts {
         Scope::ALL
     }
 
+    /// A fact that is refused parks the account and leaves what came before it in force: that is true as well.
     fn plan(&self, draft: &mut Draft<'_>) -> Planned {
         let id = draft.account.profile.id.clone();
-        self.by_account.get(&id).into_iter().flatten().try_for_each(|fact| apply(draft, fact))
+        let mut progress = Progress::default();
+        for told in self.by_account.get(&id).into_iter().flatten() {
+            if let Err(refusal) = draft.attempt(|draft| apply(draft, &told.fact)) {
+                tracing::warn!(account = %id, event = told.event, reason = %refusal, "a fact is kept, and the account parked");
+                progress.refused = Some(refusal.to_string());
+                draft.park(code(&refusal), &refusal.to_string())?;
+                break;
+            }
+            progress.applied += 1;
+        }
+        progress.stored = draft.changes_nothing();
+        self.progress().insert(id, progress);
+        Ok(())
+    }
+
+    fn stored(&self, changes: &[Change]) {
+        let mut progress = self.progress();
+        for change in changes.iter().filter(|change| change.kind == self.kind()) {
+            if let Some(progress) = progress.get_mut(&change.after.profile.id) {
+                progress.stored = true;
+            }
+        }
     }
 }
 
@@ -64,13 +129,13 @@ fn apply(draft: &mut Draft<'_>, fact: &Fact) -> Planned {
 }
 
 impl Runner {
-    /// Reads new events from the stored cursor on and applies them. The cursor is stored after their effects: a crash in
-    /// between applies them again, which changes nothing.
+    /// Tries kept facts again, then reads new events from the stored cursor on and applies them. The cursor, and what has to be
+    /// kept, is stored after their effects: a crash in between applies them again, which changes nothing.
     pub(super) async fn provider_events(&self, stop: &Stop) -> Result<Summary, EngineError> {
-        let mut summary = Summary::default();
+        let mut summary = self.kept_facts().await?;
         while !stop.requested() {
             let mut tx = self.engine.db.begin_read().await?;
-            let after = claims::provider_cursor(&mut tx, PROVIDER).await?;
+            let after = kept_facts::provider_cursor(&mut tx, PROVIDER).await?;
             tx.rollback().await?;
             let page = match self.engine.provider.events(self.engine.clock.now(), after.as_deref(), EVENTS_PAGE).await {
                 Ok(page) => page,
@@ -83,24 +148,112 @@ impl Runner {
                 break;
             }
             let count = page.events.len();
-            let mut by_account: BTreeMap<AccountId, Vec<Fact>> = BTreeMap::new();
-            for event in page.events {
-                match event.account_id {
-                    Some(account) => by_account.entry(account).or_default().push(event.fact),
-                    None => summary.count("events of others"),
-                }
-            }
-            let ids: Vec<AccountId> = by_account.keys().cloned().collect();
+            let by_account = by_account(page.events, &mut summary);
+            let (done, left) = self.apply_facts(&by_account).await?;
+            summary.absorb(done);
             let mut tx = self.engine.db.begin().await?;
-            accounts::lock(&mut tx, &ids).await?;
-            summary.absorb(self.engine.run_batch(tx, ids, &ApplyFacts { by_account }).await?);
+            kept_facts::keep(&mut tx, &left).await?;
             if let Some(cursor) = page.cursor {
-                let mut tx = self.engine.db.begin().await?;
-                claims::set_provider_cursor(&mut tx, PROVIDER, &cursor).await?;
-                tx.commit().await?;
+                kept_facts::set_provider_cursor(&mut tx, PROVIDER, &cursor).await?;
+            }
+            tx.commit().await?;
+            if !left.is_empty() {
+                summary.add("provider events kept", u64::try_from(left.len()).unwrap_or(u64::MAX));
             }
             self.progress.chunk("provider events", count);
         }
         Ok(summary)
     }
+
+    /// Applies facts; gives those that are to be kept. Of accounts that have kept facts, all are: they wait their turn.
+    async fn apply_facts(&self, by_account: &ByAccount) -> Result<(Summary, Vec<KeptFact>), EngineError> {
+        let ids: Vec<AccountId> = by_account.keys().cloned().collect();
+        let mut tx = self.engine.db.begin().await?;
+        accounts::lock(&mut tx, &ids).await?;
+        let waiting: BTreeSet<AccountId> = kept_facts::waiting(&mut tx, &ids).await?.into_iter().collect();
+        let (queued, ready): (Vec<AccountId>, Vec<AccountId>) = ids.into_iter().partition(|id| waiting.contains(id));
+        let work = ApplyFacts::new(by_account);
+        let summary = self.engine.run_batch(tx, ready.clone(), &work).await?;
+        let kept_at = self.engine.clock.now().timestamp_micros();
+        let mut left = Vec::new();
+        for id in queued {
+            left.extend(kept(by_account, &id, (0, "earlier ones are kept"), kept_at)?);
+        }
+        for id in ready {
+            if let Some((from, reason)) = work.left(&id) {
+                left.extend(kept(by_account, &id, (from, &reason), kept_at)?);
+            }
+        }
+        Ok((summary, left))
+    }
+
+    /// PV-4: what was kept is tried again when its account is not parked any more.
+    async fn kept_facts(&self) -> Result<Summary, EngineError> {
+        let mut tx = self.engine.db.begin_read().await?;
+        let facts = kept_facts::retriable(&mut tx, EVENTS_PAGE).await?;
+        tx.rollback().await?;
+        if facts.is_empty() {
+            return Ok(Summary::default());
+        }
+        let mut by_account: ByAccount = BTreeMap::new();
+        let mut unreadable = BTreeSet::new();
+        for kept in &facts {
+            match serde_json::from_str(&kept.fact) {
+                Ok(fact) if !unreadable.contains(&kept.account) => {
+                    by_account.entry(kept.account.clone()).or_default().push(Told { event: kept.event.clone(), fact });
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    // F48: what comes after it on this account waits; nobody else does.
+                    tracing::error!(account = %kept.account, event = kept.event, error = %error, "a kept fact cannot be read");
+                    unreadable.insert(kept.account.clone());
+                }
+            }
+        }
+        let ids: Vec<AccountId> = by_account.keys().cloned().collect();
+        let mut tx = self.engine.db.begin().await?;
+        accounts::lock(&mut tx, &ids).await?;
+        let work = ApplyFacts::new(&by_account);
+        let summary = self.engine.run_batch(tx, ids, &work).await?;
+        let mut done = Vec::new();
+        for (id, told) in &by_account {
+            let applied = work.left(id).map_or(told.len(), |(from, _)| from);
+            done.extend(facts.iter().filter(|kept| kept.account == *id).take(applied).cloned());
+        }
+        let mut tx = self.engine.db.begin().await?;
+        kept_facts::forget(&mut tx, &done).await?;
+        tx.commit().await?;
+        Ok(summary)
+    }
+}
+
+fn by_account(events: Vec<ProviderEvent>, summary: &mut Summary) -> ByAccount {
+    let mut by_account: ByAccount = BTreeMap::new();
+    for event in events {
+        match event.account_id {
+            Some(account) => by_account.entry(account).or_default().push(Told { event: event.id, fact: event.fact }),
+            None => summary.count("events of others"),
+        }
+    }
+    by_account
+}
+
+/// An account's facts from a position on, as they are kept.
+fn kept(by_account: &ByAccount, id: &AccountId, (from, reason): (usize, &str), kept_at: i64) -> Result<Vec<KeptFact>, EngineError> {
+    let told = by_account.get(id).into_iter().flatten().enumerate().skip(from);
+    told.map(|(position, told)| {
+        Ok(KeptFact {
+            account: id.clone(),
+            event: told.event.clone(),
+            kept_at,
+            position: i64::try_from(position).unwrap_or(i64::MAX),
+            fact: serde_json::to_string(&told.fact).map_err(|_| unwritable(id))?,
+            reason: reason.to_owned(),
+        })
+    })
+    .collect()
+}
+
+fn unwritable(id: &AccountId) -> EngineError {
+    StoreError::Unstorable { account: id.to_string(), table: "kept_facts", problem: "a fact cannot be written as JSON" }.into()
 }

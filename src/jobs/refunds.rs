@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::charges::settlement_of;
+use super::charges::{Done, settlement_of_call};
 use super::runner::Runner;
 use super::{CALL_CHUNK, LEASE_SECONDS, Stop};
 use crate::domain::change::settle::Settlement;
@@ -11,7 +11,7 @@ use crate::domain::ids::AccountId;
 use crate::engine::EngineError;
 use crate::engine::batch::Work;
 use crate::engine::summary::Summary;
-use crate::provider::{LookUp, NotDone, Outcome, RefundCall};
+use crate::provider::{Doubt, LookUp, NotDone, Outcome, RefundCall};
 use crate::store::account::{self as accounts, Scope};
 use crate::store::claims::{self, LeasedRefund};
 
@@ -58,8 +58,8 @@ impl Runner {
             tx.commit().await?;
             let mut by_account: BTreeMap<AccountId, Vec<(String, Settlement)>> = BTreeMap::new();
             let mut doubtful = Vec::new();
-            for (refund, outcome) in leased.iter().zip(self.pay_out(&leased).await) {
-                if let Some(settlement) = settlement_of(&refund.refund, refund.amount, outcome) {
+            for (refund, done) in leased.iter().zip(self.pay_out(&leased).await) {
+                if let Some(settlement) = settlement_of_call(&refund.refund, refund.amount, done) {
                     if settlement == Settlement::Unknown {
                         doubtful.push((refund.account.clone(), refund.refund.clone()));
                     }
@@ -73,32 +73,63 @@ impl Runner {
         Ok(summary)
     }
 
-    async fn pay_out(&self, leased: &[LeasedRefund]) -> Vec<Outcome> {
+    /// What came of each leased payout, in order. No transaction is open here.
+    async fn pay_out(&self, leased: &[LeasedRefund]) -> Vec<Done> {
         let now = self.engine.clock.now();
-        let questions: Vec<LookUp> =
-            leased.iter().map(|refund| LookUp { key: refund_key(&refund.refund), id: refund.refund.clone() }).collect();
-        let sent_before = leased.iter().any(|refund| refund.may_have_been_sent);
-        let mut outcomes = if sent_before {
-            self.engine.provider.look_up_refunds(now, &questions).await
-        } else {
-            vec![Outcome::DidNotHappen(NotDone::NotFound); leased.len()]
-        };
-        let to_send: Vec<usize> =
-            (0..leased.len()).filter(|&index| matches!(outcomes[index], Outcome::DidNotHappen(NotDone::NotFound))).collect();
-        let calls: Vec<RefundCall> = to_send.iter().map(|&index| call_of(&leased[index])).collect();
-        let answers = if calls.is_empty() { Vec::new() } else { self.engine.provider.refund(now, &calls).await };
-        for (index, answer) in to_send.into_iter().zip(answers) {
-            outcomes[index] = answer;
+        let window = self.engine.provider.capabilities().resend_window();
+        let mut done: Vec<Option<Done>> = vec![None; leased.len()];
+        let (sent_before, mut to_send): (Vec<usize>, Vec<usize>) = (0..leased.len()).partition(|&index| leased[index].sent_at.is_some());
+        for (index, outcome) in sent_before.iter().zip(self.look_up_refunds(leased, &sent_before).await) {
+            match outcome {
+                Outcome::DidNotHappen(NotDone::NotFound) => to_send.push(*index),
+                other => done[*index] = Some(Done::Answered(other)),
+            }
         }
-        if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unknown(_))) {
-            let found = self.engine.provider.look_up_refunds(now, &questions).await;
-            for (outcome, found) in outcomes.iter_mut().zip(found) {
-                if matches!(outcome, Outcome::Unknown(_)) && matches!(found, Outcome::Succeeded { .. } | Outcome::Declined(_)) {
-                    *outcome = found;
-                }
+        to_send.retain(|&index| {
+            done[index] = Done::unless_sendable(true, leased[index].sent_at, now, window);
+            done[index].is_none()
+        });
+        for (index, outcome) in to_send.iter().zip(self.send_refunds(leased, &to_send).await) {
+            done[*index] = Some(Done::Answered(outcome));
+        }
+        done.into_iter().map(|done| done.unwrap_or(Done::Answered(Outcome::Pending))).collect()
+    }
+
+    /// Sends payouts, as charges are sent.
+    async fn send_refunds(&self, leased: &[LeasedRefund], to_send: &[usize]) -> Vec<Outcome> {
+        let calls: Vec<RefundCall> = to_send.iter().map(|&index| call_of(&leased[index])).collect();
+        if calls.is_empty() {
+            return Vec::new();
+        }
+        let mut outcomes = self.engine.provider.refund(self.engine.clock.now(), &calls).await;
+        let doubtful: Vec<usize> = (0..outcomes.len()).filter(|&at| matches!(outcomes[at], Outcome::Unknown(_))).collect();
+        let asked: Vec<usize> = doubtful.iter().map(|&at| to_send[at]).collect();
+        let mut lost = Vec::new();
+        for (at, found) in doubtful.into_iter().zip(self.look_up_refunds(leased, &asked).await) {
+            match (&outcomes[at], found) {
+                (_, found @ (Outcome::Succeeded { .. } | Outcome::Declined(_))) => outcomes[at] = found,
+                // As of charges: the key keeps the failure, so only a new attempt can get through.
+                (Outcome::Unknown(Doubt::ServerError), found @ Outcome::DidNotHappen(NotDone::NotFound)) => outcomes[at] = found,
+                (Outcome::Unknown(Doubt::NoReply), Outcome::DidNotHappen(NotDone::NotFound)) => lost.push(at),
+                _ => {}
+            }
+        }
+        let again: Vec<RefundCall> = lost.iter().map(|&at| calls[at].clone()).collect();
+        if !again.is_empty() {
+            for (at, outcome) in lost.into_iter().zip(self.engine.provider.refund(self.engine.clock.now(), &again).await) {
+                outcomes[at] = outcome;
             }
         }
         outcomes
+    }
+
+    async fn look_up_refunds(&self, leased: &[LeasedRefund], indices: &[usize]) -> Vec<Outcome> {
+        if indices.is_empty() {
+            return Vec::new();
+        }
+        let question = |index: &usize| LookUp { key: refund_key(&leased[*index].refund), id: leased[*index].refund.clone() };
+        let questions: Vec<LookUp> = indices.iter().map(question).collect();
+        self.engine.provider.look_up_refunds(self.engine.clock.now(), &questions).await
     }
 
     async fn settle_refunds(&self, by_account: BTreeMap<AccountId, Vec<(String, Settlement)>>) -> Result<Summary, EngineError> {

@@ -4,13 +4,16 @@
 //! no such classes, so the table is ours, and it stays on the side that costs a customer least: what it does not list is soft,
 //! which only means another try on the schedule of the terms, and is marked as unlisted so that it can be counted.
 
+use serde::{Deserialize, Serialize};
+
 use DeclineClass::{CustomerAction, Hard, Soft};
 
 /// Longest code that is kept. Codes go into the journal, so they must stay codes whatever a provider sends.
 const CODE_CHARS_MAX: usize = 64;
 
 /// What a decline says about trying again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DeclineClass {
     /// It may work later with the same method.
     Soft,
@@ -29,7 +32,7 @@ impl DeclineClass {
 }
 
 /// A definite no of the provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decline {
     /// The provider's code, lower case, digits and `_`; `unreadable_code` if it sent something else.
     pub code: String,

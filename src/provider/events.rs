@@ -4,6 +4,7 @@
 //! goes by the object and what happened to it, never by the event (PV-6).
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::declines::Decline;
 use crate::domain::ids::AccountId;
@@ -22,8 +23,10 @@ pub struct ProviderEvent {
     pub fact: Fact,
 }
 
-/// What happened to a money object. `reference` is the provider's id of it, `charge_id` and `refund_id` are ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What happened to a money object. `reference` is the provider's id of it, `charge_id` and `refund_id` are ours. As JSON it is kept
+/// until the account can take it (PV-4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fact {
     /// A charge was captured.
     ChargeSucceeded {

@@ -16,7 +16,7 @@ use super::error::ReportError;
 use super::sums;
 use crate::domain::calendar::DATE_MAX;
 use crate::domain::ledger::{AccountType, LedgerAccount, REVENUE, by_number};
-use crate::domain::money::{Currency, Money, total};
+use crate::domain::money::{Currency, Money};
 use crate::store::db::{Db, Row};
 use crate::values;
 

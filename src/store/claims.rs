@@ -12,7 +12,6 @@ use super::account::InvoiceKey;
 use super::db::{Column, Columns, DbError, Row, Sql, Table, Tx, Value};
 pub use super::deliveries::{CHARGES_GIVEN_BACK, DELIVERIES, NoticeResult, REFUNDS_GIVEN_BACK, give_back, record_notices};
 use super::instances::{INSTANCE_LOCKS, Instance};
-use crate::domain::account::Purpose;
 use crate::domain::ids::{AccountId, SubscriptionId};
 use crate::domain::money::{Currency, Money};
 
@@ -74,15 +73,17 @@ crate::statements! {
     );
     /// Charges to be sent or looked up, with what the provider must be told.
     DUE_CHARGES = same(
-        "select c.account_id, c.charge_id, c.invoice_id, c.amount_minor, c.purpose, c.state, c.lease_no, \
-         a.currency, a.method_token, a.method_expires_on \
+        "select c.account_id, c.charge_id, c.invoice_id, c.amount_minor, c.state, c.lease_no, c.first_sent_at, c.requested_at, \
+         a.currency, a.method_token, a.method_expires_on, \
+         case when a.method_blocked = 0 and a.method_no = c.method_no then 1 else 0 end as chargeable \
          from charges c join accounts a on a.account_id = c.account_id \
          where c.due_at is not null and c.due_at <= $1 and (c.lease_until is null or c.lease_until < $2) and a.parked_at is null \
          order by c.due_at, c.account_id, c.charge_id limit $3 {postgres: for update of a skip locked}"
     );
     /// Refunds to be sent or looked up.
     DUE_REFUNDS = same(
-        "select r.account_id, r.refund_id, r.charge_id, r.amount_minor, r.state, r.lease_no, a.currency, c.reference \
+        "select r.account_id, r.refund_id, r.charge_id, r.amount_minor, r.state, r.lease_no, r.first_sent_at, r.requested_at, a.currency, \
+         c.reference \
          from refunds r join accounts a on a.account_id = r.account_id \
          join charges c on c.account_id = r.account_id and c.charge_id = r.charge_id \
          where r.due_at is not null and r.due_at <= $1 and (r.lease_until is null or r.lease_until < $2) and a.parked_at is null \
@@ -127,17 +128,11 @@ crate::statements! {
     );
     /// How far an announcement has come.
     ADVANCE_ANNOUNCEMENT = same("update announcements set cursor_account = $2, state = $3 where version = $1");
-    /// How far a provider's events were read.
-    PROVIDER_CURSOR = same("select cursor from provider_cursors where provider = $1");
-    /// Stores how far a provider's events were read.
-    SET_PROVIDER_CURSOR = same(
-        "insert into provider_cursors (provider, cursor) values ($1, $2) on conflict (provider) do update set cursor = excluded.cursor"
-    );
 }
 
 /// The columns of a leased row that its lease writes.
 macro_rules! leases {
-    ($table:ident = $name:literal, $key:literal) => {
+    ($table:ident = $name:literal, $key:literal $(, $more:literal)?) => {
         const $table: Table = Table {
             name: $name,
             columns: &[
@@ -146,18 +141,27 @@ macro_rules! leases {
                 Column::int("lease_until"),
                 Column::text("lease_owner"),
                 Column::int("lease_no"),
+                $(Column::int($more),)?
             ],
             key: &["account_id", $key],
         };
     };
 }
 
-leases!(CHARGE_LEASES = "charges", "charge_id");
-leases!(REFUND_LEASES = "refunds", "refund_id");
+leases!(CHARGE_LEASES = "charges", "charge_id", "first_sent_at");
+leases!(REFUND_LEASES = "refunds", "refund_id", "first_sent_at");
 leases!(NOTICE_LEASES = "notices", "notice_id");
 
 /// Every table of this module, for the tests that compare them with the schema.
-pub const TABLES: &[&Table] = &[&CHARGE_LEASES, &REFUND_LEASES, &NOTICE_LEASES, &DELIVERIES, &CHARGES_GIVEN_BACK, &REFUNDS_GIVEN_BACK];
+pub const TABLES: &[&Table] = &[
+    &CHARGE_LEASES,
+    &REFUND_LEASES,
+    &NOTICE_LEASES,
+    &DELIVERIES,
+    &CHARGES_GIVEN_BACK,
+    &REFUNDS_GIVEN_BACK,
+    &super::kept_facts::KEPT_FACTS,
+];
 
 /// Claims accounts for which something is due, after a cursor, at most `limit` rows. Their rows are locked.
 ///
@@ -221,10 +225,11 @@ pub struct LeasedCharge {
     pub invoice: String,
     /// How much.
     pub amount: Money,
-    /// What it is for.
-    pub purpose: Purpose,
-    /// Somebody had it before us, or its outcome is unknown: to be looked up before it is sent (F01, PV-2).
-    pub may_have_been_sent: bool,
+    /// When somebody had it before us, or since when its outcome is unknown: to be looked up before it is sent again (F01, PV-2),
+    /// and not to be sent with a key that is too old (F03).
+    pub sent_at: Option<DateTime<Utc>>,
+    /// Whether the payment method that it was recorded for is the one on file and is not blocked (PD-2, F68).
+    pub chargeable: bool,
     /// The provider's token of the method on file now (LC-4).
     pub method_token: String,
     /// The method's last day.
@@ -245,14 +250,14 @@ pub async fn lease_charges(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit
                 charge: row.text("charge_id")?,
                 invoice: row.text("invoice_id")?,
                 amount: money(row)?,
-                purpose: if row.text("purpose")? == "correction" { Purpose::Correction } else { Purpose::Period },
-                may_have_been_sent: row.int("lease_no")? > 0 || row.text("state")? == "unknown",
+                sent_at: sent_at(row)?,
+                chargeable: row.int("chargeable")? == 1,
                 method_token: row.opt_text("method_token")?.unwrap_or_default(),
                 method_expires_on: row.opt_date("method_expires_on")?,
             })
         })
         .collect::<Result<Vec<_>, DbError>>()?;
-    take(tx, &CHARGE_LEASES, lease, &rows).await?;
+    take(tx, &CHARGE_LEASES, lease, &rows, Some(now)).await?;
     Ok(leased)
 }
 
@@ -270,7 +275,7 @@ pub struct LeasedRefund {
     /// How much.
     pub amount: Money,
     /// As for charges.
-    pub may_have_been_sent: bool,
+    pub sent_at: Option<DateTime<Utc>>,
 }
 
 /// Leases refunds that are due.
@@ -288,11 +293,11 @@ pub async fn lease_refunds(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit
                 charge: row.text("charge_id")?,
                 charge_reference: row.opt_text("reference")?.unwrap_or_default(),
                 amount: money(row)?,
-                may_have_been_sent: row.int("lease_no")? > 0 || row.text("state")? == "unknown",
+                sent_at: sent_at(row)?,
             })
         })
         .collect::<Result<Vec<_>, DbError>>()?;
-    take(tx, &REFUND_LEASES, lease, &rows).await?;
+    take(tx, &REFUND_LEASES, lease, &rows, Some(now)).await?;
     Ok(leased)
 }
 
@@ -349,7 +354,7 @@ pub async fn lease_notices(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit
             })
         })
         .collect::<Result<Vec<_>, DbError>>()?;
-    take(tx, &NOTICE_LEASES, lease, &rows).await?;
+    take(tx, &NOTICE_LEASES, lease, &rows, None).await?;
     Ok(leased)
 }
 
@@ -357,12 +362,30 @@ async fn due_rows(tx: &mut Tx, sql: &Sql, now: DateTime<Utc>, lease: &Lease, lim
     tx.fetch_all(sql, &[Value::Int(now.timestamp_micros()), Value::Int(lease.now), Value::Int(i64::from(limit))]).await
 }
 
-/// Writes the lease into rows that were found due, and counts it: their first two columns are the key.
-async fn take(tx: &mut Tx, table: &'static Table, lease: &Lease, rows: &[Row]) -> Result<(), DbError> {
+/// When a leased call may have been sent first; nothing where it never was.
+fn sent_at(row: &Row) -> Result<Option<DateTime<Utc>>, DbError> {
+    if row.int("lease_no")? == 0 && row.text("state")? != "unknown" {
+        return Ok(None);
+    }
+    let micros = match row.opt_int("first_sent_at")? {
+        Some(first) => first,
+        None => row.int("requested_at")?,
+    };
+    DateTime::from_timestamp_micros(micros).map(Some).ok_or_else(|| row.corrupt("first_sent_at", "is not an instant"))
+}
+
+/// Writes the lease into rows that were found due, and counts it: their first two columns are the key. `sending` is the instant of
+/// calls whose keys grow old.
+async fn take(tx: &mut Tx, table: &'static Table, lease: &Lease, rows: &[Row], sending: Option<DateTime<Utc>>) -> Result<(), DbError> {
     let mut leases = Columns::of(table);
     for row in rows {
         let lease_no = row.int("lease_no")?.saturating_add(1);
-        leases.row().text(row.str_at(0)?).text(row.str_at(1)?).int(lease.until).text(&lease.owner).int(lease_no);
+        let mut cells = leases.row();
+        cells.text(row.str_at(0)?).text(row.str_at(1)?).int(lease.until).text(&lease.owner).int(lease_no);
+        if let Some(now) = sending {
+            let first = sent_at(row)?.unwrap_or(now);
+            cells.int(first.timestamp_micros());
+        }
     }
     tx.update_rows(&leases).await?;
     Ok(())
@@ -410,22 +433,4 @@ pub async fn announcement_page(tx: &mut Tx, limit: u32) -> Result<Option<Announc
     let state = if done { "done" } else { "open" };
     tx.execute(&ADVANCE_ANNOUNCEMENT, &[Value::Text(version.clone()), Value::Text(last), Value::Text(state.to_owned())]).await?;
     Ok(Some(AnnouncementPage { version, accounts }))
-}
-
-/// How far a provider's events were read.
-///
-/// # Errors
-/// [`StoreError::Db`].
-pub async fn provider_cursor(tx: &mut Tx, provider: &str) -> Result<Option<String>, StoreError> {
-    let row = tx.fetch_optional(&PROVIDER_CURSOR, &[Value::Text(provider.to_owned())]).await?;
-    Ok(row.map(|row| row.text("cursor")).transpose()?)
-}
-
-/// Stores how far a provider's events were read.
-///
-/// # Errors
-/// [`StoreError::Db`].
-pub async fn set_provider_cursor(tx: &mut Tx, provider: &str, cursor: &str) -> Result<(), StoreError> {
-    tx.execute(&SET_PROVIDER_CURSOR, &[Value::Text(provider.to_owned()), Value::Text(cursor.to_owned())]).await?;
-    Ok(())
 }

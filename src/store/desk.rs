@@ -57,8 +57,6 @@ crate::statements! {
     PROMOTION_USES = same("select used, max_uses from promotion_uses where code = $1");
     /// When the account was last decided on, imports apart: they are dated when they come in, which may be long after the fact.
     LAST_DECIDED = same("select max(posted_at) as last_at from journal where account_id = $1 and kind not in ('account_opened', 'take_over')");
-    /// Whether a decision was recorded for this cause, and which.
-    RECORDED = same("select seq, kind from journal where account_id = $1 and cause = $2");
 }
 
 /// A parked account.

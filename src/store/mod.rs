@@ -11,6 +11,7 @@ pub mod desk;
 pub mod error;
 pub mod instances;
 pub mod journal;
+pub mod kept_facts;
 pub mod lists;
 pub mod reference;
 pub mod requests;

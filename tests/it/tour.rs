@@ -96,9 +96,6 @@ fn agree(shown: &[String], printed: &[String]) -> bool {
 fn elided(shown: &[String], printed: &[String]) -> String {
     let gap = shown.last().is_some_and(|line| line == "…");
     let kept = if gap { printed.len().min(shown.len() - 1) } else { printed.len() };
-    let mut text: String = printed[..kept].iter().map(|line| format!("{line}\n")).collect();
-    if gap {
-        text.push_str("…\n");
-    }
-    text
+    let lines = printed[..kept].iter().map(String::as_str).chain(gap.then_some("…"));
+    lines.flat_map(|line| [line, "\n"]).collect()
 }

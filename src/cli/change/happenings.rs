@@ -16,7 +16,7 @@ pub(super) fn lines(change: &Change, event: &Event) -> Vec<String> {
         Event::CreditGranted { amount } => vec![format!("goodwill credit {amount}")],
         Event::CreditPaidOut { amount } => vec![format!("account credit of {amount} is paid out")],
         Event::ChargeRequested { charge } => vec![charge_line(change, charge)],
-        Event::ChargeAbandoned { charge } => vec![format!("charge {charge} is given up; it was never sent")],
+        Event::ChargeAbandoned { charge } => vec![format!("charge {charge} is given up; it moved nothing")],
         Event::AmountCarried { invoice, amount } => vec![format!("{amount} of {invoice} is carried to the next bill")],
         Event::NoteIssued { note, given } => note_lines(note, given),
         Event::RefundRequested { id, charge, amount, .. } => {
@@ -31,6 +31,8 @@ pub(super) fn lines(change: &Change, event: &Event) -> Vec<String> {
         Event::CollectionCostAdded { id, amount, document, .. } => {
             vec![format!("collection cost {id}: {amount}, document {document}")]
         }
+        Event::CollectionCostWrittenOff { id, amount } => vec![format!("{amount} of collection cost {id} is written off")],
+        Event::RefundAbandoned { refund } => vec![format!("refund {refund} is given up; it moved nothing")],
         Event::CorrectionOpened { id, invoice, charged, correct, last_attempt_on, .. } => {
             vec![format!("correction {id} of {invoice}: charged {charged}, correct {correct}, attempts until {last_attempt_on}")]
         }

@@ -159,6 +159,8 @@ pub struct CollectionCost {
     pub amount: Money,
     /// Still owed.
     pub open: Money,
+    /// Given up.
+    pub written_off: Money,
     /// The agency's or court's document.
     pub document: String,
     /// Added on.

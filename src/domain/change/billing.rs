@@ -178,6 +178,11 @@ impl Draft<'_> {
 
     /// As [`Draft::collect`], at a later instant (PD-2).
     pub fn collect_at(&mut self, invoice: &str, purpose: Purpose, due_at: DateTime<Utc>) -> Planned<Collection> {
+        self.collect_after(invoice, purpose, due_at, 0)
+    }
+
+    /// As [`Draft::collect_at`], where earlier attempts were given up after so many look-ups.
+    pub(super) fn collect_after(&mut self, invoice: &str, purpose: Purpose, due_at: DateTime<Utc>, lookups: u32) -> Planned<Collection> {
         let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
         let (open, attempt) = (row.open, row.attempts.saturating_add(1));
         if open.is_zero() {
@@ -195,6 +200,9 @@ impl Draft<'_> {
             if !was_carried {
                 self.because(format!("MO-5: {amount} is below the provider's minimum and is carried to the next bill"));
                 self.emit(Event::AmountCarried { invoice: invoice.to_owned(), amount: open })?;
+                if !self.account.has_paid_subscription() {
+                    self.list_what_stays_carried()?;
+                }
             }
             return Ok(Collection::Carried);
         }
@@ -203,7 +211,7 @@ impl Draft<'_> {
             return Ok(Collection::NoMethod);
         };
         let id = format!("ch_{}_{attempt}", tail(invoice));
-        let charge = ChargeRequest { id, invoice: invoice.to_owned(), attempt, purpose, amount, method, due_at };
+        let charge = ChargeRequest { id, invoice: invoice.to_owned(), attempt, purpose, amount, method, due_at, lookups };
         self.emit(Event::ChargeRequested { charge })?;
         Ok(Collection::Requested)
     }
@@ -238,9 +246,9 @@ impl Draft<'_> {
     }
 
     /// Charges that have not been sent and are not due yet: id, purpose and when.
-    fn planned(&self, which: impl Fn(&Charge) -> bool) -> Vec<(String, Purpose, DateTime<Utc>)> {
+    pub(super) fn planned(&self, which: impl Fn(&Charge) -> bool) -> Vec<(String, Purpose, DateTime<Utc>)> {
         let now = self.context.now;
-        let unsent = |charge: &&Charge| charge.state == AttemptState::Requested && charge.lookups == 0;
+        let unsent = |charge: &&Charge| charge.state == AttemptState::Requested;
         self.account
             .charges
             .values()

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::super::account::{NoteReason, Subscription};
+use super::super::account::{AttemptState, Charge, NoteReason, Subscription};
 use super::super::calendar::{Cycle, plus_days};
 use super::super::event::{Event, Given};
 use super::super::ids::{CameraId, SubscriptionId};
@@ -41,14 +41,16 @@ impl Draft<'_> {
 
     /// A charge of an invoice that may have been sent and has no final outcome. One that waits for a later day is not.
     pub(super) fn sent_charge(&self, invoice: &str) -> Option<String> {
-        self.account
-            .charges
-            .values()
-            .find(|charge| {
-                let sent = charge.due_at.is_none_or(|due| due <= self.context.now) || charge.lookups > 0;
-                charge.invoice == invoice && charge.state.in_flight() && sent
-            })
-            .map(|charge| charge.id.clone())
+        self.account.charges.values().find(|charge| charge.invoice == invoice && self.is_sent(charge)).map(|charge| charge.id.clone())
+    }
+
+    /// Whether a charge may have been sent and has no final outcome.
+    pub(super) fn is_sent(&self, charge: &Charge) -> bool {
+        match charge.state {
+            AttemptState::Requested => charge.due_at.is_none_or(|due| due <= self.context.now),
+            AttemptState::Unknown => true,
+            AttemptState::Succeeded | AttemptState::Failed | AttemptState::Abandoned => false,
+        }
     }
 
     /// Refuses while a charge of the term's period is under way (CA-4).

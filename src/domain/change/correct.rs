@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::super::account::{Charge, Correction, CorrectionState, Invoice, NoteReason, Purpose};
+use super::super::account::{AttemptState, Charge, Correction, CorrectionState, Invoice, NoteReason, Purpose};
 use super::super::calendar::{plus_days, start_of_day};
 use super::super::correction::{CorrectionAction, assess};
 use super::super::event::{Event, Reversal};
@@ -183,7 +183,7 @@ impl Draft<'_> {
         self.catch_up(invoice, self.through_today(invoice)?, Reversal::Correction)?;
         let due_at = self.tomorrow()?;
         self.emit(Event::CorrectionScheduled { id: correction.to_owned(), open_net: net, open_tax: tax, due_at })?;
-        if unpaid {
+        if unpaid && !self.is_carried(invoice) {
             self.because("PD: the fee itself is unpaid; what collects it collects the difference, too");
             return Ok(());
         }
@@ -191,13 +191,23 @@ impl Draft<'_> {
     }
 
     /// Begins an attempt to collect a difference, unless one is under way, the service is suspended (LC-7), or the rest is too
-    /// small to collect.
+    /// small to collect. A fee that was too small to be collected alone is collected with it (MO-5); any other fee that is unpaid
+    /// takes the difference along when it is collected.
     pub(super) fn collect_difference(&mut self, invoice: &str) -> Planned {
-        let busy = self.account.charges.values().any(|charge| charge.invoice == invoice && charge.state.in_flight());
-        if busy || self.is_suspended(&self.owner(invoice)?) {
+        if self.collector_of(invoice)?.is_some() || self.is_suspended(&self.owner(invoice)?) {
             return Ok(());
         }
-        self.collect(invoice, Purpose::Correction).map(|_| ())
+        if self.only_a_difference_is_open(invoice)? {
+            self.collect(invoice, Purpose::Correction)?;
+        } else if self.is_carried(invoice) {
+            self.because("MO-5: with the difference the carried fee is large enough to be collected");
+            self.collect(invoice, Purpose::Period)?;
+        }
+        Ok(())
+    }
+
+    fn is_carried(&self, invoice: &str) -> bool {
+        self.account.invoices.get(invoice).is_some_and(|row| row.carried)
     }
 
     fn refund_difference(&mut self, correction: &str, invoice: &str, difference: Difference, to: Destination) -> Planned {
@@ -258,37 +268,53 @@ impl Draft<'_> {
     fn run_correction(&mut self, correction: &Correction) -> Planned {
         let invoice = &correction.invoice;
         let difference = correction.open_net.plus(correction.open_tax)?;
-        let busy = self.account.charges.values().any(|charge| charge.invoice == *invoice && charge.state.in_flight());
-        let begun_inside = busy && self.only_a_difference_is_open(invoice)?;
+        if self.open(invoice)?.is_zero() {
+            self.because("CO-2: nothing is open on the invoice any more: the difference was paid");
+            return self.emit(Event::CorrectionClosed { id: correction.id.clone(), state: CorrectionState::Done });
+        }
+        let begun_inside = self.collector_of(invoice)?.is_some() && self.only_a_difference_is_open(invoice)?;
         let in_window = self.today <= correction.last_attempt_on;
         if begun_inside || (in_window && !self.below_minimum(difference)) {
-            if !busy && self.only_a_difference_is_open(invoice)? {
-                self.collect_difference(invoice)?;
-            }
+            self.collect_difference(invoice)?;
             let due_at = self.next_correction_day(correction)?;
             let (id, open_net, open_tax) = (correction.id.clone(), correction.open_net, correction.open_tax);
             return self.emit(Event::CorrectionScheduled { id, open_net, open_tax, due_at });
         }
-        if self.sent_charge(invoice).is_some() {
+        if self.sent_collector_of(invoice)?.is_some() {
             // The fee itself is being collected: what comes of it is known soon.
             let (id, open_net, open_tax) = (correction.id.clone(), correction.open_net, correction.open_tax);
             return self.emit(Event::CorrectionScheduled { id, open_net, open_tax, due_at: self.tomorrow()? });
         }
+        self.waive(correction)
+    }
+
+    /// CO-3, MO-5: gives up what is still open of a difference, never more: what was paid of it was right.
+    fn waive(&mut self, correction: &Correction) -> Planned {
+        let invoice = &correction.invoice;
         self.because("CO-3, MO-5: the window is over, or the rest too small: the undercharge is written off");
         self.recognise_before_document(invoice)?;
         self.emit(Event::CorrectionClosed { id: correction.id.clone(), state: CorrectionState::Waived })?;
-        let given = self.credit_note(invoice, NoteReason::Waived, correction.open_net, correction.open_tax, Destination::Refund)?;
-        // What of it was paid after all goes back.
-        self.pay_out(given.payout, invoice, "correction")?;
-        self.catch_up(invoice, self.through_today(invoice)?, Reversal::Correction).map(|_| ())
+        let difference = correction.open_net.plus(correction.open_tax)?;
+        let given_up = self.open(invoice)?.at_most(difference)?;
+        let tax = part_of(given_up, correction.open_tax, difference)?;
+        let given = self.credit_note(invoice, NoteReason::Waived, given_up.minus(tax)?, tax, Destination::Refund)?;
+        self.pay_out(given.payout, invoice, "waived")?;
+        self.catch_up(invoice, self.through_today(invoice)?, Reversal::Correction)?;
+        self.settle_standing(&self.owner(invoice)?)
     }
 
     /// Attempts follow the dunning days, counted from the first failure of this correction, inside the window; then comes one look
     /// on the day after it.
     fn next_correction_day(&self, correction: &Correction) -> Planned<DateTime<Utc>> {
         let days = &self.terms(&self.owner(&correction.invoice)?)?.soft_retry_days;
-        let of_this = |charge: &&Charge| charge.invoice == correction.invoice && charge.purpose == Purpose::Correction;
-        let first_failed = self.account.charges.values().filter(of_this).filter_map(|charge| charge.settled_on).min().unwrap_or(self.today);
+        // One correction of an invoice is open at a time, and each begins with its debit note: what failed before was another's.
+        let debits = self.account.notes.values().filter(|note| note.invoice == correction.invoice && note.reason.is_debit());
+        let opened_on = debits.map(|note| note.issued_on).max().unwrap_or(correction.transaction_on);
+        let failed = |charge: &&Charge| {
+            charge.invoice == correction.invoice && charge.purpose == Purpose::Correction && charge.state == AttemptState::Failed
+        };
+        let failures = self.account.charges.values().filter(failed).filter_map(|charge| charge.settled_on);
+        let first_failed = failures.filter(|on| *on >= opened_on).min().unwrap_or(self.today);
         let tomorrow = plus_days(self.today, 1)?;
         let mut next = plus_days(correction.last_attempt_on, 1)?.max(tomorrow);
         for day in days {

@@ -6,7 +6,7 @@ use super::super::event::Event;
 use super::super::ids::SubscriptionId;
 use super::super::notice::{NoticeData, NoticeKind};
 use super::super::subscription::{Command, State};
-use super::billing::{Collection, invoice_id};
+use super::billing::Collection;
 use super::{Draft, Planned};
 
 /// Which unpaid invoices are tried at once.
@@ -28,19 +28,33 @@ impl Draft<'_> {
             self.abandon_all_planned(|planned| planned.method == charge.method)?;
         }
         let id = self.owner(&charge.invoice)?;
-        let state = &self.subscription(&id)?.state;
-        let pending = matches!(state, State::Pending { term } if invoice_id(&id, term.number, term.period_no) == charge.invoice);
-        if pending {
-            return self.undo_first_period(&id);
+        let replaced = self.usable_method().is_some_and(|on_file| on_file != charge.method);
+        if self.is_first(&id, &charge.invoice)? {
+            let goes_on = replaced && self.subscription(&id)?.cancel_requested_on.is_none();
+            return if goes_on { self.try_what_is_on_file(charge) } else { self.undo_first_period(&id) };
+        }
+        if charge.purpose == Purpose::Period {
+            self.command(&id, &Command::FailPayment { on: self.today })?;
+        }
+        if replaced {
+            return self.try_what_is_on_file(charge);
         }
         match charge.purpose {
             Purpose::Correction => self.correction_declined(&charge.invoice)?,
-            Purpose::Period => {
-                self.command(&id, &Command::FailPayment { on: self.today })?;
-                self.plan_retry(&id, charge, hard)?;
-            }
+            Purpose::Period => self.plan_retry(&id, charge, hard)?,
         }
         self.cancel_if_requested(&id)
+    }
+
+    /// F68: the payment method was replaced while the charge was under way: the new one is tried at once.
+    fn try_what_is_on_file(&mut self, charge: &Charge) -> Planned {
+        self.because("PD-2: the payment method was replaced meanwhile; the one on file is tried at once");
+        self.attempt_anew(charge, self.context.now, 0)
+    }
+
+    /// The number of the payment method on file, if it may be charged.
+    pub(super) fn usable_method(&self) -> Option<u32> {
+        self.account.profile.method.as_ref().filter(|method| !method.blocked).map(|method| method.number)
     }
 
     /// PD-2: the next retry of a soft decline by the terms' days; a hard one waits for a new payment method.
@@ -87,9 +101,7 @@ impl Draft<'_> {
 
     /// Tries what is owed at once, oldest first.
     pub(super) fn retry_what_is_owed(&mut self, which: Retry, of: Option<&SubscriptionId>) -> Planned {
-        let Some(method) = self.account.profile.method.as_ref().filter(|method| !method.blocked).map(|method| method.number) else {
-            return Ok(());
-        };
+        let Some(method) = self.usable_method() else { return Ok(()) };
         let tried = |invoice: &Invoice| {
             let with_it = |charge: &&Charge| charge.invoice == invoice.document.id && charge.method == method;
             self.account.charges.values().any(|charge| with_it(&charge))
@@ -126,8 +138,11 @@ impl Draft<'_> {
     /// PD: a term is past due exactly while something that was asked for and refused is unpaid.
     pub fn settle_standing(&mut self, id: &SubscriptionId) -> Planned {
         for invoice in self.account.invoices.values().filter(|invoice| invoice.document.subscription == *id) {
-            // A single attempt that has not failed is still under way; none at all means that nothing could be asked for.
-            let refused = invoice.first_failed_on.is_some() || invoice.attempts != 1;
+            // A single attempt that has not failed is still under way; none at all means that nothing could be asked for, and one
+            // that is over that what it brought has paid older debts (PD-4).
+            let under_way = |charge: &Charge| charge.invoice == invoice.document.id && charge.state.in_flight();
+            let waits = invoice.attempts == 1 && self.account.charges.values().any(under_way);
+            let refused = invoice.first_failed_on.is_some() || !waits;
             if refused && invoice.open.is_positive() && !invoice.carried && !self.only_a_difference_is_open(&invoice.document.id)? {
                 return Ok(());
             }

@@ -18,6 +18,7 @@ use super::subscription::{Channel, Command, Illegal, Intent, Life, decide};
 use super::tax::TaxRates;
 use super::terms::Terms;
 
+pub mod attempts;
 pub mod billing;
 pub mod calendar_jobs;
 pub mod cancel;
@@ -26,6 +27,7 @@ pub mod coverage;
 pub mod dispute;
 pub mod dunning;
 pub mod operator;
+pub mod paying;
 pub mod payout;
 pub mod plan;
 pub mod prices;
@@ -321,6 +323,12 @@ impl<'a> Draft<'a> {
             *self = before;
         }
         planned
+    }
+
+    /// Whether there is nothing to store so far.
+    #[must_use]
+    pub fn changes_nothing(&self) -> bool {
+        self.events.is_empty() && self.notices.is_empty()
     }
 
     /// Whether nothing has been emitted so far.

@@ -1,8 +1,10 @@
 //! What an operator does by name and with a reason: LC-7, PD-3, PD-4, CO-5, PV-8; and the payment method on file.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 
-use super::super::account::{Invoice, Method, NoteReason, Parked};
+use super::super::account::{Invoice, Method, NoteReason, Parked, Purpose};
 use super::super::calendar::plus_days;
 use super::super::catalog::Plan;
 use super::super::event::{Event, Given, Reversal};
@@ -184,6 +186,11 @@ impl Draft<'_> {
             return Ok(());
         };
         self.nothing_in_flight(id, &term)?;
+        let renews = matches!(subscription.state, State::Active { .. } | State::PastDue { .. });
+        if renews && term.period.end <= self.today {
+            // The period of the order that is to be cancelled has not been billed, and the one before it was served in full.
+            return Err(Refusal::RenewalDue { subscription: id.to_string(), ended_on: term.period.end });
+        }
         let data = self.billed_facts(id)?;
         self.recordings_inaccessible(id, self.today)?;
         self.because("CO-5: the published price was wrong: the order is cancelled and the full charge goes back");
@@ -225,15 +232,44 @@ impl Draft<'_> {
         Ok(given)
     }
 
-    /// PD-4: writes off what is owed on an invoice whose service was delivered.
-    pub fn write_off(&mut self, invoice: &str) -> Planned {
+    /// PD-4: writes off what is owed: a recharged collection cost, or an invoice whose service was delivered.
+    pub fn write_off(&mut self, id: &str) -> Planned {
         self.operator("write-off")?;
+        if self.account.costs.contains_key(id) { self.write_off_cost(id) } else { self.write_off_invoice(id) }
+    }
+
+    /// PD-4: the cost is not collected any more.
+    fn write_off_cost(&mut self, id: &str) -> Planned {
+        let cost = self.account.costs.get(id).ok_or_else(|| self.no_object("collection cost", id))?;
+        let open = cost.open;
+        if !open.is_positive() {
+            return Err(Refusal::BadAmount { what: "the open amount of the collection cost", max: open });
+        }
+        for charge in self.account.charges.values().filter(|charge| self.is_sent(charge) && charge.purpose == Purpose::Period) {
+            if charge.amount.minor() > self.open(&charge.invoice)?.minor() {
+                return Err(Refusal::ChargeInFlight { charge: charge.id.clone() });
+            }
+        }
+        self.because(format!("PD-4: the recharged cost {id} of {open} is written off"));
+        self.emit(Event::CollectionCostWrittenOff { id: id.to_owned(), amount: open })?;
+        self.replan_all()?;
+        self.unlist_what_was_carried()
+    }
+
+    /// What was planned to be collected follows carried amounts and costs that are not owed any more.
+    fn replan_all(&mut self) -> Planned {
+        let in_flight = self.account.charges.values().filter(|charge| charge.state.in_flight());
+        let invoices: BTreeSet<String> = in_flight.map(|charge| charge.invoice.clone()).collect();
+        invoices.iter().try_for_each(|invoice| self.replan(invoice))
+    }
+
+    fn write_off_invoice(&mut self, invoice: &str) -> Planned {
         let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
         let open = row.open;
         if !open.is_positive() {
             return Err(Refusal::NothingOwed { invoice: invoice.to_owned() });
         }
-        if let Some(charge) = self.sent_charge(invoice) {
+        if let Some(charge) = self.sent_collector_of(invoice)? {
             return Err(Refusal::ChargeInFlight { charge });
         }
         if let Some(correction) = self.open_correction(invoice) {
@@ -252,11 +288,15 @@ impl Draft<'_> {
         let gross = row.net.plus(row.tax)?;
         let open_tax = if open == gross { tax } else { part_of(open, tax, gross)?.at_most(tax)? };
         let net = open.minus(open_tax)?;
-        let id = self.owner(invoice)?;
+        let (id, was_carried) = (self.owner(invoice)?, row.carried);
         self.abandon_planned(invoice)?;
         self.because(format!("PD-4: {open} is written off: net {net}, tax {open_tax} (rate {rate_tax})"));
         self.emit(Event::WrittenOff { invoice: invoice.to_owned(), net, tax: open_tax })?;
         self.close_task(&format!("tk_dunning_exhausted_{invoice}"))?;
+        if was_carried {
+            self.replan_all()?;
+        }
+        self.unlist_what_was_carried()?;
         if self.subscription(&id)?.state.is_live() { self.settle_standing(&id) } else { Ok(()) }
     }
 
@@ -269,12 +309,13 @@ impl Draft<'_> {
                 max: Money::new(AMOUNT_MINOR_MAX, amount.currency()),
             });
         }
-        if self.account.costs.values().any(|cost| cost.document == document) {
-            return Ok(());
+        if let Some(cost) = self.account.costs.values().find(|cost| cost.document == document) {
+            let (document, recorded) = (document.to_owned(), cost.amount);
+            return if recorded == amount { Ok(()) } else { Err(Refusal::DocumentUsed { document, amount: recorded }) };
         }
         let number = self.account.costs.len().saturating_add(1);
         let id = format!("cc_{}_{number}", self.account.profile.id);
-        self.because(format!("PD-4: {amount} by document {document} is owed too; the next charge collects it"));
+        self.because(format!("PD-4: {amount} by document {document} is owed too, as {id}; the next charge for a period collects it"));
         self.emit(Event::CollectionCostAdded { id, amount, document: document.to_owned(), on: self.today })
     }
 
@@ -325,6 +366,7 @@ impl Draft<'_> {
             return Err(Refusal::NotParked { account: self.account.profile.id.to_string() });
         }
         self.emit(Event::AccountReleased)?;
+        self.replace_expired()?;
         let ids: Vec<SubscriptionId> = self.account.subscriptions.keys().cloned().collect();
         for id in &ids {
             self.cancel_if_requested(id)?;

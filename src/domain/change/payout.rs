@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::super::account::{Note, NoteReason, Payment, Task};
 use super::super::event::{Event, Given, Reversal};
@@ -160,6 +160,18 @@ impl Draft<'_> {
 
     /// PV-1: records the intent to give money of one payment back.
     pub(super) fn request_payout(&mut self, charge: &str, invoice: &str, amount: Money, reason: &str) -> Planned {
+        self.request_payout_at(charge, invoice, amount, reason, (self.context.now, 0))
+    }
+
+    /// As [`Draft::request_payout`], at a later instant, where earlier attempts were given up after so many look-ups.
+    pub(super) fn request_payout_at(
+        &mut self,
+        charge: &str,
+        invoice: &str,
+        amount: Money,
+        reason: &str,
+        (due_at, lookups): (DateTime<Utc>, u32),
+    ) -> Planned {
         let number = self.account.refunds.values().filter(|refund| refund.charge == charge).count().saturating_add(1);
         self.emit(Event::RefundRequested {
             id: format!("re_{}_{number}", tail(charge)),
@@ -167,7 +179,8 @@ impl Draft<'_> {
             invoice: invoice.to_owned(),
             amount,
             reason: reason.to_owned(),
-            due_at: self.context.now,
+            due_at,
+            lookups,
         })
     }
 
@@ -225,6 +238,9 @@ impl Draft<'_> {
     /// CP-3: when no paid subscription is left, credit that came from cash is paid out; goodwill credit stays.
     pub fn pay_out_credit_if_last(&mut self) -> Planned {
         let credit = self.account.profile.credit_cash;
+        if !self.account.has_paid_subscription() {
+            self.list_what_stays_carried()?;
+        }
         if self.account.has_paid_subscription() || !credit.is_positive() {
             return self.credit_to_pay_out(credit);
         }
@@ -255,6 +271,25 @@ impl Draft<'_> {
             Some(asked) if asked.minor() > stays.minor() => self.close_task(&id),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// MO-5: what was carried to the next bill stays owed where there will be none: a person decides what becomes of it.
+    pub(super) fn list_what_stays_carried(&mut self) -> Planned {
+        let carried = self.account.profile.carried;
+        if !carried.is_positive() {
+            return Ok(());
+        }
+        self.because(format!("MO-5: {carried} was carried to the next bill, and none is to come: it stays owed and is listed"));
+        let subject = self.account.profile.id.to_string();
+        self.task("carried_owed", &subject, Some(carried))
+    }
+
+    /// What was listed as carried without a next bill has been paid or forgiven.
+    pub(super) fn unlist_what_was_carried(&mut self) -> Planned {
+        if self.account.profile.carried.is_positive() {
+            return Ok(());
+        }
+        self.close_task(&format!("tk_carried_owed_{}", self.account.profile.id))
     }
 
     /// Opens an operator task, once per kind and subject; of one that is open, the amount follows.

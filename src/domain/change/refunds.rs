@@ -5,7 +5,7 @@ use super::super::event::Event;
 use super::super::money::Money;
 use super::super::notice::{CorrectionOutcome, NoticeData, NoticeKind};
 use super::settle::{AMOUNT_MISMATCH, LOOKUPS_MAX, Settlement};
-use super::{Draft, Planned, Refusal};
+use super::{Draft, Planned};
 
 impl Draft<'_> {
     /// Settles a payout.
@@ -13,18 +13,23 @@ impl Draft<'_> {
         let refund = self.account.refunds.get(id).cloned().ok_or_else(|| self.no_object("refund", id))?;
         match (refund.state, settlement) {
             (AttemptState::Succeeded, Settlement::Declined { code, .. }) => self.refund_failed(&refund, code, true),
-            // The amount is account credit already: a person takes one of the two back.
-            (AttemptState::Failed, Settlement::Succeeded { .. } | Settlement::Mismatch { .. }) => {
+            // The amount is account credit, or was asked for anew: a person takes one of the two back.
+            (AttemptState::Failed | AttemptState::Abandoned, Settlement::Succeeded { .. } | Settlement::Mismatch { .. }) => {
                 self.task("refund_paid_after_all", id, Some(refund.amount))
             }
-            (AttemptState::Succeeded | AttemptState::Failed, _) => Ok(()),
+            (AttemptState::Succeeded | AttemptState::Failed | AttemptState::Abandoned, _) => Ok(()),
             (_, Settlement::Succeeded { reference }) => self.refund_paid(&refund, reference, None),
             (_, Settlement::Mismatch { reference, moved }) => self.refund_mismatched(&refund, reference, *moved),
             (_, Settlement::Declined { code, .. }) => self.refund_failed(&refund, code, false),
-            (_, Settlement::NeverHappened | Settlement::Unknown) => {
-                if refund.lookups >= LOOKUPS_MAX {
-                    return Err(Refusal::Inconsistent(format!("the provider has not said what became of {id}")));
-                }
+            (_, Settlement::NeverHappened) => {
+                self.may_go_on(id, refund.lookups)?;
+                self.because("PV-2: the look-up found nothing and the key keeps the failure: the attempt is given up for a new one");
+                self.refund_anew(&refund, self.look_up_at(refund.lookups), refund.lookups.saturating_add(1))
+            }
+            (_, Settlement::KeyExpired) => self.refund_key_expired(&refund),
+            // A payout has no payment method of its own that could keep it from being sent.
+            (_, Settlement::Unknown | Settlement::NotSent) => {
+                self.may_go_on(id, refund.lookups)?;
                 let due_at = self.look_up_at(refund.lookups);
                 self.emit(Event::RefundUnknown { refund: id.to_owned(), due_at })
             }

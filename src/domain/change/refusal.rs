@@ -237,6 +237,22 @@ pub enum Refusal {
         /// The invoice.
         invoice: String,
     },
+    /// I9: the provider does not say what became of a call.
+    #[error("the provider has not said what became of {id} in {lookups} look-ups; ask it, then release the account to go on")]
+    NoOutcome {
+        /// The charge or refund.
+        id: String,
+        /// How often it was asked.
+        lookups: u32,
+    },
+    /// PD-4: each document is for one cost.
+    #[error("document {document} is recorded for {amount} already (PD-4)")]
+    DocumentUsed {
+        /// The document.
+        document: String,
+        /// What it was recorded for.
+        amount: Money,
+    },
     /// An invariant does not hold for this account: it is parked.
     #[error("the account's figures contradict each other: {0}")]
     Inconsistent(String),

@@ -1,23 +1,23 @@
 //! The one settlement function of charges (PV-6): a provider's answer, its look-up and its events all end here, any number of
-//! times. What follows a decline is in [`super::dunning`], refunds are in [`super::refunds`].
+//! times. What a capture pays is in [`super::paying`], what follows a decline in [`super::dunning`], what is done where there is no
+//! answer in [`super::attempts`], and refunds are in [`super::refunds`].
 
-use chrono::{DateTime, TimeDelta, Utc};
-
-use super::super::account::{Account, AttemptState, Charge, CorrectionState, NoteReason, Purpose};
+use super::super::account::{Account, AttemptState, Charge, CorrectionState, NoteReason, Purpose, Subscription};
 use super::super::event::Event;
 use super::super::ids::SubscriptionId;
 use super::super::money::Money;
 use super::super::notice::{CorrectionOutcome, NoticeData, NoticeKind};
-use super::super::subscription::{Command, State, Term};
+use super::super::subscription::{Channel, Command, State, Term};
 use super::super::terms::Effective;
 use super::billing::invoice_id;
 use super::cancel::{Ending, with_given};
+use super::paying::Allocation;
 use super::receipts::Paid;
-use super::{Draft, Planned, Refusal};
+use super::{Draft, Planned};
 
 /// Look-ups without a final answer after which the account is parked (I9).
 pub const LOOKUPS_MAX: u32 = 14;
-/// First wait before a look-up, in seconds; doubled each time.
+/// First wait before a look-up, in seconds; doubled each time, so that the last one comes within twelve days (I9).
 pub const LOOKUP_WAIT_SECONDS: i64 = 60;
 
 /// The task, and the reason for parking, where the provider moved another amount than asked for (F49).
@@ -47,33 +47,33 @@ pub enum Settlement {
     },
     /// The provider knows of no such call, and the key is used up: nothing moved, and only a new attempt can.
     NeverHappened,
+    /// It was never sent: its payment method is blocked, or is no longer the one on file (PD-2, F68).
+    NotSent,
+    /// It may have been sent, the provider knows nothing of it, and its key is too old to be sent again (F03).
+    KeyExpired,
     /// Not known (PV-2).
     Unknown,
 }
 
-/// What a captured amount paid.
-#[derive(Debug)]
-struct Allocation {
-    invoices: Vec<(String, Money)>,
-    costs: Vec<(String, Money)>,
-    unapplied: Money,
-}
-
 impl Account {
-    /// Whether the capture of a charge touches nothing but its own invoice and its running subscription, so that a batch need not
-    /// load the account's history to settle it.
+    /// Whether the capture of a charge touches nothing but its own invoice and its subscription, so that a batch need not load the
+    /// account's history to settle it. Debts that are older, and so paid first (PD-4), are carried, or owed by a subscription that
+    /// is behind or over.
     #[must_use]
     pub fn is_ordinary_capture(&self, charge: &str) -> bool {
         let Some(charge) = self.charges.get(charge) else { return false };
         let Some(invoice) = self.invoices.get(&charge.invoice) else { return false };
-        let running = |subscription: &super::super::account::Subscription| {
-            matches!(subscription.state, State::Active { .. }) && subscription.cancel_requested_on.is_none()
+        let waits = |one: &Subscription| matches!(one.state, State::Active { .. } | State::Pending { .. });
+        let owes = |one: &Subscription| {
+            one.channel == Channel::Direct && matches!(one.state, State::PastDue { .. } | State::Suspended { .. } | State::Closed { .. })
         };
+        let ordinary = |one: &Subscription| !owes(one) && one.cancel_requested_on.is_none();
         charge.purpose == Purpose::Period
             && charge.state.in_flight()
             && charge.amount == invoice.open
             && !self.profile.carried.is_positive()
-            && self.subscriptions.get(&invoice.document.subscription).is_some_and(running)
+            && self.subscriptions.get(&invoice.document.subscription).is_some_and(waits)
+            && self.subscriptions.values().all(ordinary)
             && !self.corrections.values().any(|correction| correction.state == CorrectionState::Open)
     }
 }
@@ -88,34 +88,14 @@ impl Draft<'_> {
             (_, Settlement::Succeeded { reference }) => self.captured(&charge, reference),
             (_, Settlement::Mismatch { reference, moved }) => self.mismatched(&charge, reference, *moved),
             (_, Settlement::Declined { code, hard }) => self.declined(&charge, code, *hard),
-            (AttemptState::Failed | AttemptState::Abandoned, Settlement::NeverHappened) => Ok(()),
+            (AttemptState::Failed | AttemptState::Abandoned, Settlement::NeverHappened | Settlement::NotSent | Settlement::KeyExpired) => {
+                Ok(())
+            }
             (_, Settlement::NeverHappened) => self.never_happened(&charge),
+            (_, Settlement::NotSent) => self.not_sent(&charge),
+            (_, Settlement::KeyExpired) => self.key_expired(&charge),
             (_, Settlement::Unknown) => self.unknown(&charge),
         }
-    }
-
-    /// A stored failure is not "try again" under the same key; a look-up that found nothing makes a new attempt safe (F06).
-    fn never_happened(&mut self, charge: &Charge) -> Planned {
-        self.because("PV-2: the look-up found nothing and the key keeps the failure: the attempt is given up for a new one");
-        self.emit(Event::ChargeAbandoned { charge: charge.id.clone() })?;
-        let at = self.look_up_at(charge.lookups);
-        self.collect_at(&charge.invoice, charge.purpose, at)?;
-        Ok(())
-    }
-
-    fn unknown(&mut self, charge: &Charge) -> Planned {
-        if charge.lookups >= LOOKUPS_MAX {
-            return Err(Refusal::Inconsistent(format!("the provider has not said what became of {}", charge.id)));
-        }
-        let due_at = self.look_up_at(charge.lookups);
-        self.because("PV-2: the outcome is unknown: it is looked up before anything else is done");
-        self.emit(Event::ChargeUnknown { charge: charge.id.clone(), due_at })
-    }
-
-    /// When the outcome of a call is looked up next.
-    pub(super) fn look_up_at(&self, lookups: u32) -> DateTime<Utc> {
-        let seconds = LOOKUP_WAIT_SECONDS.saturating_mul(1_i64.checked_shl(lookups).unwrap_or(i64::MAX).max(1));
-        self.context.now.checked_add_signed(TimeDelta::seconds(seconds)).unwrap_or(self.context.now)
     }
 
     fn captured(&mut self, charge: &Charge, reference: &str) -> Planned {
@@ -123,6 +103,7 @@ impl Draft<'_> {
         if unapplied.is_positive() {
             self.return_unapplied(charge, unapplied)?;
         }
+        self.pass_on_the_debt(charge)?;
         self.after_capture(charge)
     }
 
@@ -160,50 +141,13 @@ impl Draft<'_> {
 
     fn after_capture(&mut self, charge: &Charge) -> Planned {
         let id = self.owner(&charge.invoice)?;
-        let paid = self.open(&charge.invoice)?.is_zero();
-        if paid {
-            // Retries that were planned for a later day are not needed any more.
-            self.abandon_planned(&charge.invoice)?;
-            self.close_task(&format!("tk_dunning_exhausted_{}", charge.invoice))?;
-        }
         self.receipt(&id, charge)?;
-        if paid {
-            self.correction_collected(&charge.invoice)?;
-        }
+        self.after_payment(charge)?;
         if charge.purpose == Purpose::Period {
             self.first_or_later_capture(&id, charge)?;
         }
         self.settle_standing(&id)?;
         self.cancel_if_requested(&id)
-    }
-
-    /// PD-4: the invoice that it is for, then carried ones, oldest first, then collection costs.
-    fn allocate(&self, charge: &Charge, amount: Money) -> Planned<Allocation> {
-        let mut rest = amount;
-        let (mut invoices, mut costs) = (Vec::new(), Vec::new());
-        let mut owed: Vec<_> = self
-            .account
-            .invoices
-            .values()
-            .filter(|invoice| invoice.open.is_positive() && (invoice.document.id == charge.invoice || invoice.carried))
-            .map(|invoice| (invoice.document.id != charge.invoice, invoice.document.issued_on, &invoice.document.id, invoice.open))
-            .collect();
-        owed.sort_by(|left, right| (left.0, left.1, left.2).cmp(&(right.0, right.1, right.2)));
-        for (_, _, id, open) in owed {
-            let part = rest.at_most(open)?;
-            if part.is_positive() {
-                invoices.push((id.clone(), part));
-                rest = rest.minus(part)?;
-            }
-        }
-        for cost in self.account.costs.values() {
-            let part = rest.at_most(cost.open)?;
-            if part.is_positive() {
-                costs.push((cost.id.clone(), part));
-                rest = rest.minus(part)?;
-            }
-        }
-        Ok(Allocation { invoices, costs, unapplied: rest })
     }
 
     /// F69: money for which nothing is owed goes back by itself; a person is told, because it should not have been captured.
@@ -239,9 +183,9 @@ impl Draft<'_> {
         }
     }
 
-    /// LC-3: cancelled while pending, and it captured after all.
-    fn undo_cancelled_while_pending(&mut self, id: &SubscriptionId, term: &Term, on: chrono::NaiveDate) -> Planned {
-        self.because("LC-3: cancelled while pending: the whole charge is refunded, for no service was given");
+    /// LC-3: cancelled while pending, and it captured after all, or never will.
+    pub(super) fn undo_cancelled_while_pending(&mut self, id: &SubscriptionId, term: &Term, on: chrono::NaiveDate) -> Planned {
+        self.because("LC-3: cancelled while pending: the invoice is undone and what was paid goes back, for no service was given");
         let facts = self.facts(id)?;
         self.release_promotion(id)?;
         let invoice = invoice_id(id, term.number, term.period_no);
@@ -307,7 +251,7 @@ impl Draft<'_> {
         })
     }
 
-    fn correction_collected(&mut self, invoice: &str) -> Planned {
+    pub(super) fn correction_collected(&mut self, invoice: &str) -> Planned {
         let Some(correction) = self.open_correction(invoice) else { return Ok(()) };
         let amount = correction.open_net.plus(correction.open_tax)?;
         self.emit(Event::CorrectionClosed { id: correction.id.clone(), state: CorrectionState::Done })?;

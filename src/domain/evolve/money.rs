@@ -33,11 +33,7 @@ impl Account {
                 for (id, amount) in applied {
                     self.pay(charge, id, *amount, *on)?;
                 }
-                for (id, amount) in costs {
-                    let cost = self.costs.get_mut(id).ok_or_else(|| missing(id))?;
-                    cost.open = cost.open.minus(*amount)?;
-                    self.profile.carried = self.profile.carried.minus(*amount)?;
-                }
+                costs.iter().try_for_each(|(id, amount)| self.settle_cost(id, *amount))?;
             }
             Event::UnappliedReturned { charge, invoice, amount, on } => self.give_back_unapplied(charge, invoice, *amount, *on)?,
             Event::ChargeDeclined { charge, code, on, .. } => {
@@ -60,6 +56,14 @@ impl Account {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// A recharged cost was paid or forgiven.
+    pub(super) fn settle_cost(&mut self, id: &str, amount: Money) -> Result<(), LedgerError> {
+        let cost = self.costs.get_mut(id).ok_or_else(|| missing(id))?;
+        cost.open = cost.open.minus(amount)?;
+        self.profile.carried = self.profile.carried.minus(amount)?;
         Ok(())
     }
 
@@ -103,7 +107,7 @@ impl Account {
 
     pub(super) fn apply_refunds(&mut self, event: &Event, at: DateTime<Utc>) -> Result<(), LedgerError> {
         match event {
-            Event::RefundRequested { id, charge, invoice, amount, reason, due_at } => {
+            Event::RefundRequested { id, charge, invoice, amount, reason, due_at, lookups } => {
                 let payment = self.payment_mut(charge, invoice)?;
                 payment.refunded = payment.refunded.plus(*amount)?;
                 let refund = Refund {
@@ -118,9 +122,17 @@ impl Account {
                     reference: None,
                     code: None,
                     settled_on: None,
-                    lookups: 0,
+                    lookups: *lookups,
                 };
                 self.refunds.insert(id.clone(), refund);
+            }
+            Event::RefundAbandoned { refund } => {
+                let refund = self.refund_mut(refund)?;
+                refund.state = AttemptState::Abandoned;
+                refund.due_at = None;
+                let (charge, invoice, amount) = (refund.charge.clone(), refund.invoice.clone(), refund.amount);
+                let payment = self.payment_mut(&charge, &invoice)?;
+                payment.refunded = payment.refunded.minus(amount)?;
             }
             Event::RefundUnknown { refund, due_at } => {
                 let refund = self.refund_mut(refund)?;

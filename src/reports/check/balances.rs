@@ -188,6 +188,7 @@ fn cleared(account: &Account) -> i128 {
 fn unapplied(account: &Account) -> i128 {
     let back = sum(account.disputes.values().filter(|dispute| account.was_won_late(dispute)).map(|dispute| dispute.amount));
     let applied = sum(account.payments.values().map(|payment| payment.amount));
-    let costs = sum(account.costs.values().map(|cost| cost.amount)) - sum(account.costs.values().map(|cost| cost.open));
+    let not_paid = account.costs.values().flat_map(|cost| [cost.open, cost.written_off]);
+    let costs = sum(account.costs.values().map(|cost| cost.amount)) - sum(not_paid);
     captured(account) + back - applied - costs
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::findings::{Check, Inspection};
 use super::laws::tax_of;
-use crate::domain::account::{Account, DisputeState, Invoice, InvoiceDocument, Note, NoteReason};
+use crate::domain::account::{Account, AttemptState, DisputeState, Invoice, InvoiceDocument, Note, NoteReason};
 use crate::domain::change::Reference;
 use crate::domain::promotion::{Discount, Duration};
 
@@ -127,7 +127,7 @@ struct Reserved {
 /// I4: nothing is given back twice: per payment, and per charge with its lost disputes.
 pub(super) fn refund_limits(account: &Account, inspection: &mut Inspection<'_>) {
     let mut requested: BTreeMap<(&str, &str), i128> = BTreeMap::new();
-    for refund in account.refunds.values() {
+    for refund in account.refunds.values().filter(|refund| refund.state != AttemptState::Abandoned) {
         *requested.entry((&refund.charge, &refund.invoice)).or_default() += i128::from(refund.amount.minor());
     }
     let mut lost: BTreeMap<&str, i128> = BTreeMap::new();

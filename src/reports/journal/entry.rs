@@ -241,6 +241,7 @@ fn about(event: &Event) -> About {
         Event::DisputeReversed { id, .. } => About::titled("Dispute won after it was lost").reference(id),
         Event::WrittenOff { .. } => About::titled("Written off"),
         Event::CollectionCostAdded { document, .. } => About::titled("Collection cost recharged").reference(document),
+        Event::CollectionCostWrittenOff { id, .. } => About::titled("Collection cost written off").reference(id),
         Event::SubscriptionOpened { .. }
         | Event::Life { .. }
         | Event::CameraCovered { .. }
@@ -264,10 +265,12 @@ fn about(event: &Event) -> About {
         | Event::ServiceEnded { .. }
         | Event::RefundRequested { .. }
         | Event::RefundUnknown { .. }
+        | Event::RefundAbandoned { .. }
         | Event::CorrectionOpened { .. }
         | Event::CorrectionScheduled { .. }
         | Event::CorrectionClosed { .. }
         | Event::ReminderQueued { .. }
+        | Event::ReminderSent { .. }
         | Event::ReminderMissed { .. }
         | Event::PriceNoticeQueued { .. }
         | Event::PriceNoticeSent { .. }

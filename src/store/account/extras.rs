@@ -24,6 +24,7 @@ account_table! {
         cost_id: text,
         amount_minor: int,
         open_minor: int,
+        written_off_minor: int,
         added_on: date,
         document: text,
     }
@@ -77,7 +78,7 @@ impl TableRow for RedemptionState {
 impl TableRow for CollectionCost {
     type Key = String;
     const TABLE: &'static Table = &COLLECTION_COSTS;
-    const CHANGING: &'static [&'static str] = &["account_id", "cost_id", "open_minor"];
+    const CHANGING: &'static [&'static str] = &["account_id", "cost_id", "open_minor", "written_off_minor"];
 
     fn of(account: &Account) -> &BTreeMap<String, Self> {
         &account.costs
@@ -88,16 +89,23 @@ impl TableRow for CollectionCost {
     }
 
     fn read(row: &mut Reader<'_>) -> Result<(String, Self), StoreError> {
-        let cost = Self { id: row.text()?, amount: row.money()?, open: row.money()?, added_on: row.date()?, document: row.text()? };
+        let cost = Self {
+            id: row.text()?,
+            amount: row.money()?,
+            open: row.money()?,
+            written_off: row.money()?,
+            added_on: row.date()?,
+            document: row.text()?,
+        };
         Ok((cost.id.clone(), cost))
     }
 
     fn write(&self, _: &Self::Key, row: &mut Writer<'_>) {
-        row.text(&self.id).money(self.amount).money(self.open).date(self.added_on).text(&self.document);
+        row.text(&self.id).money(self.amount).money(self.open).money(self.written_off).date(self.added_on).text(&self.document);
     }
 
     fn write_changes(&self, _: &Self::Key, row: &mut Writer<'_>) {
-        row.text(&self.id).money(self.open);
+        row.text(&self.id).money(self.open).money(self.written_off);
     }
 }
 

@@ -38,7 +38,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(2, "billing", "0002_billing.sql"),
     migration!(3, "reference", "0003_reference.sql"),
     migration!(4, "simulated_provider", "0004_simulated_provider.sql"),
-    migration!(5, "requests", "0005_requests.sql"),
+    migration!(5, "late_answers", "0005_late_answers.sql"),
+    migration!(6, "requests", "0006_requests.sql"),
 ];
 
 const TABLE: &str = "create table if not exists schema_migration (version bigint primary key, name text not null, checksum text not null)";

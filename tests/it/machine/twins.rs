@@ -306,7 +306,7 @@ fn plan(ask: &Ask, aim: &Aim, draft: &mut Draft<'_>) -> Planned {
         Ask::Reinstate(_) => draft.reinstate(&id),
         Ask::Terminate(_, breach) => draft.terminate(&id, *breach),
         Ask::CancelUnpaid(_) => draft.cancel_unpaid(&id),
-        Ask::CancelOrder(_) => draft.cancel_order(&id),
+        Ask::CancelOrder(_) => draft.cancel_order(&id, kasacare::domain::refund::Destination::Refund),
         Ask::Correct(_, percent) => {
             let list = draft.account.invoices.get(&invoice).map_or(0, |row| row.document.list.minor());
             let correct = Correct::Net(money(list * i64::from(*percent) / 100));

@@ -135,14 +135,14 @@ async fn a_charge_is_leased_to_one_until_the_lease_is_over() {
         assert_eq!(first.len(), 1);
         let leased = &first[0];
         assert_eq!((leased.account.as_str(), leased.charge.as_str(), leased.invoice.as_str()), ("a-1", "ch_s-1_2_0_1", "in_s-1_2_0"));
-        assert_eq!((leased.amount, leased.method_token.as_str(), leased.may_have_been_sent), (super::sample::usd(8_659), "pm_1", false));
+        assert_eq!((leased.amount, leased.method_token.as_str(), leased.sent_at), (super::sample::usd(8_659), "pm_1", None));
         // The other account's charge has the same id, and is not leased with it.
         let second = lease_charges(&mut tx, now(), &lease("two", 1), 10).await.unwrap();
         assert_eq!(second.iter().map(|leased| leased.account.as_str()).collect::<Vec<_>>(), ["a-2"]);
         assert!(lease_charges(&mut tx, now(), &lease("three", 30), 10).await.unwrap().is_empty());
         // Whoever has it next cannot know whether it was sent.
         let third = lease_charges(&mut tx, now(), &lease("three", 62), 10).await.unwrap();
-        assert_eq!(third.iter().map(|leased| leased.may_have_been_sent).collect::<Vec<_>>(), [true, true]);
+        assert_eq!(third.iter().map(|leased| leased.sent_at.is_some()).collect::<Vec<_>>(), [true, true]);
         tx.commit().await.unwrap();
         assert_eq!(number(&db, "select sum(lease_no)/1 from charges").await, 4);
     })
@@ -229,7 +229,7 @@ async fn refunds_are_leased_with_the_charge_that_they_go_back_to() {
         let leased = lease_refunds(&mut tx, later, &lease("one", 0), 10).await.unwrap();
         let [refund] = leased.as_slice() else { panic!("one refund, not {leased:?}") };
         assert_eq!((refund.refund.as_str(), refund.charge_reference.as_str()), ("re_s-active_2_0_1_1", "pi_1"));
-        assert!(refund.may_have_been_sent, "its outcome is unknown");
+        assert!(refund.sent_at.is_some(), "its outcome is unknown");
         assert!(lease_refunds(&mut tx, later, &lease("two", 1), 10).await.unwrap().is_empty());
     })
     .await;

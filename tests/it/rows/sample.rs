@@ -356,6 +356,7 @@ fn add_money(account: &mut Account) {
         id: "cc_a_1".to_owned(),
         amount: usd(31),
         open: usd(30),
+        written_off: usd(0),
         document: "agency 17".to_owned(),
         added_on: day("2026-02-11"),
     };

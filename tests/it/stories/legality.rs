@@ -30,7 +30,7 @@ const COMMANDS: [(&str, Plan); 13] = [
     ("terminate", |draft, id| draft.terminate(id, false)),
     ("terminate for a breach", |draft, id| draft.terminate(id, true)),
     ("cancel-unpaid", |draft, id| draft.cancel_unpaid(id)),
-    ("cancel-order", |draft, id| draft.cancel_order(id)),
+    ("cancel-order", |draft, id| draft.cancel_order(id, kasacare::domain::refund::Destination::Refund)),
 ];
 
 /// The states, each an account of that name, and what is refused in it.

@@ -10,4 +10,5 @@ mod offers;
 mod payments;
 mod policy;
 mod refusals;
+mod settling;
 mod wrong_payments;

@@ -8,10 +8,13 @@ mod books;
 mod invariants;
 mod world;
 
+mod attempts;
 mod begin;
 mod cancelling;
 mod changing;
 mod ends;
 mod ledger_rows;
+mod oldest_first;
 mod receipts;
 mod telling;
+mod wrong_payments;

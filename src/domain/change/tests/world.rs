@@ -37,6 +37,8 @@ pub(super) enum Answer {
     Soft,
     Hard,
     Silence,
+    /// The look-up found nothing, and the key keeps a failure.
+    Nothing,
 }
 
 /// A mail that was delivered.
@@ -302,7 +304,7 @@ impl World {
                 return did;
             }
             let answer = self.charges.pop_front().unwrap_or(Answer::Captured);
-            let settlement = self.settlement(answer);
+            let settlement = if self.is_held_back(&id) { Settlement::NotSent } else { self.settlement(answer) };
             self.job(|draft| draft.settle_charge(&id, &settlement));
             did = true;
         }
@@ -325,7 +327,15 @@ impl World {
             Answer::Soft => Settlement::Declined { code: "insufficient_funds".to_owned(), hard: false },
             Answer::Hard => Settlement::Declined { code: "stolen_card".to_owned(), hard: true },
             Answer::Silence => Settlement::Unknown,
+            Answer::Nothing => Settlement::NeverHappened,
         }
+    }
+
+    /// As the charge job does it: nothing is sent to a method that is blocked or no longer on file.
+    fn is_held_back(&self, charge: &str) -> bool {
+        let charge = &self.account.charges[charge];
+        let chargeable = self.account.profile.method.as_ref().is_some_and(|method| !method.blocked && method.number == charge.method);
+        charge.state == AttemptState::Requested && !chargeable
     }
 
     /// Does what is due now, and what that makes due.
