@@ -154,7 +154,7 @@ pub enum SplitError {
 /// use kasacare::domain::tax::split_total;
 /// let usd = |minor| Money::new(minor, Currency::parse("USD").unwrap());
 /// let rate = Rate::parse("0.08875").unwrap();
-/// assert_eq!(split_total(usd(23_940), rate), Ok((usd(21_989), usd(1_951))));
+/// assert_eq!(split_total(usd(23_941), rate), Ok((usd(21_989), usd(1_952))));
 /// assert!(split_total(usd(6), rate).is_err(), "0.05 makes 0.05, and 0.06 makes 0.07");
 /// ```
 pub fn split_total(total: Money, rate: Rate) -> Result<(Money, Money), SplitError> {

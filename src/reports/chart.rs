@@ -43,9 +43,16 @@ pub fn name(number: i64) -> &'static str {
 /// An amount in major units with the currency's decimals: `-9.99`. A currency that is none keeps its minor units.
 #[must_use]
 pub fn major(minor: i128, currency: &str) -> String {
-    match (Currency::parse(currency), i64::try_from(minor)) {
-        (Ok(currency), Ok(minor)) => Money::new(minor, currency).major(),
-        _ => minor.to_string(),
+    let Ok(currency) = Currency::parse(currency) else { return minor.to_string() };
+    match i64::try_from(minor) {
+        Ok(minor) => Money::new(minor, currency).major(),
+        Err(_) => {
+            // More than an amount can be, as a sum of the books may be.
+            let (scale, digits) = (u128::from(currency.scale().unsigned_abs()), usize::from(currency.exponent()));
+            let (sign, size) = (if minor < 0 { "-" } else { "" }, minor.unsigned_abs());
+            let point = if digits == 0 { String::new() } else { format!(".{:0digits$}", size % scale) };
+            format!("{sign}{}{point}", size / scale)
+        }
     }
 }
 
@@ -58,6 +65,16 @@ pub fn neutral(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_beyond_an_amount_are_in_major_units_too() {
+        let twice = i128::from(i64::MAX) * 2;
+        assert_eq!(major(twice, "USD"), "184467440737095516.14");
+        assert_eq!(major(-twice, "KWD"), "-18446744073709551.614");
+        assert_eq!(major(-twice, "JPY"), "-18446744073709551614");
+        assert_eq!(major(i128::from(i64::MAX) + 1 - 8, "USD"), "92233720368547758.00");
+        assert_eq!(major(1 << 64, "USD"), "184467440737095516.16");
+    }
 
     #[test]
     fn paths_are_names_that_both_programs_accept() {
