@@ -17,7 +17,7 @@ impl Draft<'_> {
     /// A stored failure is not "try again" under the same key; a look-up that found nothing makes a new attempt safe (F06). The
     /// attempts wait longer and longer, as look-ups do, and end with a person.
     pub(super) fn never_happened(&mut self, charge: &Charge) -> Planned {
-        self.may_go_on(&charge.id, charge.lookups)?;
+        may_go_on(&charge.id, charge.lookups)?;
         self.because("PV-2: the look-up found nothing and the key keeps the failure: the attempt is given up for a new one");
         let at = self.look_up_at(charge.lookups);
         self.give_up_for_another(charge, at, charge.lookups.saturating_add(1))
@@ -30,7 +30,7 @@ impl Draft<'_> {
     }
 
     pub(super) fn unknown(&mut self, charge: &Charge) -> Planned {
-        self.may_go_on(&charge.id, charge.lookups)?;
+        may_go_on(&charge.id, charge.lookups)?;
         let due_at = self.look_up_at(charge.lookups);
         self.because("PV-2: the outcome is unknown: it is looked up before anything else is done");
         self.emit(Event::ChargeUnknown { charge: charge.id.clone(), due_at })
@@ -49,11 +49,6 @@ impl Draft<'_> {
         self.task(KEY_EXPIRED, &refund.id, Some(refund.amount))?;
         self.emit(Event::RefundUnknown { refund: refund.id.clone(), due_at: self.look_up_at(refund.lookups) })?;
         self.park(KEY_EXPIRED, &expired(&refund.id))
-    }
-
-    /// I9: after so many look-ups a person has to ask the provider.
-    pub(super) fn may_go_on(&self, id: &str, lookups: u32) -> Planned {
-        if lookups < LOOKUPS_MAX { Ok(()) } else { Err(Refusal::NoOutcome { id: id.to_owned(), lookups }) }
     }
 
     /// When the outcome of a call is looked up next.
@@ -134,6 +129,11 @@ impl Draft<'_> {
         self.emit(Event::RefundAbandoned { refund: refund.id.clone() })?;
         self.request_payout_at(&refund.charge, &refund.invoice, refund.amount, &refund.reason, (at, lookups))
     }
+}
+
+/// I9: after so many look-ups a person has to ask the provider.
+pub(super) fn may_go_on(id: &str, lookups: u32) -> Planned {
+    if lookups < LOOKUPS_MAX { Ok(()) } else { Err(Refusal::NoOutcome { id: id.to_owned(), lookups }) }
 }
 
 fn expired(id: &str) -> String {

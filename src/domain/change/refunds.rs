@@ -4,6 +4,7 @@ use super::super::account::{AttemptState, Refund};
 use super::super::event::Event;
 use super::super::money::Money;
 use super::super::notice::{CorrectionOutcome, NoticeData, NoticeKind};
+use super::attempts::may_go_on;
 use super::settle::{AMOUNT_MISMATCH, LOOKUPS_MAX, Settlement};
 use super::{Draft, Planned};
 
@@ -22,14 +23,14 @@ impl Draft<'_> {
             (_, Settlement::Mismatch { reference, moved }) => self.refund_mismatched(&refund, reference, *moved),
             (_, Settlement::Declined { code, .. }) => self.refund_failed(&refund, code, false),
             (_, Settlement::NeverHappened) => {
-                self.may_go_on(id, refund.lookups)?;
+                may_go_on(id, refund.lookups)?;
                 self.because("PV-2: the look-up found nothing and the key keeps the failure: the attempt is given up for a new one");
                 self.refund_anew(&refund, self.look_up_at(refund.lookups), refund.lookups.saturating_add(1))
             }
             (_, Settlement::KeyExpired) => self.refund_key_expired(&refund),
             // A payout has no payment method of its own that could keep it from being sent.
             (_, Settlement::Unknown | Settlement::NotSent) => {
-                self.may_go_on(id, refund.lookups)?;
+                may_go_on(id, refund.lookups)?;
                 let due_at = self.look_up_at(refund.lookups);
                 self.emit(Event::RefundUnknown { refund: id.to_owned(), due_at })
             }
