@@ -27,13 +27,17 @@ pub(super) fn nothing_waits(books: &AccountBooks, as_of: DateTime<Utc>, inspecti
         let holds = due_at >= as_of - DAYS_MAX;
         inspection.expect(Check::SettledInTime, holds, id, || format!("{what} since {due_at}, and nothing has happened"));
     };
-    dates(account, &mut in_time);
+    let decided_at = books.journal.records.last().map(|record| record.posted_at);
+    dates(account, decided_at, &mut in_time);
     for mail in &books.mails {
         in_time(mail.due_at, "waits to be sent", &mail.id);
     }
 }
 
-fn dates(account: &Account, in_time: &mut impl FnMut(Option<DateTime<Utc>>, &str, &dyn Display)) {
+/// What the calendar asks for follows from the state and may lie before the decision that made the state: a trial shorter than the
+/// reminder's days, an end that was withdrawn, an account that was released. Such a date counts from the account's last decision.
+fn dates(account: &Account, decided_at: Option<DateTime<Utc>>, in_time: &mut impl FnMut(Option<DateTime<Utc>>, &str, &dyn Display)) {
+    let asked = |at: Option<DateTime<Utc>>| at.max(decided_at.filter(|_| at.is_some()));
     for row in account.charges.values() {
         in_time(row.due_at, "is to be collected, or looked up,", &row.id);
     }
@@ -44,10 +48,10 @@ fn dates(account: &Account, in_time: &mut impl FnMut(Option<DateTime<Utc>>, &str
         in_time(row.due_at, "is to be looked at", &row.id);
     }
     for row in account.subscriptions.values() {
-        in_time(row.due_at, "is due", &row.id);
-        in_time(row.remind_at, "is to be reminded of its renewal", &row.id);
+        in_time(asked(row.due_at), "is due", &row.id);
+        in_time(asked(row.remind_at), "is to be reminded of its renewal", &row.id);
     }
     for row in account.invoices.values() {
-        in_time(row.recognise_at, "is to be recognised", &row.document.id);
+        in_time(asked(row.recognise_at), "is to be recognised", &row.document.id);
     }
 }
