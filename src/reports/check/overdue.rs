@@ -34,10 +34,9 @@ pub(super) fn nothing_waits(books: &AccountBooks, as_of: DateTime<Utc>, inspecti
     }
 }
 
-/// What the calendar asks for follows from the state and may lie before the decision that made the state: a trial shorter than the
-/// reminder's days, an end that was withdrawn, an account that was released. Such a date counts from the account's last decision.
+/// A reminder may be asked for as of a date before the decision that made it necessary: a trial shorter than the reminder's days, an
+/// end that was withdrawn. It counts from the account's last decision.
 fn dates(account: &Account, decided_at: Option<DateTime<Utc>>, in_time: &mut impl FnMut(Option<DateTime<Utc>>, &str, &dyn Display)) {
-    let asked = |at: Option<DateTime<Utc>>| at.max(decided_at.filter(|_| at.is_some()));
     for row in account.charges.values() {
         in_time(row.due_at, "is to be collected, or looked up,", &row.id);
     }
@@ -48,10 +47,11 @@ fn dates(account: &Account, decided_at: Option<DateTime<Utc>>, in_time: &mut imp
         in_time(row.due_at, "is to be looked at", &row.id);
     }
     for row in account.subscriptions.values() {
-        in_time(asked(row.due_at), "is due", &row.id);
-        in_time(asked(row.remind_at), "is to be reminded of its renewal", &row.id);
+        in_time(row.due_at, "is due", &row.id);
+        let asked_at = row.remind_at.max(decided_at.filter(|_| row.remind_at.is_some()));
+        in_time(asked_at, "is to be reminded of its renewal", &row.id);
     }
     for row in account.invoices.values() {
-        in_time(asked(row.recognise_at), "is to be recognised", &row.document.id);
+        in_time(row.recognise_at, "is to be recognised", &row.document.id);
     }
 }
