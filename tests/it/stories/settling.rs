@@ -1,10 +1,12 @@
 //! Answers that come late, wrong or not at all, and what is done with them through the store (PD, PV, CO).
 
+use std::sync::{Arc, Mutex};
+
 use chrono::TimeDelta;
 use kasacare::domain::account::{AttemptState, CorrectionState, NoteReason};
 use kasacare::domain::change::correct::Correct;
 use kasacare::domain::change::operator::NewMethod;
-use kasacare::domain::ids::CameraId;
+use kasacare::domain::ids::{AccountId, CameraId};
 use kasacare::domain::money::{Currency, Money};
 use kasacare::provider::simulated::Simulated;
 use kasacare::provider::simulated::audit::{self, ChargeObject};
@@ -226,4 +228,45 @@ async fn a_fact_that_an_account_cannot_take_is_kept_until_it_can() {
         assert_eq!(number(&db, "select count(*) from kept_facts").await, 0);
     })
     .await;
+}
+
+/// Statements that a run of renewals and their charges sends for so many accounts, of which one may have had another subscription.
+async fn statements(db: &Db, accounts: usize, with_history: bool) -> u64 {
+    let town = Town::on(db).await;
+    let people: Vec<_> = (0..accounts).map(|number| (format!("{accounts}-{number}"), OREGON, "tok_ok".to_owned())).collect();
+    town.move_all_in(&people).await;
+    let ids: Vec<AccountId> = people.iter().map(|(id, ..)| id.parse().unwrap()).collect();
+    if with_history {
+        let earlier = town.subscribe("2025-06-01", &ids[0], "plus/monthly").await;
+        town.act(noon("2025-06-02"), &ids[0], |draft| draft.cancel(&earlier)).await;
+        town.run("2025-07-01").await;
+    }
+    town.subscribe_all("2026-01-10", &ids, "plus/monthly").await;
+    let before = db.statements_sent();
+    let summary = town.run("2026-02-10").await;
+    assert_eq!(summary.of("charges captured"), u64::try_from(accounts).unwrap());
+    db.statements_sent() - before
+}
+
+#[tokio::test]
+async fn ordinary_captures_read_no_history_and_others_add_a_fixed_number_of_statements() {
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    for (accounts, with_history) in [(10, false), (30, false), (10, true), (30, true)] {
+        let sent = Arc::clone(&sent);
+        on_both(move |db| {
+            let sent = Arc::clone(&sent);
+            async move {
+                let count = statements(&db, accounts, with_history).await;
+                sent.lock().unwrap().push((db.kind(), with_history, count));
+            }
+        })
+        .await;
+    }
+    let sent = sent.lock().unwrap();
+    for (kind, with_history, count) in &*sent {
+        let least = sent.iter().filter(|other| other.0 == *kind && other.1 == *with_history).map(|other| other.2).min().unwrap();
+        assert_eq!(*count, least, "{kind}: it does not depend on the number of accounts: {sent:?}");
+        let ordinary = sent.iter().find(|other| other.0 == *kind && !other.1).unwrap().2;
+        assert!(!with_history || *count > ordinary, "{kind}: a subscription that has ended may owe something older: {sent:?}");
+    }
 }
