@@ -207,7 +207,8 @@ impl PrivateServer {
         let file = fs::read_to_string(self.server.data().join("postmaster.pid")).expect("the server is running");
         let server = file.lines().next().expect("the process id of the server");
         let children = output(Command::new("pgrep").args(["-P", server]));
-        output(Command::new("kill").args(["-KILL", server]).args(children.split_whitespace()));
+        // A process that has just ended by itself makes `kill` fail; whether all are gone is seen below.
+        Command::new("kill").args(["-KILL", server]).args(children.split_whitespace()).output().expect("kill");
         wait_for("the killed server to be gone", || (!self.server.answers()).then_some(()));
     }
 
