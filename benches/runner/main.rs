@@ -30,6 +30,10 @@ use crate::args::{Args, Without};
 use crate::databases::{Folder, Server};
 use crate::measure::{Better, Goal, Series};
 
+/// As in the program that is measured. The yardstick on SQLite has it, too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let args = Args::parse();

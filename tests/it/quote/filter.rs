@@ -56,15 +56,16 @@ fn a_deep_or_overlong_line_is_refused_without_being_kept() {
     writeln!(stdin, "{deep}").unwrap();
     assert!(answers.next().unwrap().unwrap().contains("invalid_json"));
     let before = peak_kib(&child);
-    for _ in 0..64 {
+    for _ in 0..256 {
         stdin.write_all(&vec![b'x'; 1 << 20]).unwrap();
     }
     write!(stdin, "\n{good}\n").unwrap();
     let refused: Value = serde_json::from_str(&answers.next().unwrap().unwrap()).unwrap();
     assert_eq!((&refused["error"]["code"], &refused["id"]), (&json!("line_too_long"), &Value::Null));
     assert!(answers.next().unwrap().unwrap().contains("\"action\":\"charge\""));
-    let grown = peak_kib(&child) - before;
-    assert!(grown < 4 << 10, "64 MiB of one line took {grown} KiB");
+    // An allocator rounds up to some MiB; a line that is kept takes all of its own.
+    let grown = peak_kib(&child).saturating_sub(before);
+    assert!(grown < 8 << 10, "256 MiB of one line took {grown} KiB");
     drop(stdin);
     assert_eq!(child.wait().unwrap().code(), Some(1));
 }
@@ -99,7 +100,8 @@ fn a_hundred_thousand_lines_need_no_more_memory_than_a_thousand() {
     }
     drop(stdin);
     assert!(child.wait().unwrap().success());
-    let grown = peaks[1] - peaks[0];
+    // The kernel counts pages in batches, so that a later figure may be a little smaller.
+    let grown = peaks[1].saturating_sub(peaks[0]);
     assert!(grown < 1 << 10, "grown by {grown} KiB from {} KiB", peaks[0]);
 }
 
