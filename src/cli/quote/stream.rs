@@ -36,7 +36,8 @@ enum Line {
 pub(super) fn answer_all<R: Read>(mut input: BufReader<R>, output: impl Write, explain: bool, answer: Answer) -> Result<Tally, CliError> {
     let mut output = BufWriter::with_capacity(BUFFER_BYTES, output);
     let mut tally = Tally::default();
-    let (mut line, mut out) = (Vec::new(), Vec::new());
+    // Room for the longest line from the start: memory is taken when it is written to, and a line that grows leaves nothing behind.
+    let (mut line, mut out) = (Vec::with_capacity(LINE_BYTES_MAX), Vec::new());
     loop {
         if input.buffer().is_empty() {
             output.flush().map_err(CliError::Write)?;
