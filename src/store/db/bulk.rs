@@ -1,7 +1,8 @@
 //! Many rows in one statement: where the speed of the program comes from.
 //!
 //! PostgreSQL gets one statement for a batch of any size, with one array a column (`unnest`). SQLite gets one statement for up to
-//! 2000 rows, with one parameter a cell (`values`). An empty batch sends nothing.
+//! 2000 rows, with one parameter a cell (`values`). A column in which all rows of a large batch agree is sent as one value: that is
+//! every second one of most batches. An empty batch sends nothing.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -25,6 +26,10 @@ const SQLITE_PARAMETERS_MAX: usize = 32_766;
 
 /// Texts for up to this many rows are kept prepared on SQLite, as is the text of a full batch. Other sizes rarely come twice.
 const SQLITE_ROWS_KEPT: usize = 8;
+
+/// From this many rows on, columns in which all agree are sent as one value. In small batches that saves nothing, and since they
+/// agree by chance, each would have a text of its own.
+const SHARED_ROWS_MIN: usize = 100;
 
 /// What is done with the rows of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -104,7 +109,7 @@ impl Tx {
             }
             match &self.inner {
                 Inner::Sqlite(_) => {
-                    let text = AssertSqlSafe(sqlite_text(action, rows, 1)).into_sql_str();
+                    let text = AssertSqlSafe(sqlite_text(action, &Batch::of(rows), 1)).into_sql_str();
                     self.prepare_text(table.name, text).await?;
                 }
                 // PostgreSQL looks for the key of an upsert only when it runs.
@@ -131,23 +136,24 @@ impl Tx {
 
     async fn send_rows(&mut self, action: Action<'_>, rows: &Columns) -> Result<u64, DbError> {
         let failed = |error| DbError::from_driver(rows.table().name, &error);
-        let shared = Arc::clone(&self.shared);
+        let counter = Arc::clone(&self.shared);
+        let batch = Batch::of(rows);
         match &mut self.inner {
             Inner::Postgres(tx) => {
-                let text = AssertSqlSafe(postgres_text(action, rows));
-                shared.count_statement();
-                let done = sqlx::query_with(text, postgres_arrays(rows)?).execute(&mut **tx).await;
+                let text = AssertSqlSafe(postgres_text(action, &batch));
+                counter.count_statement();
+                let done = sqlx::query_with(text, postgres_arrays(&batch)?).execute(&mut **tx).await;
                 Ok(done.map_err(failed)?.rows_affected())
             }
             Inner::Sqlite(tx) => {
-                let per_statement = sqlite_rows_max(rows.columns().len());
+                let per_statement = sqlite_rows_max(&batch);
                 let mut written = 0;
                 for from in (0..rows.len()).step_by(per_statement) {
                     let count = per_statement.min(rows.len() - from);
-                    let text = AssertSqlSafe(sqlite_text(action, rows, count));
+                    let text = AssertSqlSafe(sqlite_text(action, &batch, count));
                     let kept = count == per_statement || count <= SQLITE_ROWS_KEPT;
-                    shared.count_statement();
-                    let query = sqlx::query_with(text, sqlite_cells(rows, from, count)?).persistent(kept);
+                    counter.count_statement();
+                    let query = sqlx::query_with(text, sqlite_cells(&batch, from, count)?).persistent(kept);
                     written += query.execute(&mut **tx).await.map_err(failed)?.rows_affected();
                 }
                 Ok(written)
@@ -164,14 +170,58 @@ fn is_possible(action: Action<'_>, rows: &Columns) -> bool {
     }
 }
 
-/// How many rows with so many cells go into one statement on SQLite.
-fn sqlite_rows_max(cells: usize) -> usize {
-    let possible = SQLITE_PARAMETERS_MAX / cells.max(1);
-    SQLITE_ROWS.into_iter().find(|rows| *rows <= possible).unwrap_or(possible).max(1)
+/// A batch as it is sent.
+struct Batch<'a> {
+    table: &'static Table,
+    columns: Vec<Sent<'a>>,
 }
 
-fn names(rows: &Columns) -> impl Iterator<Item = &'static str> {
-    rows.columns().iter().map(|(column, _)| column.name)
+/// A column of it.
+struct Sent<'a> {
+    name: &'static str,
+    kind: Type,
+    cells: &'a CellColumn,
+    /// Whether one value is sent for all rows.
+    shared: bool,
+}
+
+impl<'a> Batch<'a> {
+    fn of(rows: &'a Columns) -> Self {
+        let many = rows.len() >= SHARED_ROWS_MIN;
+        let sent = rows.columns().iter().map(|(column, cells)| Sent {
+            name: column.name,
+            kind: column.kind,
+            cells,
+            shared: many && cells.is_shared(),
+        });
+        let mut batch = Self { table: rows.table(), columns: sent.collect() };
+        // Something has to say how many rows there are.
+        if batch.columns.iter().all(|column| column.shared)
+            && let Some(first) = batch.columns.first_mut()
+        {
+            first.shared = false;
+        }
+        batch
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.columns.iter().map(|column| column.name)
+    }
+
+    /// The columns of which each row has a cell of its own.
+    fn own(&self) -> impl Iterator<Item = &Sent<'a>> {
+        self.columns.iter().filter(|column| !column.shared)
+    }
+
+    fn shared(&self) -> impl Iterator<Item = &Sent<'a>> {
+        self.columns.iter().filter(|column| column.shared)
+    }
+}
+
+/// How many rows of a batch go into one statement on SQLite.
+fn sqlite_rows_max(batch: &Batch<'_>) -> usize {
+    let possible = (SQLITE_PARAMETERS_MAX - batch.shared().count()) / batch.own().count().max(1);
+    SQLITE_ROWS.into_iter().find(|rows| *rows <= possible).unwrap_or(possible).max(1)
 }
 
 fn joined<T: std::fmt::Display>(parts: impl IntoIterator<Item = T>, separator: &str) -> String {
@@ -185,114 +235,139 @@ fn joined<T: std::fmt::Display>(parts: impl IntoIterator<Item = T>, separator: &
     text
 }
 
-fn postgres_text(action: Action<'_>, rows: &Columns) -> String {
-    let table = rows.table().name;
-    let columns = joined(names(rows), ", ");
+fn postgres_text(action: Action<'_>, batch: &Batch<'_>) -> String {
+    let table = batch.table.name;
+    let columns = joined(batch.names(), ", ");
     // In the list of a select, because there the arrays are walked in step; `from unnest(…)` would first write each of them into a
     // store of its own, which takes two and a half times as long.
-    let arrays = rows.columns().iter().enumerate().map(|(at, (column, _))| {
+    let values = batch.columns.iter().enumerate().map(|(at, column)| {
         let kind = match column.kind {
             Type::Text => "text",
             Type::Int => "bigint",
             Type::Date => "date",
         };
-        format!("unnest(${}::{kind}[])", at + 1)
+        if column.shared { format!("${}::{kind}", at + 1) } else { format!("unnest(${}::{kind}[])", at + 1) }
     });
-    let source = format!("select {}", joined(arrays, ", "));
+    let source = format!("select {}", joined(values, ", "));
+    let of_row = |name: &str| format!("v.{name}");
     match action {
         Action::Insert | Action::InsertIgnoringConflicts | Action::Upsert => {
-            format!("insert into {table} ({columns}) {source}{}", on_conflict(action, rows))
+            format!("insert into {table} ({columns}) {source}{}", on_conflict(action, batch))
         }
         Action::Update { matching } => {
-            let (set, found) = (assignments(matching, rows), matches(matching));
+            let (set, found) = (assignments(matching, batch, of_row), matches(matching, of_row));
             format!("update {table} as t set {set} from ({source}) as v ({columns}) where {found}")
         }
         Action::Delete => {
-            let found = matches(&names(rows).collect::<Vec<_>>());
+            let found = matches(&batch.names().collect::<Vec<_>>(), of_row);
             format!("delete from {table} as t using ({source}) as v ({columns}) where {found}")
         }
     }
 }
 
-fn sqlite_text(action: Action<'_>, rows: &Columns, count: usize) -> String {
-    let table = rows.table().name;
-    let columns = joined(names(rows), ", ");
-    let row = format!("({})", joined(names(rows).map(|_| "?"), ","));
+fn sqlite_text(action: Action<'_>, batch: &Batch<'_>, count: usize) -> String {
+    let table = batch.table.name;
+    let columns = joined(batch.names(), ", ");
+    let own = joined(batch.own().map(|column| column.name), ", ");
+    let row = format!("({})", joined(batch.own().map(|_| "?"), ","));
     let mut values = format!("{row},").repeat(count);
     values.pop();
+    // The cells have the first parameters, row by row; the values that all rows share have those after them.
+    let cells = count * batch.own().count();
+    let of_row = |name: &str| match batch.shared().position(|column| column.name == name) {
+        Some(at) => format!("?{}", cells + at + 1),
+        None => format!("v.{name}"),
+    };
     match action {
+        Action::Insert | Action::InsertIgnoringConflicts | Action::Upsert if batch.shared().next().is_none() => {
+            format!("insert into {table} ({columns}) values {values}{}", on_conflict(action, batch))
+        }
         Action::Insert | Action::InsertIgnoringConflicts | Action::Upsert => {
-            format!("insert into {table} ({columns}) values {values}{}", on_conflict(action, rows))
+            let select = joined(batch.names().map(of_row), ", ");
+            // Without a `where`, SQLite would take the `on` of the conflict for that of a join.
+            let on_conflict = on_conflict(action, batch);
+            format!("with v ({own}) as (values {values}) insert into {table} ({columns}) select {select} from v where true{on_conflict}")
         }
         Action::Update { matching } => {
-            let (set, found) = (assignments(matching, rows), matches(matching));
-            format!("with v ({columns}) as (values {values}) update {table} as t set {set} from v where {found}")
+            let (set, found) = (assignments(matching, batch, of_row), matches(matching, of_row));
+            format!("with v ({own}) as (values {values}) update {table} as t set {set} from v where {found}")
         }
         Action::Delete => {
             // Not `in v` itself: the cells of a batch have no affinity, and without one an index on integers is not used.
-            let (found, own) = (matches(&names(rows).collect::<Vec<_>>()), joined(names(rows).map(|n| format!("t.{n}")), ", "));
+            let (found, all) = (matches(&batch.names().collect::<Vec<_>>(), of_row), joined(batch.names().map(|n| format!("t.{n}")), ", "));
             format!(
-                "with v ({columns}) as (values {values}) delete from {table} \
-                 where ({columns}) in (select {own} from v join {table} as t on {found})"
+                "with v ({own}) as (values {values}) delete from {table} \
+                 where ({columns}) in (select {all} from v join {table} as t on {found})"
             )
         }
     }
 }
 
 /// What an insert does about rows that are there.
-fn on_conflict(action: Action<'_>, rows: &Columns) -> String {
-    let key = rows.table().key;
+fn on_conflict(action: Action<'_>, batch: &Batch<'_>) -> String {
+    let key = batch.table.key;
     match action {
         Action::InsertIgnoringConflicts => " on conflict do nothing".to_owned(),
-        Action::Upsert if names(rows).all(|name| key.contains(&name)) => {
+        Action::Upsert if batch.names().all(|name| key.contains(&name)) => {
             format!(" on conflict ({}) do nothing", key.join(", "))
         }
         Action::Upsert => {
-            let set = names(rows).filter(|name| !key.contains(name)).map(|name| format!("{name} = excluded.{name}"));
+            let set = batch.names().filter(|name| !key.contains(name)).map(|name| format!("{name} = excluded.{name}"));
             format!(" on conflict ({}) do update set {}", key.join(", "), joined(set, ", "))
         }
         Action::Insert | Action::Update { .. } | Action::Delete => String::new(),
     }
 }
 
-fn assignments(matching: &[&str], rows: &Columns) -> String {
-    let set = names(rows).filter(|name| !matching.contains(name));
-    joined(set.map(|name| format!("{name} = v.{name}")), ", ")
+fn assignments(matching: &[&str], batch: &Batch<'_>, of_row: impl Fn(&str) -> String) -> String {
+    let set = batch.names().filter(|name| !matching.contains(name));
+    joined(set.map(|name| format!("{name} = {}", of_row(name))), ", ")
 }
 
-fn matches(columns: &[&str]) -> String {
-    joined(columns.iter().map(|name| format!("t.{name} = v.{name}")), " and ")
+fn matches(columns: &[&str], of_row: impl Fn(&str) -> String) -> String {
+    joined(columns.iter().map(|name| format!("t.{name} = {}", of_row(name))), " and ")
 }
 
-/// One array for each column.
-fn postgres_arrays(rows: &Columns) -> Result<PgArguments, DbError> {
+/// One array for each column, or one value.
+fn postgres_arrays(batch: &Batch<'_>) -> Result<PgArguments, DbError> {
     let mut arguments = PgArguments::default();
-    for (_, cells) in rows.columns() {
-        match cells {
-            CellColumn::Text(cells) => arguments.add(cells.iter().bind_iter()),
-            CellColumn::Int(cells) => arguments.add(cells.as_slice()),
-            CellColumn::Date(cells) => arguments.add(cells.as_slice()),
+    for column in &batch.columns {
+        match (column.cells, column.shared) {
+            (CellColumn::Text(cells), false) => arguments.add(cells.iter().bind_iter()),
+            (CellColumn::Int(cells), false) => arguments.add(cells.as_slice()),
+            (CellColumn::Date(cells), false) => arguments.add(cells.as_slice()),
+            (CellColumn::Text(cells), true) => arguments.add(cells.get(0)),
+            (CellColumn::Int(cells), true) => arguments.add(cells.first().copied().flatten()),
+            (CellColumn::Date(cells), true) => arguments.add(cells.first().copied().flatten()),
         }
         .map_err(|fault| unfit(&fault.to_string()))?;
     }
     Ok(arguments)
 }
 
-/// One parameter for each cell of `count` rows, row by row.
-fn sqlite_cells(rows: &Columns, from: usize, count: usize) -> Result<SqliteArguments, DbError> {
+/// One parameter for each cell of `count` rows, row by row, and then one for each value that they share.
+fn sqlite_cells(batch: &Batch<'_>, from: usize, count: usize) -> Result<SqliteArguments, DbError> {
+    let own: Vec<&CellColumn> = batch.own().map(|column| column.cells).collect();
     let mut arguments = SqliteArguments::default();
-    arguments.reserve(count * rows.columns().len(), 0);
+    arguments.reserve(count * own.len() + batch.shared().count(), 0);
     for row in from..from + count {
-        for (_, cells) in rows.columns() {
-            match cells {
-                CellColumn::Text(cells) => arguments.add(cells.get(row).map(Arc::<str>::from)),
-                CellColumn::Int(cells) => arguments.add(cells.get(row).copied().flatten()),
-                CellColumn::Date(cells) => arguments.add(cells.get(row).copied().flatten().map(iso_date).transpose()?),
-            }
-            .map_err(|fault| unfit(&fault.to_string()))?;
+        for cells in &own {
+            add_cell(&mut arguments, cells, row)?;
         }
     }
+    for column in batch.shared() {
+        add_cell(&mut arguments, column.cells, from)?;
+    }
     Ok(arguments)
+}
+
+fn add_cell(arguments: &mut SqliteArguments, cells: &CellColumn, row: usize) -> Result<(), DbError> {
+    match cells {
+        CellColumn::Text(cells) => arguments.add(cells.get(row).map(Arc::<str>::from)),
+        CellColumn::Int(cells) => arguments.add(cells.get(row).copied().flatten()),
+        CellColumn::Date(cells) => arguments.add(cells.get(row).copied().flatten().map(iso_date).transpose()?),
+    }
+    .map_err(|fault| unfit(&fault.to_string()))
 }
 
 #[cfg(test)]
@@ -321,7 +396,7 @@ mod tests {
         tx.execute(&CREATE, &[]).await.unwrap();
         let (all, key) = (Columns::of(&TABLE), Columns::only(&TABLE, TABLE.key));
         for (action, rows) in [(Action::Update { matching: TABLE.key }, &all), (Action::Delete, &key)] {
-            let text = format!("explain query plan {}", sqlite_text(action, rows, 2_000));
+            let text = format!("explain query plan {}", sqlite_text(action, &Batch::of(rows), 2_000));
             let Inner::Sqlite(connection) = &mut tx.inner else { panic!("SQLite") };
             let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(AssertSqlSafe(text)).fetch_all(&mut **connection).await.unwrap();
             let steps: Vec<&str> = plan.iter().map(|(.., step)| step.as_str()).collect();

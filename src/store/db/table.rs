@@ -118,6 +118,18 @@ impl CellColumn {
         }
     }
 
+    /// Whether every row has the same in this column.
+    pub(super) fn is_shared(&self) -> bool {
+        fn alike<T: PartialEq>(mut cells: impl Iterator<Item = T>) -> bool {
+            cells.next().is_some_and(|first| cells.all(|cell| cell == first))
+        }
+        match self {
+            Self::Text(cells) => alike(cells.iter()),
+            Self::Int(cells) => alike(cells.iter()),
+            Self::Date(cells) => alike(cells.iter()),
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Self::Text(cells) => cells.cells.len(),

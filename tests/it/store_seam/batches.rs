@@ -1,7 +1,8 @@
 //! Batches of rows: every size, every action, and how many statements they take.
 
 use chrono::{Days, NaiveDate};
-use kasacare::store::db::{Columns, Db, DbError, Kind, Table, Tx};
+use kasacare::store::db::{Columns, Db, DbError, Kind, Sql, Table, Tx};
+use kasacare::values;
 
 use super::{ALL, COUNT, SAMPLE, create_sample, number, rows};
 use crate::world::on_both;
@@ -103,6 +104,47 @@ async fn batches_of_every_size_are_upserted() {
             assert_stored(&db, &vec![3; stored]).await;
             assert_writes!(&db, upsert_rows, batch(0..size, 1), size);
             assert_stored(&db, &vec![1; stored]).await;
+        }
+    })
+    .await;
+}
+
+/// Rows that differ in their ids alone: with one value in the second column of the key and in all others.
+fn alike(rows: std::ops::Range<usize>, line: i64, amount: Option<i64>, note: Option<&str>) -> Columns {
+    let day = NaiveDate::from_ymd_opt(2026, 2, 28).unwrap();
+    let mut batch = Columns::of(&SAMPLE);
+    for row in rows {
+        batch.row().text(&format!("id_{row:05}")).int(line).opt_int(amount).date(day).opt_text(note);
+    }
+    batch
+}
+
+#[tokio::test]
+async fn what_all_rows_share_arrives_in_each_of_them() {
+    const SAME: Sql = Sql::same(
+        "select count(*) as n from sample where line_no = 7 and due_on = '2026-02-28' and coalesce(amount, -1) = $1 and coalesce(note, '') = $2",
+    );
+    async fn same(db: &Db, amount: i64, note: &str) -> i64 {
+        let mut tx = db.begin_read().await.unwrap();
+        tx.fetch_one(&SAME, &values![amount, note]).await.unwrap().int_at(0).unwrap()
+    }
+    on_both(|db| async move {
+        create_sample(&db).await;
+        for (size, count) in [(99, 99), (100, 100), (101, 101), (2_000, 2_000), (4_500, 4_500)] {
+            assert_writes!(&db, insert_rows, alike(0..size, 7, None, Some("ß")), size);
+            assert_eq!(same(&db, -1, "ß").await, count);
+            assert_writes!(&db, insert_rows_ignoring_conflicts, alike(0..size, 7, Some(1), None), 0);
+            assert_writes!(&db, update_rows, alike(0..size, 7, Some(250), None), size);
+            assert_eq!(same(&db, 250, "").await, count);
+            assert_writes!(&db, update_rows, alike(0..size, 8, Some(1), None), 0);
+            assert_writes!(&db, upsert_rows, alike(0..size, 7, Some(3), Some("x")), size);
+            assert_eq!((same(&db, 3, "x").await, number(&db, &COUNT).await), (count, count));
+            let mut keys = Columns::only(&SAMPLE, SAMPLE.key);
+            (0..size).for_each(|row| {
+                keys.row().text(&format!("id_{row:05}")).int(7);
+            });
+            assert_writes!(&db, delete_rows, keys, size);
+            assert_eq!(number(&db, &COUNT).await, 0);
         }
     })
     .await;
