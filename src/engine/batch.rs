@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use rayon::prelude::*;
+
 use super::summary::Summary;
 use super::{Engine, EngineError, Who, next_cause};
 use crate::domain::account::Account;
@@ -11,6 +13,9 @@ use crate::domain::ids::AccountId;
 use crate::store::StoreError;
 use crate::store::account::{self as accounts, InvoiceKey, Scope};
 use crate::store::db::{Retryable, Tx};
+
+/// How many accounts a processor takes at least: for fewer it is not worth another's while.
+const SHARE_MIN: usize = 64;
 
 /// The accounts of a batch, locked.
 #[derive(Debug, Clone, Default)]
@@ -81,19 +86,22 @@ impl Engine {
         who: &Who,
     ) -> Result<Summary, EngineError> {
         let accounts = self.load_for(&mut tx, ids, invoices, work).await?;
-        let mut changes = Vec::with_capacity(accounts.len());
-        for account in accounts {
-            let change = self.plan_or_park(account, work, who)?;
-            if !change.is_empty() {
-                changes.push(change);
-            }
-        }
+        let mut changes = self.plan_all(accounts, work, who)?;
         accounts::save(&mut tx, &mut changes).await?;
         tx.commit().await?;
         work.stored(&changes);
         let mut summary = Summary::default();
         changes.iter().for_each(|change| summary.tally(change));
+        changes.into_par_iter().with_min_len(SHARE_MIN).for_each(drop);
         Ok(summary)
+    }
+
+    /// Plans each account by itself, so all processors take part; the changes that are not empty come in the order of the accounts.
+    fn plan_all(&self, accounts: Vec<Account>, work: &dyn Work, who: &Who) -> Result<Vec<Change>, EngineError> {
+        let planned = accounts.into_par_iter().with_min_len(SHARE_MIN).map(|account| self.plan_or_park(account, work, who));
+        let mut changes = Vec::new();
+        planned.collect_into_vec(&mut changes);
+        changes.into_iter().filter(|change| !change.as_ref().is_ok_and(Change::is_empty)).collect()
     }
 
     async fn load_for(

@@ -181,9 +181,8 @@ impl JournalBatch {
         Self { records: Columns::of(&JOURNAL), legs: Columns::of(&POSTINGS) }
     }
 
-    /// Adds a record with its legs and gives its hash.
-    pub(super) fn add(&mut self, previous: &str, record: &Record<'_>, legs: &[PostedLeg<'_>]) -> String {
-        let hash = record_hash(previous, record, legs);
+    /// Adds a record with its hash and its legs.
+    pub(super) fn add(&mut self, record: &Record<'_>, hash: &str, legs: &[PostedLeg<'_>]) {
         self.records
             .row()
             .text(record.account_id)
@@ -194,7 +193,7 @@ impl JournalBatch {
             .text(record.cause)
             .text(record.actor)
             .opt_text(record.reason)
-            .text(&hash)
+            .text(hash)
             .text(record.body);
         for leg in legs {
             self.legs
@@ -210,6 +209,5 @@ impl JournalBatch {
                 .opt_text(leg.subscription_id)
                 .opt_text(leg.invoice_id);
         }
-        hash
     }
 }

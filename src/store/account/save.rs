@@ -6,9 +6,11 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use super::super::db::{Columns, DbError, Tx};
 use super::super::error::StoreError;
-use super::super::journal::{JournalBatch, PostedLeg, Record, body};
+use super::super::journal::{JournalBatch, PostedLeg, Record, body, record_hash};
 use super::super::rows::Batch;
 use super::numbers::{NoteNumbers, Numbers};
 use super::{documents, outbox, profile, subscriptions, uses};
@@ -17,6 +19,9 @@ use crate::domain::account::{
 };
 use crate::domain::change::Change;
 use crate::domain::ids::AccountId;
+
+/// How many accounts a processor takes at least: for fewer it is not worth another's while.
+const SHARE_MIN: usize = 64;
 
 /// Saves changes. They take effect with the transaction, all or none; empty ones ([`Change::is_empty`]) write nothing.
 ///
@@ -73,23 +78,56 @@ fn both_ends<'a>(changes: &'a [Change], histories: &'a [History]) -> impl Iterat
 
 /// Appends the records and their legs, and moves the end of the journal in the changes.
 async fn write_journal(tx: &mut Tx, changes: &mut [Change], histories: &[History]) -> Result<(), StoreError> {
+    let sealed: Vec<Result<Vec<Sealed>, StoreError>> =
+        histories.par_iter().with_min_len(SHARE_MIN).map(|history| seal(changes, history)).collect();
+    let sealed = sealed.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut batch = JournalBatch::new();
-    for history in histories {
-        let first = history.first().and_then(|at| changes.get(*at)).map(|change| &change.before.profile);
-        let Some((mut seq, mut hash)) = first.map(|profile| (profile.journal_seq, profile.journal_hash.clone())) else { continue };
-        for at in history {
-            let Some(change) = changes.get_mut(*at) else { continue };
-            if !change.is_empty() {
-                seq += 1;
-                hash = append(&mut batch, &hash, seq, change)?;
-            }
-            change.after.profile.journal_seq = seq;
-            change.after.profile.journal_hash.clone_from(&hash);
-        }
+    for Sealed { at, seq, hash, body } in sealed.iter().flatten() {
+        let Some(change) = changes.get(*at) else { continue };
+        batch.add(&record(change, *seq, body), hash, &posted_legs(change)?);
+    }
+    for (history, sealed) in histories.iter().zip(sealed) {
+        move_journal_end(changes, history, sealed);
     }
     tx.insert_rows(&batch.records).await.map_err(|error| refused(error, changes, histories))?;
     tx.insert_rows(&batch.legs).await?;
     Ok(())
+}
+
+/// A record that is ready to be appended, of the change at this position.
+struct Sealed {
+    at: usize,
+    seq: i64,
+    hash: String,
+    body: String,
+}
+
+/// Writes down the records of one account, each chained to the one before it.
+fn seal(changes: &[Change], history: &History) -> Result<Vec<Sealed>, StoreError> {
+    let mut sealed: Vec<Sealed> = Vec::with_capacity(history.len());
+    for &at in history {
+        let Some(change) = changes.get(at).filter(|change| !change.is_empty()) else { continue };
+        let loaded = &change.before.profile;
+        let (previous, seq) = sealed.last().map_or((&loaded.journal_hash, loaded.journal_seq), |last| (&last.hash, last.seq));
+        let seq = seq + 1;
+        let body = body(loaded.id.as_str(), &change.events, &change.why)?;
+        let hash = record_hash(previous, &record(change, seq, &body), &posted_legs(change)?);
+        sealed.push(Sealed { at, seq, hash, body });
+    }
+    Ok(sealed)
+}
+
+/// After a change, an account's journal ends with the change's own record, or with the last one before it.
+fn move_journal_end(changes: &mut [Change], history: &History, sealed: Vec<Sealed>) {
+    let mut sealed = sealed.into_iter().peekable();
+    let mut end = None;
+    for at in history {
+        end = sealed.next_if(|record| record.at == *at).map(|record| (record.seq, record.hash)).or(end);
+        if let (Some(change), Some((seq, hash))) = (changes.get_mut(*at), &end) {
+            change.after.profile.journal_seq = *seq;
+            change.after.profile.journal_hash.clone_from(hash);
+        }
+    }
 }
 
 /// Which of the two keys of the journal was there already. Whose it was is only known where there was one.
@@ -105,11 +143,9 @@ fn refused(error: DbError, changes: &[Change], histories: &[History]) -> StoreEr
     }
 }
 
-fn append(batch: &mut JournalBatch, previous: &str, seq: i64, change: &Change) -> Result<String, StoreError> {
-    let profile = &change.after.profile;
-    let body = body(profile.id.as_str(), &change.events, &change.why)?;
-    let record = Record {
-        account_id: profile.id.as_str(),
+fn record<'a>(change: &'a Change, seq: i64, body: &'a str) -> Record<'a> {
+    Record {
+        account_id: change.after.profile.id.as_str(),
         seq,
         kind: change.kind,
         cause: &change.cause,
@@ -117,8 +153,12 @@ fn append(batch: &mut JournalBatch, previous: &str, seq: i64, change: &Change) -
         posted_at: change.recorded_at,
         actor: &change.actor,
         reason: change.reason.as_deref(),
-        body: &body,
-    };
+        body,
+    }
+}
+
+fn posted_legs(change: &Change) -> Result<Vec<PostedLeg<'_>>, StoreError> {
+    let profile = &change.after.profile;
     let mut legs = Vec::new();
     for (event, leg) in change.entries.iter().flat_map(|(event, entry)| entry.iter().map(move |leg| (event, leg))) {
         let found = leg.amount.currency();
@@ -138,7 +178,7 @@ fn append(batch: &mut JournalBatch, previous: &str, seq: i64, change: &Change) -
             invoice_id: leg.invoice.as_deref(),
         });
     }
-    Ok(batch.add(previous, &record, &legs))
+    Ok(legs)
 }
 
 /// Updates the accounts' own rows: most in nothing but the end of the journal.
