@@ -7,8 +7,6 @@
 mod documents;
 mod money;
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -18,6 +16,7 @@ pub use money::{AttemptState, Charge, CollectionCost, Dispute, DisputeState, Pay
 
 use super::calendar::local_date;
 use super::ids::{AccountId, CameraId, SubscriptionId};
+use super::keyed::Keyed;
 use super::money::{Currency, Money, MoneyError, total};
 use super::promotion::Redemption;
 use super::subscription::{Channel, State};
@@ -30,27 +29,27 @@ pub struct Account {
     /// Cameras that belong to the account.
     pub cameras: Vec<CameraId>,
     /// All subscriptions, live and closed.
-    pub subscriptions: BTreeMap<SubscriptionId, Subscription>,
+    pub subscriptions: Keyed<SubscriptionId, Subscription>,
     /// Invoices by id. A batch job loads only those that it needs.
-    pub invoices: BTreeMap<String, Invoice>,
+    pub invoices: Keyed<String, Invoice>,
     /// Charge attempts by id.
-    pub charges: BTreeMap<String, Charge>,
+    pub charges: Keyed<String, Charge>,
     /// Captured cash by `(charge, invoice)`.
-    pub payments: BTreeMap<(String, String), Payment>,
+    pub payments: Keyed<(String, String), Payment>,
     /// Payouts by id.
-    pub refunds: BTreeMap<String, Refund>,
+    pub refunds: Keyed<String, Refund>,
     /// Credit and debit notes by id.
-    pub notes: BTreeMap<String, Note>,
+    pub notes: Keyed<String, Note>,
     /// Corrections (CO) by id.
-    pub corrections: BTreeMap<String, Correction>,
+    pub corrections: Keyed<String, Correction>,
     /// Disputes (PD-6) by id.
-    pub disputes: BTreeMap<String, Dispute>,
+    pub disputes: Keyed<String, Dispute>,
     /// Promotion codes that the account has used, by code.
-    pub redemptions: BTreeMap<String, RedemptionState>,
+    pub redemptions: Keyed<String, RedemptionState>,
     /// Recharged collection costs (PD-4) by id.
-    pub costs: BTreeMap<String, CollectionCost>,
+    pub costs: Keyed<String, CollectionCost>,
     /// Open and closed operator tasks by id.
-    pub tasks: BTreeMap<String, Task>,
+    pub tasks: Keyed<String, Task>,
 }
 
 /// The account's own facts.
@@ -208,17 +207,17 @@ impl Account {
         Self {
             profile,
             cameras: Vec::new(),
-            subscriptions: BTreeMap::new(),
-            invoices: BTreeMap::new(),
-            charges: BTreeMap::new(),
-            payments: BTreeMap::new(),
-            refunds: BTreeMap::new(),
-            notes: BTreeMap::new(),
-            corrections: BTreeMap::new(),
-            disputes: BTreeMap::new(),
-            redemptions: BTreeMap::new(),
-            costs: BTreeMap::new(),
-            tasks: BTreeMap::new(),
+            subscriptions: Keyed::new(),
+            invoices: Keyed::new(),
+            charges: Keyed::new(),
+            payments: Keyed::new(),
+            refunds: Keyed::new(),
+            notes: Keyed::new(),
+            corrections: Keyed::new(),
+            disputes: Keyed::new(),
+            redemptions: Keyed::new(),
+            costs: Keyed::new(),
+            tasks: Keyed::new(),
         }
     }
 

@@ -22,6 +22,7 @@ pub mod event;
 pub mod evolve;
 pub mod explain;
 pub mod ids;
+pub mod keyed;
 pub mod ledger;
 pub mod money;
 pub mod notice;

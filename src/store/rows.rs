@@ -4,8 +4,6 @@
 //! have its columns in that order, and [`Reader`] and [`Writer`] follow it cell by cell. That is as fast as positions and as
 //! safe as names: a cell of the wrong type is an error, and the round trip test finds two that were swapped.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::db::{Cells, Columns, DbError, Row, Table};
@@ -13,6 +11,7 @@ use super::error::StoreError;
 use crate::domain::account::Account;
 use crate::domain::calendar::Cycle;
 use crate::domain::ids::{AccountId, CameraId, SubscriptionId};
+use crate::domain::keyed::Keyed;
 use crate::domain::money::{Currency, Money, Rate};
 
 /// Declares a table whose key begins with the account, and the statements that read its rows: of some accounts (`$1`), and
@@ -69,10 +68,10 @@ pub(super) trait TableRow: Sized + PartialEq {
     const CHANGING: &'static [&'static str];
 
     /// The rows of an account.
-    fn of(account: &Account) -> &BTreeMap<Self::Key, Self>;
+    fn of(account: &Account) -> &Keyed<Self::Key, Self>;
 
     /// The same, to put rows there.
-    fn of_mut(account: &mut Account) -> &mut BTreeMap<Self::Key, Self>;
+    fn of_mut(account: &mut Account) -> &mut Keyed<Self::Key, Self>;
 
     /// Reads the cells after the account's.
     fn read(row: &mut Reader<'_>) -> Result<(Self::Key, Self), StoreError>;

@@ -89,15 +89,14 @@ impl Account {
         let invoice = self.invoice_mut(id)?;
         invoice.captured = invoice.captured.plus(amount)?;
         invoice.returned = invoice.returned.plus(amount)?;
-        let payment = self.payments.entry((charge.to_owned(), id.to_owned())).or_insert_with(|| Payment {
-            charge: charge.to_owned(),
-            invoice: id.to_owned(),
-            amount: zero,
-            refunded: zero,
-            disputed: zero,
-            captured_on: on,
-        });
-        payment.amount = payment.amount.plus(amount)?;
+        let key = (charge.to_owned(), id.to_owned());
+        if let Some(payment) = self.payments.get_mut(&key) {
+            payment.amount = payment.amount.plus(amount)?;
+        } else {
+            let payment =
+                Payment { charge: charge.to_owned(), invoice: id.to_owned(), amount, refunded: zero, disputed: zero, captured_on: on };
+            self.payments.insert(key, payment);
+        }
         Ok(())
     }
 

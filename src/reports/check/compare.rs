@@ -1,11 +1,11 @@
 //! The replayed account against the stored one, row by row.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use super::findings::{Check, Inspection};
 use crate::domain::account::{Account, Method, Profile};
 use crate::domain::change::Reference;
+use crate::domain::keyed::Keyed;
 
 /// Holds the stored account against the one that its events make. What no event tells is left out: names and tokens, document
 /// numbers, and the day of the last catch-up. Due instants are compared apart, through the function that derives them.
@@ -95,8 +95,8 @@ impl Tables<'_, '_> {
     fn compare<K: Ord, V: PartialEq + Debug>(
         &mut self,
         table: &str,
-        stored: &BTreeMap<K, V>,
-        replayed: &BTreeMap<K, V>,
+        stored: &Keyed<K, V>,
+        replayed: &Keyed<K, V>,
         shown: impl Fn(&K) -> String,
     ) {
         for (key, row) in stored {

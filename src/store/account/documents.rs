@@ -1,12 +1,11 @@
 //! What happens to invoices beside being paid: notes (MO-4), corrections (CO), disputes (PD-6).
 
-use std::collections::BTreeMap;
-
 use super::super::db::{Columns, Table};
 use super::super::error::StoreError;
 use super::super::rows::{Reader, TableRow, Writer, account_table};
 use super::super::tags::Tagged;
 use crate::domain::account::{Account, Correction, CorrectionState, Dispute, DisputeState, Note, NoteReason};
+use crate::domain::keyed::Keyed;
 
 account_table! {
     /// Credit and debit notes.
@@ -84,11 +83,11 @@ impl TableRow for Correction {
     const TABLE: &'static Table = &CORRECTIONS;
     const CHANGING: &'static [&'static str] = &["account_id", "correction_id", "open_net_minor", "open_tax_minor", "due_at", "state"];
 
-    fn of(account: &Account) -> &BTreeMap<String, Self> {
+    fn of(account: &Account) -> &Keyed<String, Self> {
         &account.corrections
     }
 
-    fn of_mut(account: &mut Account) -> &mut BTreeMap<String, Self> {
+    fn of_mut(account: &mut Account) -> &mut Keyed<String, Self> {
         &mut account.corrections
     }
 
@@ -131,11 +130,11 @@ impl TableRow for Dispute {
     const TABLE: &'static Table = &DISPUTES;
     const CHANGING: &'static [&'static str] = &["account_id", "dispute_id", "state"];
 
-    fn of(account: &Account) -> &BTreeMap<String, Self> {
+    fn of(account: &Account) -> &Keyed<String, Self> {
         &account.disputes
     }
 
-    fn of_mut(account: &mut Account) -> &mut BTreeMap<String, Self> {
+    fn of_mut(account: &mut Account) -> &mut Keyed<String, Self> {
         &mut account.disputes
     }
 

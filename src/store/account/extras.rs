@@ -1,11 +1,10 @@
 //! Rows that few accounts have: used promotion codes (MO-3), collection costs (PD-4), tasks for people.
 
-use std::collections::BTreeMap;
-
 use super::super::db::Table;
 use super::super::error::StoreError;
 use super::super::rows::{Reader, TableRow, Writer, account_table};
 use crate::domain::account::{Account, CollectionCost, RedemptionState, Task};
+use crate::domain::keyed::Keyed;
 
 account_table! {
     /// Promotion codes by the accounts that used them.
@@ -51,11 +50,11 @@ impl TableRow for RedemptionState {
     const TABLE: &'static Table = &REDEMPTIONS;
     const CHANGING: &'static [&'static str] = &["account_id", "code", "released", "subscription_id"];
 
-    fn of(account: &Account) -> &BTreeMap<String, Self> {
+    fn of(account: &Account) -> &Keyed<String, Self> {
         &account.redemptions
     }
 
-    fn of_mut(account: &mut Account) -> &mut BTreeMap<String, Self> {
+    fn of_mut(account: &mut Account) -> &mut Keyed<String, Self> {
         &mut account.redemptions
     }
 
@@ -80,11 +79,11 @@ impl TableRow for CollectionCost {
     const TABLE: &'static Table = &COLLECTION_COSTS;
     const CHANGING: &'static [&'static str] = &["account_id", "cost_id", "open_minor", "written_off_minor"];
 
-    fn of(account: &Account) -> &BTreeMap<String, Self> {
+    fn of(account: &Account) -> &Keyed<String, Self> {
         &account.costs
     }
 
-    fn of_mut(account: &mut Account) -> &mut BTreeMap<String, Self> {
+    fn of_mut(account: &mut Account) -> &mut Keyed<String, Self> {
         &mut account.costs
     }
 
@@ -114,11 +113,11 @@ impl TableRow for Task {
     const TABLE: &'static Table = &TASKS;
     const CHANGING: &'static [&'static str] = &["account_id", "task_id", "closed_on"];
 
-    fn of(account: &Account) -> &BTreeMap<String, Self> {
+    fn of(account: &Account) -> &Keyed<String, Self> {
         &account.tasks
     }
 
-    fn of_mut(account: &mut Account) -> &mut BTreeMap<String, Self> {
+    fn of_mut(account: &mut Account) -> &mut Keyed<String, Self> {
         &mut account.tasks
     }
 

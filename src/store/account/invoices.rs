@@ -1,13 +1,12 @@
 //! Invoices: the document, which never changes (MO-4), and what notes and money have made of it.
 
-use std::collections::BTreeMap;
-
 use super::super::db::Table;
 use super::super::error::StoreError;
 use super::super::rows::{Reader, TableRow, Writer, account_table};
 use crate::domain::account::{Account, Invoice, InvoiceDocument};
 use crate::domain::calendar::{Cycle, Period};
 use crate::domain::catalog::Plan;
+use crate::domain::keyed::Keyed;
 
 account_table! {
     /// Invoices.
@@ -88,11 +87,11 @@ impl TableRow for Invoice {
     const TABLE: &'static Table = &INVOICES;
     const CHANGING: &'static [&'static str] = RUNNING;
 
-    fn of(account: &Account) -> &BTreeMap<String, Self> {
+    fn of(account: &Account) -> &Keyed<String, Self> {
         &account.invoices
     }
 
-    fn of_mut(account: &mut Account) -> &mut BTreeMap<String, Self> {
+    fn of_mut(account: &mut Account) -> &mut Keyed<String, Self> {
         &mut account.invoices
     }
 

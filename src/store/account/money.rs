@@ -1,12 +1,11 @@
 //! Money on its way: charges, captured payments, refunds. Leases are not part of the aggregate.
 
-use std::collections::BTreeMap;
-
 use super::super::db::Table;
 use super::super::error::StoreError;
 use super::super::rows::{Reader, TableRow, Writer, account_table};
 use super::super::tags::Tagged;
 use crate::domain::account::{Account, AttemptState, Charge, Payment, Purpose, Refund};
+use crate::domain::keyed::Keyed;
 
 account_table! {
     /// Charges.
@@ -77,11 +76,11 @@ impl TableRow for Charge {
     const CHANGING: &'static [&'static str] =
         &["account_id", "charge_id", "amount_minor", "due_at", "lookups", "settled_on", "state", "reference", "code"];
 
-    fn of(account: &Account) -> &BTreeMap<String, Self> {
+    fn of(account: &Account) -> &Keyed<String, Self> {
         &account.charges
     }
 
-    fn of_mut(account: &mut Account) -> &mut BTreeMap<String, Self> {
+    fn of_mut(account: &mut Account) -> &mut Keyed<String, Self> {
         &mut account.charges
     }
 
@@ -137,11 +136,11 @@ impl TableRow for Payment {
     const TABLE: &'static Table = &PAYMENTS;
     const CHANGING: &'static [&'static str] = &["account_id", "charge_id", "invoice_id", "refunded_minor", "disputed_minor"];
 
-    fn of(account: &Account) -> &BTreeMap<(String, String), Self> {
+    fn of(account: &Account) -> &Keyed<(String, String), Self> {
         &account.payments
     }
 
-    fn of_mut(account: &mut Account) -> &mut BTreeMap<(String, String), Self> {
+    fn of_mut(account: &mut Account) -> &mut Keyed<(String, String), Self> {
         &mut account.payments
     }
 
@@ -172,11 +171,11 @@ impl TableRow for Refund {
     const CHANGING: &'static [&'static str] =
         &["account_id", "refund_id", "amount_minor", "due_at", "lookups", "settled_on", "state", "reference", "code"];
 
-    fn of(account: &Account) -> &BTreeMap<String, Self> {
+    fn of(account: &Account) -> &Keyed<String, Self> {
         &account.refunds
     }
 
-    fn of_mut(account: &mut Account) -> &mut BTreeMap<String, Self> {
+    fn of_mut(account: &mut Account) -> &mut Keyed<String, Self> {
         &mut account.refunds
     }
 

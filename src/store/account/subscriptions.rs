@@ -1,7 +1,5 @@
 //! Subscriptions, with their state spread over columns, and their price notices.
 
-use std::collections::BTreeMap;
-
 use super::super::db::Table;
 use super::super::error::StoreError;
 use super::super::rows::{Batch, Reader, TableRow, Writer, account_table};
@@ -10,6 +8,7 @@ use crate::domain::account::{Account, NoticeOutcome, PriceNotice, Subscription};
 use crate::domain::calendar::{Cycle, Period};
 use crate::domain::catalog::Plan;
 use crate::domain::ids::SubscriptionId;
+use crate::domain::keyed::Keyed;
 use crate::domain::promotion::Redemption;
 use crate::domain::subscription::{Cause, Channel, Intent, State, Term, Trial};
 
@@ -167,11 +166,11 @@ impl TableRow for Subscription {
     const CHANGING: &'static [&'static str] = ALL_COLUMNS;
     const USUAL: &'static [&'static str] = RENEWED;
 
-    fn of(account: &Account) -> &BTreeMap<SubscriptionId, Self> {
+    fn of(account: &Account) -> &Keyed<SubscriptionId, Self> {
         &account.subscriptions
     }
 
-    fn of_mut(account: &mut Account) -> &mut BTreeMap<SubscriptionId, Self> {
+    fn of_mut(account: &mut Account) -> &mut Keyed<SubscriptionId, Self> {
         &mut account.subscriptions
     }
 
