@@ -44,11 +44,7 @@ struct Show {
 /// [`CliError::NotFound`] for an unknown account; what the database says.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let What::Show(show) = &args.what;
-    let db = database::open(context, 1).await?;
-    db.check_schema().await?;
-    let report = account::load(&db, &show.account, show.contact).await;
-    db.close().await;
-    let report = report?;
+    let report = database::read(context, async |db| account::load(db, &show.account, show.contact).await).await?;
     let text = match context.format {
         Format::Table => report.table(),
         Format::Json => pretty(&serde_json::to_value(&report).map_err(|error| CliError::Write(error.into()))?),

@@ -35,18 +35,18 @@ pub struct Args {
 /// # Errors
 /// Trouble with the database. What is wrong with the data is printed.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let db = database::open(context, 1).await?;
-    db.check_schema().await?;
     let bar = progress::bar(0, "accounts");
     let as_of = args.as_of.map(Moment::instant);
     let options = Options { examples: args.examples, as_of, ..Options::default() };
-    let report = check::run(&db, options, |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
+    let report = database::read(context, async |db| {
+        check::run(db, options, |done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
+        })
+        .await
     })
     .await;
     bar.finish_and_clear();
-    db.close().await;
     let report = report?;
     let text = match context.format {
         Format::Table if args.all => format!("{}\n{}", report.table(), report.summary()),

@@ -26,6 +26,25 @@ pub async fn create(context: &Context) -> Result<Db, CliError> {
     connect(context, ConnectOptions { create: true, max_connections: CONNECTIONS, ..ConnectOptions::default() }).await
 }
 
+/// Opens a database that is there, to look at it and nothing else, and makes a report of it. This works also on a medium that
+/// cannot be written, and on a standby server.
+///
+/// # Errors
+/// What the database says, with the way out of it; what the report says.
+pub async fn read<T, E: Into<CliError>>(context: &Context, report: impl AsyncFnOnce(&Db) -> Result<T, E>) -> Result<T, CliError> {
+    let options = ConnectOptions { read_only: true, max_connections: CONNECTIONS, ..ConnectOptions::default() };
+    let db = connect(context, options).await?;
+    let reported = match db.check_schema().await {
+        Ok(()) => report(&db).await.map_err(Into::into),
+        Err(error) => Err(error.into()),
+    };
+    let unchanged = db.check_unchanged();
+    db.close().await;
+    // First this: it may be why the report failed.
+    unchanged?;
+    reported
+}
+
 async fn connect(context: &Context, options: ConnectOptions) -> Result<Db, CliError> {
     Ok(Db::connect(&context.db, ConnectOptions { unsafe_fast: context.unsafe_fast, ..options }).await?)
 }

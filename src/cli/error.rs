@@ -172,7 +172,7 @@ const fn of_engine(error: &EngineError) -> Exit {
         EngineError::Refused { refusal, .. } => of_refusal(refusal),
         EngineError::NoAccount(_) => Exit::NotFound,
         EngineError::RequestReused { .. } => Exit::Conflict,
-        EngineError::Backdated { .. } => Exit::BadInput,
+        EngineError::Backdated { .. } | EngineError::RunBackdated { .. } => Exit::BadInput,
         EngineError::Store(error) => of_store(error),
     }
 }

@@ -32,11 +32,7 @@ pub struct Args {
 /// # Errors
 /// Where there is no such thing; what the database says.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let db = database::open(context, 1).await?;
-    db.check_schema().await?;
-    let explanation = explain::explain(&db, &args.id, args.account.as_ref()).await;
-    db.close().await;
-    let explanation = explanation?;
+    let explanation = database::read(context, async |db| explain::explain(db, &args.id, args.account.as_ref()).await).await?;
     let text = match context.format {
         Format::Table => explanation.text(),
         Format::Json => pretty(&serde_json::to_value(&explanation).map_err(|error| CliError::Write(error.into()))?),

@@ -15,6 +15,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "cancel-unpaid",
             "collection-cost",
             "write-off",
+            "unapplied",
             "credit",
             "correct",
             "price",

@@ -63,18 +63,17 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     if args.from.zip(args.to).is_some_and(|(from, to)| from > to) {
         return Err(CliError::Option { option: "--to", problem: "lies before --from".to_owned() });
     }
-    let db = database::open(context, 1).await?;
-    db.check_schema().await?;
-    if let Some(account) = &args.account {
-        desk::must_exist(&db, account).await?;
-    }
     let range = Range { from: args.from, to: args.to, account: args.account.clone(), known_at: args.known_at.map(Moment::instant) };
-    let written = match &args.out {
-        None => to_standard_output(&db, format, &range).await,
-        Some(path) => to_file(&db, format, &range, path).await,
-    };
-    db.close().await;
-    written.map(|()| Exit::Done)
+    let written = database::read(context, async |db| {
+        if let Some(account) = &args.account {
+            desk::must_exist(db, account).await?;
+        }
+        match &args.out {
+            None => to_standard_output(db, format, &range).await,
+            Some(path) => to_file(db, format, &range, path).await,
+        }
+    });
+    written.await.map(|()| Exit::Done)
 }
 
 async fn to_standard_output(db: &Db, format: JournalFormat, range: &Range) -> Result<(), CliError> {

@@ -49,6 +49,7 @@ mod terminate;
 mod transfer_camera;
 mod trial;
 mod trial_balance;
+mod unapplied;
 mod usage;
 mod write_off;
 
@@ -132,6 +133,7 @@ enum Command {
     Parked(parked::Args),
     Release(release::Args),
     Tasks(tasks::Args),
+    Unapplied(unapplied::Args),
     Run(run::Args),
     Demo(demo::Args),
     Simulate(simulate::Args),
@@ -218,6 +220,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Parked(args) => block_on(parked::run(args, context)),
         Command::Release(args) => block_on(release::run(args, context)),
         Command::Tasks(args) => block_on(tasks::run(args, context)),
+        Command::Unapplied(args) => block_on(unapplied::run(args, context)),
         Command::Run(args) => block_on(run::run(args, context)),
         Command::Demo(args) => block_on(demo::run(args, context)),
         Command::Simulate(args) => block_on(simulate::run(args, context)),

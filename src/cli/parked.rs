@@ -20,9 +20,7 @@ pub struct Args {}
 
 /// Prints the list.
 pub async fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let db = database::open(context, 1).await?;
-    let parked = desk::parked(&db).await?;
-    db.close().await;
+    let parked = database::read(context, async |db| desk::parked(db).await).await?;
     let text = match context.format {
         Format::Table => in_words(&parked),
         Format::Json => pretty(&json!({ "parked": parked.iter().map(shown).collect::<Vec<_>>() })),

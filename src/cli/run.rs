@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::as_of::AsOf;
 use super::{CliError, Context, Exit, Format, aside};
 use crate::domain::money::{Currency, Money};
-use crate::engine::Engine;
 use crate::engine::summary::Summary;
+use crate::engine::{Engine, desk};
 use crate::jobs::{Progress, RENEWAL_CHUNK, RunOptions, Runner, Stop};
 use crate::mail::{FolderMailer, Mailer, Mailroom, Renderer, Sender, SmtpMailer, SmtpServer};
 use crate::store::db::Kind;
@@ -21,7 +21,10 @@ const EXAMPLES: &str = "Examples:
   kasacare run --once --as-of 2026-03-01       do what is due by the end of that day
   kasacare run                                 stay, and work as time passes; SIGTERM or Ctrl-C stops it cleanly
   kasacare run --workers 2 --db postgres://…   two workers of each batch job
-  kasacare run --smtp smtp://mail.example:587  send mails instead of writing .eml files";
+  kasacare run --smtp smtp://mail.example:587  send mails instead of writing .eml files
+
+A run as of an earlier day than the last decision (imports apart) is refused: it would date decisions before others that were made,
+and reported, already.";
 
 /// Do everything that is due, and nothing twice
 ///
@@ -110,6 +113,9 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let mailroom = Arc::new(args.mail.mailroom()?);
     let db = super::database::open(context, usize::from(args.workers)).await?;
     let engine = Engine::open(db.clone(), args.as_of.clock()).await?;
+    if args.as_of.as_of.is_some() {
+        desk::must_not_go_back(&db, engine.clock.now()).await?;
+    }
     let mailer = Arc::new(args.mail.mailer(!context.unsafe_fast)?);
     let stop = Stop::default();
     listen(&stop)?;

@@ -57,12 +57,13 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
 }
 
 async fn list(account: Option<&AccountId>, context: &Context) -> Result<Exit, CliError> {
-    let db = database::open(context, 1).await?;
-    if let Some(account) = account {
-        desk::must_exist(&db, account).await?;
-    }
-    let tasks = desk::tasks(&db, account).await?;
-    db.close().await;
+    let tasks = database::read(context, async |db| {
+        if let Some(account) = account {
+            desk::must_exist(db, account).await?;
+        }
+        desk::tasks(db, account).await
+    })
+    .await?;
     let text = match context.format {
         Format::Table => in_words(&tasks),
         Format::Json => pretty(&json!({ "tasks": tasks.iter().map(shown).collect::<Vec<_>>() })),

@@ -35,11 +35,7 @@ pub struct Args {
 /// # Errors
 /// What the database says.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let db = database::open(context, 1).await?;
-    db.check_schema().await?;
-    let balance = trial_balance::load(&db, args.as_of).await;
-    db.close().await;
-    let mut balance = balance?;
+    let mut balance = database::read(context, async |db| trial_balance::load(db, args.as_of).await).await?;
     if let Some(currency) = args.currency {
         balance = balance.only(currency);
     }

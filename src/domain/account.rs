@@ -6,6 +6,7 @@
 
 mod documents;
 mod money;
+mod unapplied;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -13,11 +14,12 @@ use serde::{Deserialize, Serialize};
 
 pub use documents::{Correction, CorrectionState, Invoice, InvoiceDocument, Note, NoteReason};
 pub use money::{AttemptState, Charge, CollectionCost, Dispute, DisputeState, Payment, Purpose, Refund};
+pub use unapplied::{Unapplied, UnappliedCause};
 
 use super::calendar::local_date;
 use super::ids::{AccountId, CameraId, SubscriptionId};
 use super::keyed::Keyed;
-use super::money::{Currency, Money, MoneyError, total};
+use super::money::{Currency, Money};
 use super::promotion::Redemption;
 use super::subscription::{Channel, State};
 
@@ -237,26 +239,6 @@ impl Account {
     #[must_use]
     pub fn another_goes_on(&self, except: &SubscriptionId) -> bool {
         self.subscriptions.values().any(|other| other.id != *except && other.goes_on())
-    }
-
-    /// F61: whether a dispute was lost before it was won: its money came back after the loss had been booked.
-    #[must_use]
-    pub fn was_won_late(&self, dispute: &Dispute) -> bool {
-        dispute.state == DisputeState::Won && self.tasks.contains_key(&format!("tk_{}_{}", Dispute::WON_LATE, dispute.id))
-    }
-
-    /// Cash that came in and pays nothing (2320): what was captured, and what lost disputes brought back, less what was applied.
-    ///
-    /// # Errors
-    /// A sum beyond 64 bits.
-    pub fn unapplied(&self) -> Result<Money, MoneyError> {
-        let currency = self.profile.currency;
-        let captured = self.charges.values().filter(|charge| charge.state == AttemptState::Succeeded).map(|charge| charge.amount);
-        let back = self.disputes.values().filter(|dispute| self.was_won_late(dispute)).map(|dispute| dispute.amount);
-        let applied = total(currency, self.payments.values().map(|payment| payment.amount))?;
-        let recharged = total(currency, self.costs.values().map(|cost| cost.amount))?;
-        let owed = total(currency, self.costs.values().map(|cost| cost.open))?;
-        total(currency, captured.chain(back))?.minus(applied)?.minus(recharged.minus(owed)?)
     }
 
     /// CP-3: whether any paid subscription is left. A trial is none: whether it will be paid is not known.

@@ -184,6 +184,12 @@ pub enum Event {
     /// F69: money for which nothing was owed is given back; it becomes a payment of the invoice that can take a refund.
     #[serde(rename = "unapplied_returned.v1")]
     UnappliedReturned { charge: String, invoice: String, amount: Money, on: NaiveDate },
+    /// PD-4: money that had paid nothing pays what is owed.
+    #[serde(rename = "unapplied_applied.v1")]
+    UnappliedApplied { charge: String, applied: Vec<(String, Money)>, costs: Vec<(String, Money)>, on: NaiveDate },
+    /// PV-5: what a refund moved more than was asked for is given up.
+    #[serde(rename = "excess_refund_written_off.v1")]
+    ExcessRefundWrittenOff { refund: String, amount: Money },
     /// A definite no (PD-2).
     #[serde(rename = "charge_declined.v1")]
     ChargeDeclined { charge: String, code: String, hard: bool, on: NaiveDate },

@@ -167,12 +167,20 @@ fn post(account: &Account, event: &Event, entry: &mut Entry) -> Result<(), Ledge
     match event {
         Event::InvoiceIssued { invoice, .. } => issued(entry, invoice)?,
         Event::CreditApplied { .. } | Event::CreditGranted { .. } | Event::CreditPaidOut { .. } => credited(event, entry)?,
-        Event::ChargeCaptured { applied, costs, unapplied, .. } => captured(account, entry, applied, costs, *unapplied)?,
+        Event::ChargeCaptured { applied, costs, unapplied, .. } => {
+            paid(entry, PROVIDER_CLEARING, applied, costs, *unapplied)?;
+            entry.credit(UNAPPLIED, *unapplied, None)?;
+        }
+        Event::UnappliedApplied { applied, costs, .. } => paid(entry, UNAPPLIED, applied, costs, account.zero())?,
         Event::UnappliedReturned { invoice, amount, .. } => entry.pair(UNAPPLIED, REFUNDS_PAYABLE, *amount, Some(invoice))?,
         Event::NoteIssued { note, given } => noted(entry, prepayment(invoice(account, &note.invoice)?), note, given)?,
         Event::RefundSettled { refund, short, .. } => paid_out(account, entry, refund, *short)?,
         Event::RefundFailed { refund, after_success: false, .. } => refunded(account, entry, refund, REFUNDS_PAYABLE, CUSTOMER_CREDITS)?,
         Event::RefundFailed { refund, after_success: true, .. } => refunded(account, entry, refund, PROVIDER_CLEARING, CUSTOMER_CREDITS)?,
+        Event::ExcessRefundWrittenOff { refund, amount } => {
+            let refund = account.refunds.get(refund).ok_or_else(|| LedgerError::Missing(refund.clone()))?;
+            entry.pair(CREDIT_LOSSES, UNMATCHED, *amount, Some(&refund.invoice))?;
+        }
         Event::RevenueRecognised { invoice: id, amount, reversal, .. } => {
             entry.pair(prepayment(invoice(account, id)?), income(*reversal), *amount, Some(id))?;
         }
@@ -273,16 +281,18 @@ fn written_off(entry: &mut Entry, invoice: &str, net: Money, tax: Money) -> Resu
     entry.credit(RECEIVABLE, net.plus(tax)?, Some(invoice))
 }
 
-fn captured(
-    account: &Account,
+/// What money on the account `from` pays; `besides` it has some more.
+fn paid(
     entry: &mut Entry,
+    from: LedgerAccount,
     applied: &[(String, Money)],
     costs: &[(String, Money)],
-    unapplied: Money,
+    besides: Money,
 ) -> Result<(), MoneyError> {
-    let paid = super::money::total(account.profile.currency, applied.iter().chain(costs).map(|(_, amount)| *amount))?;
-    let first = applied.first().map(|(id, _)| id.as_str());
-    entry.debit(PROVIDER_CLEARING, paid.plus(unapplied)?, first);
+    let paid = super::money::total(besides.currency(), applied.iter().chain(costs).map(|(_, amount)| *amount))?;
+    // What had no invoice (2320) leaves under none.
+    let first = applied.first().map(|(id, _)| id.as_str()).filter(|_| from != UNAPPLIED);
+    entry.debit(from, paid.plus(besides)?, first);
     for (id, amount) in applied {
         entry.credit(RECEIVABLE, *amount, Some(id))?;
     }
@@ -291,7 +301,7 @@ fn captured(
         entry.credit(RECHARGED_COSTS, *amount, None)?;
         entry.credit(COST_RECOVERIES, *amount, None)?;
     }
-    entry.credit(UNAPPLIED, unapplied, None)
+    Ok(())
 }
 
 fn noted(entry: &mut Entry, line: LedgerAccount, note: &super::account::Note, given: &Given) -> Result<(), MoneyError> {

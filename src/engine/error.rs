@@ -43,6 +43,19 @@ pub enum EngineError {
         /// The last decision's.
         last: DateTime<Utc>,
     },
+    /// The jobs' time lies before what was decided.
+    #[error(
+        "something was decided at {last} already (account {account}), and {now} lies before that day: the jobs would date decisions \
+         before it; take --as-of {} or later", last.date_naive()
+    )]
+    RunBackdated {
+        /// The account that was decided on last.
+        account: String,
+        /// The run's time.
+        now: DateTime<Utc>,
+        /// The last decision's.
+        last: DateTime<Utc>,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -76,7 +89,9 @@ impl Retryable for EngineError {
     fn is_retryable(&self) -> bool {
         match self {
             Self::Store(error) => error.is_retryable(),
-            Self::Refused { .. } | Self::NoAccount(_) | Self::RequestReused { .. } | Self::Backdated { .. } => false,
+            Self::Refused { .. } | Self::NoAccount(_) | Self::RequestReused { .. } | Self::Backdated { .. } | Self::RunBackdated { .. } => {
+                false
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 //! What reminders and price notices say is reckoned anew before each attempt ([`crate::domain::change::telling`]), under their
 //! accounts' locks, which are let go before anything is sent (I13). They are tried as long as they are of use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
@@ -26,6 +26,10 @@ use crate::store::claims::{self, LeasedNotice, NoticeResult};
 pub const DELIVERIES_MAX: i64 = 8;
 /// The longest wait between two deliveries of a mail about a renewal to come, in minutes.
 pub const AHEAD_WAIT_MINUTES: i64 = 60;
+
+/// How long a price notice waits while another runner may be sending the reminder, in minutes. Less than a reminder waits for a
+/// notice, so that they do not put each other off for ever.
+const BESIDE_REMINDER_MINUTES: i64 = 1;
 
 /// A mail about a renewal to come, whose facts follow from the day on which it is sent.
 #[derive(Debug, Clone)]
@@ -48,6 +52,14 @@ impl Ahead {
                 Some(Self::Renewal { subscription, renewal_on })
             }
             _ => None,
+        }
+    }
+
+    /// Whether it is a price notice to a subscription whose reminder somebody else is about to send.
+    fn is_notice_beside(&self, account: &AccountId, reminding: &BTreeSet<(AccountId, SubscriptionId)>) -> bool {
+        match self {
+            Self::Price { subscription, .. } => reminding.contains(&(account.clone(), subscription.clone())),
+            Self::Renewal { .. } => false,
         }
     }
 
@@ -169,9 +181,12 @@ impl Runner {
         let ids: Vec<AccountId> = by_account.keys().cloned().collect();
         let mut tx = self.engine.db.begin().await?;
         accounts::lock(&mut tx, &ids).await?;
+        // RE-2: a reminder that another runner has leased was reckoned before, and is on its way, or is reckoned after this, and
+        // then waits for the notice. Which of the two nobody can tell, so the notice waits.
+        let reminding = claims::leased_elsewhere(&mut tx, &ids, NoticeKind::RenewalReminder.tag(), &self.lease(LEASE_SECONDS)).await?;
         let reckoned = self.engine.ask(&mut tx, &ids, Scope::RENEWAL, |draft| {
             let mails = by_account.get(&draft.account.profile.id).into_iter().flatten();
-            mails.map(|(notice, ahead)| reckoned(draft, notice, ahead)).collect::<Vec<_>>()
+            mails.map(|(notice, ahead)| reckoned(draft, notice, ahead, &reminding)).collect::<Vec<_>>()
         });
         let mut decided = Vec::new();
         for (notice, result) in reckoned.await?.into_iter().flatten() {
@@ -235,13 +250,21 @@ fn count(summary: &mut Summary, result: &NoticeResult) {
 }
 
 /// The mail with what it says now, and what becomes of it if it is not to be sent now.
-fn reckoned(draft: &Draft<'_>, notice: &LeasedNotice, ahead: &Ahead) -> (LeasedNotice, Option<NoticeResult>) {
+fn reckoned(
+    draft: &Draft<'_>,
+    notice: &LeasedNotice,
+    ahead: &Ahead,
+    reminding: &BTreeSet<(AccountId, SubscriptionId)>,
+) -> (LeasedNotice, Option<NoticeResult>) {
     let refused = |code: &str| {
         tracing::error!(account = %notice.account, notice = %notice.notice, code, "what a mail says could not be reckoned");
         NoticeResult::Again { at: draft.context.now + wait(notice.attempts, true), code: code.to_owned() }
     };
     let mut notice = notice.clone();
     let result = match ahead.tell(draft) {
+        Ok(Telling::Now(_)) if ahead.is_notice_beside(&notice.account, reminding) => {
+            Some(NoticeResult::Later { at: draft.context.now + TimeDelta::minutes(BESIDE_REMINDER_MINUTES) })
+        }
         Ok(Telling::Now(data)) => match data.to_json() {
             Ok(json) => {
                 notice.data = json;

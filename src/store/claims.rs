@@ -10,7 +10,9 @@ use chrono_tz::Tz;
 use super::StoreError;
 use super::account::InvoiceKey;
 use super::db::{Column, Columns, DbError, Row, Sql, Table, Tx, Value};
-pub use super::deliveries::{CHARGES_GIVEN_BACK, DELIVERIES, NoticeResult, REFUNDS_GIVEN_BACK, give_back, record_notices};
+pub use super::deliveries::{
+    CHARGES_GIVEN_BACK, DELIVERIES, NoticeResult, REFUNDS_GIVEN_BACK, give_back, leased_elsewhere, record_notices,
+};
 use super::instances::{INSTANCE_LOCKS, Instance};
 use crate::domain::ids::{AccountId, SubscriptionId};
 use crate::domain::money::{Currency, Money};

@@ -37,6 +37,7 @@ mod bulk;
 mod connect;
 mod error;
 mod migrate;
+mod reading;
 mod retry;
 mod row;
 mod sql;

@@ -1,11 +1,21 @@
 //! What becomes of leased work: the outcome of mails, and leases that are given back.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use super::claims::LeasedNotice;
-use super::db::{Column, Columns, Table, Tx};
-use crate::domain::ids::AccountId;
+use super::claims::{Lease, LeasedNotice};
+use super::db::{Column, Columns, DbError, Row, Table, Tx, Value};
+use crate::domain::ids::{AccountId, SubscriptionId};
+
+crate::statements! {
+    /// Subscriptions of these accounts whose mail of a kind another runner is sending, or about to.
+    LEASED_ELSEWHERE = same(
+        "select account_id, subscription_id from notices where account_id {in:$1} and state = 'queued' and kind = $2 \
+         and subscription_id is not null and lease_until >= $3 and lease_owner <> $4"
+    );
+}
 
 /// The columns of a mail that its delivery writes.
 pub const DELIVERIES: Table = Table {
@@ -114,4 +124,24 @@ pub async fn give_back(tx: &mut Tx, table: &'static Table, owner: &str, rows: &[
     let [account, id] = [table.key[0], table.key[1]];
     tx.update_rows_matching(&[account, id, "lease_owner"], &freed).await?;
     Ok(())
+}
+
+/// The subscriptions of these accounts whose mail of a kind another runner has leased: it may be on its way.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn leased_elsewhere(
+    tx: &mut Tx,
+    accounts: &[AccountId],
+    kind: &str,
+    lease: &Lease,
+) -> Result<BTreeSet<(AccountId, SubscriptionId)>, StoreError> {
+    let ids = Value::texts(accounts.iter().map(AccountId::as_str));
+    let rows = tx.fetch_all(&LEASED_ELSEWHERE, &[ids, kind.into(), lease.now.into(), lease.owner.as_str().into()]).await?;
+    let read = |row: &Row| {
+        let account = AccountId::parse(&row.text("account_id")?).map_err(|_| row.corrupt("account_id", "is not an id"))?;
+        let subscription = SubscriptionId::parse(&row.text("subscription_id")?);
+        Ok::<_, DbError>((account, subscription.map_err(|_| row.corrupt("subscription_id", "is not an id"))?))
+    };
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }

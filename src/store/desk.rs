@@ -30,6 +30,8 @@ crate::statements! {
          from tasks t join accounts a on a.account_id = t.account_id \
          where t.account_id = $1 order by t.opened_on, t.task_id"
     );
+    /// The accounts with tasks of these kinds, open or closed.
+    WITH_TASKS = same("select distinct account_id from tasks where kind {in:$1} order by account_id");
     /// The subscriptions that are behind (PD-3).
     PAST_DUE = same(
         "select s.account_id, s.subscription_id, s.since_on, a.time_zone \
@@ -57,6 +59,12 @@ crate::statements! {
     PROMOTION_USES = same("select used, max_uses from promotion_uses where code = $1");
     /// When the account was last decided on, imports apart: they are dated when they come in, which may be long after the fact.
     LAST_DECIDED = same("select max(posted_at) as last_at from journal where account_id = $1 and kind not in ('account_opened', 'take_over')");
+    /// The same over all accounts: of each its last record that is no import.
+    LAST_DECIDED_OF_ALL = same(
+        "select d.account_id, d.last_at from (select a.account_id, (select j.posted_at from journal j where j.account_id = a.account_id \
+         and j.kind not in ('account_opened', 'take_over') order by j.seq desc limit 1) as last_at from accounts a) as d \
+         where d.last_at is not null order by d.last_at desc, d.account_id limit 1"
+    );
 }
 
 /// A parked account.
@@ -170,6 +178,15 @@ pub async fn tasks(tx: &mut Tx, of: Option<&AccountId>) -> Result<Vec<ListedTask
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
+/// The accounts with tasks of these kinds, open or closed.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn with_tasks(tx: &mut Tx, kinds: &[&str]) -> Result<Vec<AccountId>, StoreError> {
+    let rows = tx.fetch_all(&WITH_TASKS, &[Value::texts(kinds.iter().copied())]).await?;
+    Ok(rows.iter().map(account).collect::<Result<_, _>>()?)
+}
+
 /// The subscriptions that are past due, of all accounts.
 ///
 /// # Errors
@@ -249,4 +266,14 @@ pub async fn promotion_is_left(tx: &mut Tx, code: &str) -> Result<bool, StoreErr
 pub async fn last_decided(tx: &mut Tx, account: &AccountId) -> Result<Option<DateTime<Utc>>, StoreError> {
     let row = tx.fetch_one(&LAST_DECIDED, &[Value::Text(account.to_string())]).await?;
     Ok(row.opt_int("last_at")?.and_then(DateTime::from_timestamp_micros))
+}
+
+/// The account that was decided on last of all, and when.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn last_decided_of_all(tx: &mut Tx) -> Result<Option<(AccountId, DateTime<Utc>)>, StoreError> {
+    let Some(row) = tx.fetch_optional(&LAST_DECIDED_OF_ALL, &[]).await? else { return Ok(None) };
+    let at = DateTime::from_timestamp_micros(row.int("last_at")?).ok_or_else(|| row.corrupt("last_at", "is out of range"))?;
+    Ok(Some((account(&row)?, at)))
 }

@@ -32,6 +32,11 @@ pub(super) fn lines(change: &Change, event: &Event) -> Vec<String> {
             vec![format!("collection cost {id}: {amount}, document {document}")]
         }
         Event::CollectionCostWrittenOff { id, amount } => vec![format!("{amount} of collection cost {id} is written off")],
+        Event::UnappliedApplied { charge, applied, costs, .. } => {
+            applied.iter().chain(costs).map(|(id, amount)| format!("unapplied cash of {charge} pays {amount} of {id}")).collect()
+        }
+        Event::UnappliedReturned { charge, amount, .. } => vec![format!("unapplied cash of {charge} is given back: {amount}")],
+        Event::ExcessRefundWrittenOff { refund, amount } => vec![format!("{amount} that {refund} moved too much is given up")],
         Event::RefundAbandoned { refund } => vec![format!("refund {refund} is given up; it moved nothing")],
         Event::CorrectionOpened { id, invoice, charged, correct, last_attempt_on, .. } => {
             vec![format!("correction {id} of {invoice}: charged {charged}, correct {correct}, attempts until {last_attempt_on}")]

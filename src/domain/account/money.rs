@@ -116,6 +116,14 @@ pub struct Refund {
     pub lookups: u32,
 }
 
+impl Refund {
+    /// Whether it was paid out, or may be yet.
+    #[must_use]
+    pub const fn may_have_moved(&self) -> bool {
+        self.state.in_flight() || matches!(self.state, AttemptState::Succeeded)
+    }
+}
+
 /// Where a dispute stands (PD-6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -27,6 +27,7 @@ pub mod coverage;
 pub mod dispute;
 pub mod dunning;
 pub mod operator;
+pub mod order;
 pub mod paying;
 pub mod payout;
 pub mod plan;
@@ -38,8 +39,10 @@ pub mod settle;
 pub mod start;
 pub mod telling;
 
-pub use refusal::{Planned, Refusal};
 pub mod taken_over;
+pub mod unapplied;
+
+pub use refusal::{Planned, Refusal};
 
 #[cfg(test)]
 mod tests;

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
-use super::super::account::{Invoice, Method, NoteReason, Parked, Purpose};
+use super::super::account::{Invoice, Method, NoteReason, Parked};
 use super::super::calendar::plus_days;
 use super::super::catalog::Plan;
-use super::super::event::{Event, Given, Reversal};
+use super::super::event::{Event, Given};
 use super::super::ids::SubscriptionId;
 use super::super::money::{AMOUNT_MINOR_MAX, Money};
 use super::super::notice::{NoticeData, NoticeKind};
@@ -17,7 +17,6 @@ use super::super::terms::{ChangeKind, Effective, UnusedValue};
 use super::billing::invoice_id;
 use super::cancel::{Ending, first_day_without, with_given};
 use super::dunning::Retry;
-use super::taken_over::Back;
 use super::{Draft, Planned, Refusal};
 
 /// A new payment method, as a provider's token.
@@ -175,67 +174,17 @@ impl Draft<'_> {
         self.after_end(id, suspended)
     }
 
-    /// CO-5: the published price was wrong: the term ends at once and the full charge goes back to the payments that it
-    /// came from, to account credit only for what credit had paid, or where the customer chose credit.
-    pub fn cancel_order(&mut self, id: &SubscriptionId, to: Destination) -> Planned {
-        self.operator("price cancel-order")?;
-        self.not_parked()?;
-        let subscription = self.direct(id)?.clone();
-        let Some(term) = subscription.state.term().cloned() else {
-            self.command(id, &Command::CancelOrder { on: self.today })?;
-            return Ok(());
-        };
-        self.nothing_in_flight(id, &term)?;
-        let renews = matches!(subscription.state, State::Active { .. } | State::PastDue { .. });
-        if renews && term.period.end <= self.today {
-            // The period of the order that is to be cancelled has not been billed, and the one before it was served in full.
-            return Err(Refusal::RenewalDue { subscription: id.to_string(), ended_on: term.period.end });
-        }
-        let data = self.billed_facts(id)?;
-        self.recordings_inaccessible(id, self.today)?;
-        self.because("CO-5: the published price was wrong: the order is cancelled and the full charge goes back");
-        let elsewhere = self.paid_elsewhere(id, &term);
-        self.command(id, &Command::CancelOrder { on: self.today })?;
-        if to == Destination::Credit {
-            // CP-3 pays out what was credit before; what the customer chooses as credit now stays.
-            self.because("CO-5: the customer chose account credit");
-            self.pay_out_credit_if_last()?;
-        }
-        let given = if elsewhere {
-            self.leave_to_operator(id, &term, Back::Everything)?;
-            Given::nothing(self.account.zero())
-        } else {
-            self.undo_order(&invoice_id(id, term.number, term.period_no), to)?
-        };
-        let data = NoticeData {
-            ended_on: Some(self.today),
-            effective_on: Some(self.today),
-            reason: self.context.reason.map(ToOwned::to_owned),
-            ..with_given(data, &given)?
-        };
-        self.notify(NoticeKind::OrderCancelled, id.as_str(), Some(id), data);
-        match to {
-            Destination::Refund => self.pay_out_credit_if_last(),
-            Destination::Credit => Ok(()),
-        }
-    }
-
-    /// CO-5: the whole line goes back to what it was paid from, or becomes account credit.
-    fn undo_order(&mut self, invoice: &str, to: Destination) -> Planned<Given> {
-        self.recognise_before_document(invoice)?;
-        let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
-        let (net, tax) = (row.net, row.tax);
-        let given = self.credit_note(invoice, NoteReason::OrderCancelled, net, tax, to)?;
-        self.emit(Event::ServiceEnded { invoice: invoice.to_owned(), on: self.today })?;
-        self.catch_up(invoice, self.today, Reversal::Correction)?;
-        self.pay_out(given.payout, invoice, "order_cancelled")?;
-        Ok(given)
-    }
-
-    /// PD-4: writes off what is owed: a recharged collection cost, or an invoice whose service was delivered.
+    /// PD-4: writes off what is owed: a recharged collection cost, an invoice whose service was delivered, or what a refund moved
+    /// more than was asked for.
     pub fn write_off(&mut self, id: &str) -> Planned {
         self.operator("write-off")?;
-        if self.account.costs.contains_key(id) { self.write_off_cost(id) } else { self.write_off_invoice(id) }
+        if self.account.costs.contains_key(id) {
+            self.write_off_cost(id)
+        } else if self.account.refunds.contains_key(id) {
+            self.write_off_excess(id)
+        } else {
+            self.write_off_invoice(id)
+        }
     }
 
     /// PD-4: the cost is not collected any more.
@@ -245,10 +194,8 @@ impl Draft<'_> {
         if !open.is_positive() {
             return Err(Refusal::BadAmount { what: "the open amount of the collection cost", max: open });
         }
-        for charge in self.account.charges.values().filter(|charge| self.is_sent(charge) && charge.purpose == Purpose::Period) {
-            if charge.amount.minor() > self.open(&charge.invoice)?.minor() {
-                return Err(Refusal::ChargeInFlight { charge: charge.id.clone() });
-            }
+        if let Some(charge) = self.sent_collector_of_costs()? {
+            return Err(Refusal::ChargeInFlight { charge });
         }
         self.because(format!("PD-4: the recharged cost {id} of {open} is written off"));
         self.emit(Event::CollectionCostWrittenOff { id: id.to_owned(), amount: open })?;
@@ -257,7 +204,7 @@ impl Draft<'_> {
     }
 
     /// What was planned to be collected follows carried amounts and costs that are not owed any more.
-    fn replan_all(&mut self) -> Planned {
+    pub(super) fn replan_all(&mut self) -> Planned {
         let in_flight = self.account.charges.values().filter(|charge| charge.state.in_flight());
         let invoices: BTreeSet<String> = in_flight.map(|charge| charge.invoice.clone()).collect();
         invoices.iter().try_for_each(|invoice| self.replan(invoice))
@@ -343,8 +290,9 @@ impl Draft<'_> {
     /// Marks an operator task as done, by name and with a reason; done already is not an error.
     pub fn finish_task(&mut self, id: &str) -> Planned {
         self.operator("tasks close")?;
-        if !self.account.tasks.contains_key(id) {
-            return Err(self.no_object("task", id));
+        let task = self.account.tasks.get(id).ok_or_else(|| self.no_object("task", id))?;
+        if let Some((amount, way_out)) = self.money_behind(task)? {
+            return Err(Refusal::MoneyStands { task: id.to_owned(), amount, way_out });
         }
         self.close_task(id)
     }

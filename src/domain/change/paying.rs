@@ -65,7 +65,7 @@ impl Draft<'_> {
 
     /// Whether no other charge that may have been sent collects an invoice already, and it is not a mere difference, which is
     /// collected apart (CO-2).
-    fn waits_for_money(&self, invoice: &str, besides: &Charge) -> Planned<bool> {
+    pub(super) fn waits_for_money(&self, invoice: &str, besides: &Charge) -> Planned<bool> {
         for other in self.account.charges.values().filter(|other| other.id != besides.id && self.is_sent(other)) {
             if self.collects(other, invoice)? {
                 return Ok(false);

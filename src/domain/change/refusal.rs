@@ -245,6 +245,31 @@ pub enum Refusal {
         /// How often it was asked.
         lookups: u32,
     },
+    /// Nothing of the payment waits to be applied (2320).
+    #[error("nothing of charge {charge} is unapplied; `kasacare unapplied list` shows what is")]
+    NothingUnapplied {
+        /// The charge.
+        charge: String,
+    },
+    /// Nothing is owed that unapplied money could pay.
+    #[error("nothing is owed that it could pay; pay it out with `kasacare unapplied pay-out`")]
+    NothingToPay,
+    /// The refund moved what was asked for, or what it moved more was given up.
+    #[error("refund {refund} has moved nothing that is still to be given up")]
+    NoExcess {
+        /// The refund.
+        refund: String,
+    },
+    /// The money that a task is about is where it was.
+    #[error("{amount} stand behind task {task}: {way_out} settles them and closes it")]
+    MoneyStands {
+        /// The task.
+        task: String,
+        /// How much.
+        amount: Money,
+        /// The command that closes it.
+        way_out: &'static str,
+    },
     /// PD-4: each document is for one cost.
     #[error("document {document} is recorded for {amount} already (PD-4)")]
     DocumentUsed {

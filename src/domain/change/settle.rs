@@ -2,7 +2,7 @@
 //! times. What a capture pays is in [`super::paying`], what follows a decline in [`super::dunning`], what is done where there is no
 //! answer in [`super::attempts`], and refunds are in [`super::refunds`].
 
-use super::super::account::{Account, AttemptState, Charge, CorrectionState, NoteReason, Purpose, Subscription};
+use super::super::account::{Account, AttemptState, Charge, CorrectionState, NoteReason, Purpose, Subscription, Task};
 use super::super::event::Event;
 use super::super::ids::SubscriptionId;
 use super::super::money::Money;
@@ -119,7 +119,7 @@ impl Draft<'_> {
         }
         let unapplied = self.book_capture(charge, reference, moved)?;
         if unapplied.is_positive() {
-            self.task("unapplied_payment", &charge.id, Some(unapplied))?;
+            self.task(Task::UNAPPLIED, &charge.id, Some(unapplied))?;
         }
         self.after_capture(&Charge { amount: moved, ..charge.clone() })?;
         self.park(AMOUNT_MISMATCH, &reason)
@@ -153,7 +153,7 @@ impl Draft<'_> {
     /// F69: money for which nothing is owed goes back by itself; a person is told, because it should not have been captured.
     fn return_unapplied(&mut self, charge: &Charge, amount: Money) -> Planned {
         self.because(format!("nothing is owed for {amount} of charge {}: it is given back", charge.id));
-        self.task("unapplied_payment", &charge.id, Some(amount))?;
+        self.task(Task::UNAPPLIED, &charge.id, Some(amount))?;
         let (id, invoice) = (charge.id.clone(), charge.invoice.clone());
         self.emit(Event::UnappliedReturned { charge: id, invoice, amount, on: self.today })?;
         self.request_payout(&charge.id, &charge.invoice, amount, "unapplied")

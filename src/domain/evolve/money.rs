@@ -35,6 +35,10 @@ impl Account {
                 }
                 costs.iter().try_for_each(|(id, amount)| self.settle_cost(id, *amount))?;
             }
+            Event::UnappliedApplied { charge, applied, costs, on } => {
+                applied.iter().try_for_each(|(id, amount)| self.pay(charge, id, *amount, *on))?;
+                costs.iter().try_for_each(|(id, amount)| self.settle_cost(id, *amount))?;
+            }
             Event::UnappliedReturned { charge, invoice, amount, on } => self.give_back_unapplied(charge, invoice, *amount, *on)?,
             Event::ChargeDeclined { charge, code, on, .. } => {
                 let row = self.charge_mut(charge)?;
@@ -72,23 +76,17 @@ impl Account {
     }
 
     fn pay(&mut self, charge: &str, id: &str, amount: Money, on: NaiveDate) -> Result<(), LedgerError> {
-        let zero = self.zero();
         let invoice = self.invoice_mut(id)?;
         invoice.captured = invoice.captured.plus(amount)?;
         invoice.first_failed_on = None;
         invoice.retries = 0;
         self.settle(id, amount)?;
-        let payment =
-            Payment { charge: charge.to_owned(), invoice: id.to_owned(), amount, refunded: zero, disputed: zero, captured_on: on };
-        self.payments.insert((charge.to_owned(), id.to_owned()), payment);
-        Ok(())
+        self.paid_more(charge, id, amount, on)
     }
 
-    fn give_back_unapplied(&mut self, charge: &str, id: &str, amount: Money, on: NaiveDate) -> Result<(), LedgerError> {
+    /// More of a charge's money is a payment of an invoice.
+    fn paid_more(&mut self, charge: &str, id: &str, amount: Money, on: NaiveDate) -> Result<(), LedgerError> {
         let zero = self.zero();
-        let invoice = self.invoice_mut(id)?;
-        invoice.captured = invoice.captured.plus(amount)?;
-        invoice.returned = invoice.returned.plus(amount)?;
         let key = (charge.to_owned(), id.to_owned());
         if let Some(payment) = self.payments.get_mut(&key) {
             payment.amount = payment.amount.plus(amount)?;
@@ -98,6 +96,13 @@ impl Account {
             self.payments.insert(key, payment);
         }
         Ok(())
+    }
+
+    fn give_back_unapplied(&mut self, charge: &str, id: &str, amount: Money, on: NaiveDate) -> Result<(), LedgerError> {
+        let invoice = self.invoice_mut(id)?;
+        invoice.captured = invoice.captured.plus(amount)?;
+        invoice.returned = invoice.returned.plus(amount)?;
+        self.paid_more(charge, id, amount, on)
     }
 
     fn payment_mut(&mut self, charge: &str, invoice: &str) -> Result<&mut Payment, LedgerError> {

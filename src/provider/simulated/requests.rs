@@ -8,7 +8,7 @@
 //! | a known key with another body | refused: [`Doubt::KeyReused`](crate::provider::Doubt::KeyReused); what is kept stays as it is |
 //! | a key that was first sent 24 hours ago or earlier | executed anew: the key has been forgotten, so this is *another* charge |
 //! | a request that is refused as such (below the minimum, no such charge) | nothing is kept |
-//! | a request that is lost on the way | nothing is kept but their number |
+//! | a request that is lost on the way | nothing is kept but their number, and that for ever: it happens to a request and not to its key |
 //! | the same key twice at once | one is executed; the other waits for it and gets its answer |
 
 use std::collections::BTreeMap;
@@ -63,6 +63,7 @@ struct Request {
     body: String,
     /// `None` stands for requests that never arrived.
     reply: Option<Reply>,
+    /// How many never arrived.
     lost: u32,
     at: DateTime<Utc>,
     mark: Mark,
@@ -114,11 +115,10 @@ impl Requests {
 
     /// What is known about a key that comes with this body.
     pub fn known(&self, key: &str, body: &str) -> Known {
-        let Some(request) = self.by_key.get(key).filter(|request| !self.is_forgotten(request)) else {
-            return Known::Nothing { lost: 0 };
-        };
+        let Some(request) = self.by_key.get(key) else { return Known::Nothing { lost: 0 } };
         match &request.reply {
             None => Known::Nothing { lost: request.lost },
+            Some(_) if self.is_forgotten(request) => Known::Nothing { lost: request.lost },
             Some(_) if request.body != body => Known::OtherBody,
             Some(reply) => Known::Answer { reply: reply.clone(), at: request.at },
         }
@@ -126,8 +126,9 @@ impl Requests {
 
     /// Keeps the answer to a request that has been executed.
     pub fn keep(&mut self, key: &str, body: String, reply: Reply) {
-        let mark = self.by_key.get(key).map_or(Mark::New, |request| request.mark.changed());
-        let request = Request { body, reply: Some(reply), lost: 0, at: self.now, mark };
+        let before = self.by_key.get(key);
+        let (lost, mark) = before.map_or((0, Mark::New), |request| (request.lost, request.mark.changed()));
+        let request = Request { body, reply: Some(reply), lost, at: self.now, mark };
         self.by_key.insert(key.to_owned(), request);
     }
 

@@ -116,12 +116,13 @@ crate::statements! {
     /// Whether something is due, and whether there are keys to forget.
     pub(super) HOUSEKEEPING = same(
         "select exists (select 1 from sim_due where due_at <= $1) as is_due, \
-         exists (select 1 from sim_request where received_at <= $2) as is_stale"
+         exists (select 1 from sim_request where received_at <= $2 and lost = 0) as is_stale"
     );
 
-    /// Forgets keys whose window is over. Those that somebody is just using stay until the next time.
+    /// Forgets keys whose window is over. Those that somebody is just using stay until the next time; how often a request was lost
+    /// is no knowledge of the provider's, and stays.
     pub(super) FORGET_REQUESTS = same(
-        "delete from sim_request where key in (select key from sim_request where received_at <= $1 \
+        "delete from sim_request where key in (select key from sim_request where received_at <= $1 and lost = 0 \
          order by received_at, key limit $2 {postgres: for update skip locked})"
     );
 

@@ -39,8 +39,21 @@ fn printed_fault(row: &Invoice, reference: Option<&Reference>) -> Option<String>
         return Some(fault);
     }
     let currency = document.list.currency();
-    let published = reference.catalog.version(&document.version)?.price(&document.plan, currency).map(|price| i128::from(price.minor()));
+    let Some(version) = reference.catalog.version(&document.version) else {
+        return Some(format!("is at version {}, which the catalog does not have", document.version));
+    };
+    let published = version.price(&document.plan, currency).map(|price| i128::from(price.minor()));
     (published != Some(list)).then(|| format!("lists {list}, which is not the price of {} at {}", document.plan, document.version))
+}
+
+/// Each subscription is under terms that are known.
+pub(super) fn terms(account: &Account, reference: Option<&Reference>, inspection: &mut Inspection<'_>) {
+    let Some(reference) = reference else { return };
+    for (id, subscription) in &account.subscriptions {
+        let version = &subscription.terms_version;
+        let known = reference.terms.iter().any(|terms| terms.version == *version);
+        inspection.expect(Check::RowsOwned, known, id, || format!("was sold under terms {version}, which there are none of"));
+    }
 }
 
 /// MO-3: what the stored code takes off the list price.
@@ -150,8 +163,11 @@ pub(super) fn refund_limits(account: &Account, inspection: &mut Inspection<'_>) 
     for (charge, Reserved { refunded, asked, room }) in reserved {
         // The provider may take more than the payments have left (F60): that is a loss, and nothing of theirs.
         let gone = (asked + lost.get(charge).copied().unwrap_or_default()).min(room);
+        // What a dispute won late brought back may have become payments since, which nothing of it had been lost of (F61).
+        let won_late = account.disputes.values().any(|dispute| dispute.charge == charge && account.was_won_late(dispute));
+        let holds = refunded == gone || (won_late && (asked.min(room)..gone).contains(&refunded));
         let problem = || format!("{refunded} count as given back, the refunds and lost disputes are {gone}");
-        inspection.expect(Check::RefundLimit, refunded == gone, charge, problem);
+        inspection.expect(Check::RefundLimit, holds, charge, problem);
     }
     for (charge, invoice) in requested.into_keys() {
         inspection.broken(Check::RefundLimit, format!("{charge}/{invoice}"), "is refunded, but was never captured".to_owned());

@@ -23,6 +23,10 @@ macro_rules! tables {
             INVOICE_NUMBERS = same(concat!(numbers!("invoices")));
             /// The numbers of a series of notes.
             NOTE_NUMBERS = same(concat!(numbers!("notes")));
+            /// Invoices of a series whose numbers are none: what follows the series are not six digits or more.
+            STRANGE_INVOICES = same(concat!(strange!("invoices", "invoice_id")));
+            /// The same of notes.
+            STRANGE_NOTES = same(concat!(strange!("notes", "note_id")));
             /// Uses of each code, as counted and as there are.
             PROMOTION_USES = same(
                 "select p.code, p.used, p.max_uses, count(r.code) as redeemed from promotion_uses p \
@@ -38,6 +42,21 @@ macro_rules! tables {
 
         /// The tables whose rows belong to accounts.
         const TABLES: &[OwnedTable] = &[$(OwnedTable { name: $name, count: $count, strays: $strays }),+];
+    };
+}
+
+macro_rules! strange {
+    ($table:literal, $id:literal) => {
+        concat!(
+            "select account_id, ",
+            $id,
+            " as id, number from ",
+            $table,
+            " where number >= $1 and number < $2 and not (trim(substr(number, cast(cast($3 as bigint) as integer)), '0123456789') = '' \
+             and length(substr(number, cast(cast($3 as bigint) as integer))) between 6 and 18) order by account_id, ",
+            $id,
+            " limit $4"
+        )
     };
 }
 
@@ -166,16 +185,21 @@ pub(super) async fn numbers(tx: &mut Tx, findings: &mut Findings) -> Result<(), 
             highest: found.int("highest")?,
             total: found.int("total")?.into(),
         };
-        let mut broken = |problem: String| {
+        let gapless = numbers == Numbers::up_to(last);
+        let broken = |findings: &mut Findings, problem: String| {
             findings.broken(Check::NumbersGapless, Finding { account: None, subject: series.clone(), problem });
         };
-        if numbers != Numbers::up_to(last) {
+        if !gapless {
             let Numbers { different, lowest, highest, .. } = numbers;
-            broken(format!("{documents} documents have {different} numbers from {lowest} to {highest}, {last} numbers were taken"));
+            name_strange(tx, &series, of_notes, findings).await?;
+            broken(
+                findings,
+                format!("{documents} documents have {different} numbers from {lowest} to {highest}, {last} numbers were taken"),
+            );
         }
         let misplaced = found.int("misplaced")?;
         if misplaced > 0 {
-            broken(format!("{misplaced} of its documents were issued in another year"));
+            broken(findings, format!("{misplaced} of its documents were issued in another year"));
         }
     }
     for (sql, numbered, what) in [(&COUNT_INVOICES, invoices, "invoices"), (&COUNT_NOTES, notes, "notes")] {
@@ -184,6 +208,18 @@ pub(super) async fn numbers(tx: &mut Tx, findings: &mut Findings) -> Result<(), 
             let problem = format!("{} have a number of no series", all - numbered);
             findings.broken(Check::NumbersGapless, Finding { account: None, subject: what.to_owned(), problem });
         }
+    }
+    Ok(())
+}
+
+/// The documents of a series whose number is none.
+async fn name_strange(tx: &mut Tx, series: &str, of_notes: bool, findings: &mut Findings) -> Result<(), ReportError> {
+    let digits_from = i64::try_from(series.chars().count()).unwrap_or(i64::MAX).saturating_add(2);
+    let bounds = values![format!("{series}-"), format!("{series}."), digits_from, STRAYS_MAX];
+    for row in tx.fetch_all(if of_notes { &STRANGE_NOTES } else { &STRANGE_INVOICES }, &bounds).await? {
+        let problem = format!("has {:?} for a number", row.text("number")?);
+        let finding = Finding { account: Some(row.text("account_id")?), subject: row.text("id")?, problem };
+        findings.broken(Check::NumbersGapless, finding);
     }
     Ok(())
 }

@@ -190,6 +190,10 @@ pub async fn run_in(tx: &mut Tx, options: Options, progress: impl Fn(u64, u64)) 
     if let Some(task) = inspecting {
         findings.absorb(task.await.map_err(|_| ReportError::Stopped)?);
     }
+    if reference.is_none() && seen.invoices > 0 {
+        let problem = format!("{} invoices are stored, and no catalog to hold them against", seen.invoices);
+        findings.broken(Check::RowsReadable, Finding { account: None, subject: "catalog".to_owned(), problem });
+    }
     global::strays(tx, &seen, &mut findings).await?;
     global::numbers(tx, &mut findings).await?;
     global::promotion_uses(tx, &mut findings).await?;
@@ -353,6 +357,7 @@ fn inspect_account(books: &AccountBooks, context: &Surroundings<'_>, inspection:
     }
     documents::invoices(&books.account, reference, inspection);
     documents::promotions(&books.account, reference, inspection);
+    documents::terms(&books.account, reference, inspection);
     documents::refund_limits(&books.account, inspection);
     links::rows(books, inspection);
 }

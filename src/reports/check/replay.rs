@@ -124,7 +124,8 @@ fn first_profile(stored: &Profile, bodies: &[Option<Body>]) -> Profile {
     });
     let zero = crate::domain::money::Money::zero(stored.currency);
     let method = stored.method.as_ref().and_then(|method| {
-        let number = first_replacement.map_or(Some(method.number), |first| first.checked_sub(1).filter(|before| *before > 0))?;
+        // Without a replacement it is the first one (F68).
+        let number = first_replacement.map_or(Some(1), |first| first.checked_sub(1).filter(|before| *before > 0))?;
         Some(Method { number, blocked: false, ..method.clone() })
     });
     Profile { trial_used_on: None, method, credit_cash: zero, credit_goodwill: zero, carried: zero, parked: None, ..stored.clone() }

@@ -22,12 +22,23 @@ crate::statements! {
     THEIR_CHARGES = same(
         "select s.account_id, s.charge_id as id, s.reference, s.state as theirs, s.amount_minor as their_minor, \
          c.state as ours, c.amount_minor as our_minor, case when a.currency = s.currency then 1 else 0 end as one_currency, \
-         case when c.reference = s.reference then 1 else 0 end as one_reference \
+         case when c.reference = s.reference and c.invoice_id = s.invoice_id then 1 else 0 end as one_reference \
          from sim_charge s left join charges c on c.account_id = s.account_id and c.charge_id = s.charge_id \
          left join accounts a on a.account_id = s.account_id \
          where s.state in ('captured', 'pending') and (c.charge_id is null or a.account_id is null or c.amount_minor <> s.amount_minor \
-         or a.currency <> s.currency or c.state in ('failed', 'abandoned') \
+         or a.currency <> s.currency or c.invoice_id <> s.invoice_id or c.state in ('failed', 'abandoned') \
          or (c.state = 'succeeded' and (s.state = 'pending' or c.reference <> s.reference))) \
+         order by s.account_id, s.charge_id, s.reference"
+    );
+    /// Charges of which the provider counts otherwise what it gave back or took for disputes than its refunds and disputes say.
+    THEIR_SUMS = same(
+        "select s.account_id, s.charge_id as id, s.refunded_minor, s.disputed_minor, \
+         coalesce(f.refunded, 0) as refunded, coalesce(d.disputed, 0) as disputed from sim_charge s \
+         left join (select charge_reference, cast(sum(amount_minor) as bigint) as refunded from sim_refund where state <> 'failed' \
+         group by charge_reference) as f on f.charge_reference = s.reference \
+         left join (select charge_reference, cast(sum(amount_minor) as bigint) as disputed from sim_dispute where state <> 'won' \
+         group by charge_reference) as d on d.charge_reference = s.reference \
+         where s.refunded_minor <> coalesce(f.refunded, 0) or s.disputed_minor <> coalesce(d.disputed, 0) \
          order by s.account_id, s.charge_id, s.reference"
     );
     /// Attempts that count as captured, and are not.
@@ -103,6 +114,16 @@ pub(super) async fn inspect(tx: &mut Tx, findings: &mut Findings) -> Result<(), 
     }
     let read = values![read.unwrap_or_default()];
     each(tx, &THEIR_CHARGES, &[], Check::ProviderCharges, findings, |row| disagreement(row, "captured", "one_reference")).await?;
+    each(tx, &THEIR_SUMS, &[], Check::ProviderCharges, findings, |row| {
+        Ok(format!(
+            "has {} given back and {} disputed at the provider, its refunds and disputes there are {} and {}",
+            row.int("refunded_minor")?,
+            row.int("disputed_minor")?,
+            row.int("refunded")?,
+            row.int("disputed")?
+        ))
+    })
+    .await?;
     each(tx, &OUR_CHARGES, &[], Check::ProviderCharges, findings, |_| Ok("counts as captured, the provider has no capture".to_owned()))
         .await?;
     each(tx, &REPEATED, &[], Check::ProviderCharges, findings, |row| Ok(format!("was captured {} times", row.int("captures")?))).await?;

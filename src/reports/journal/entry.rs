@@ -228,6 +228,8 @@ fn about(event: &Event) -> About {
         Event::CreditPaidOut { .. } => About::titled("Account credit to be paid out"),
         Event::ChargeCaptured { reference, .. } => About::titled("Payment captured").reference(reference),
         Event::UnappliedReturned { charge, .. } => About::titled("Unapplied payment to be given back").reference(charge),
+        Event::UnappliedApplied { charge, .. } => About::titled("Unapplied payment applied").reference(charge),
+        Event::ExcessRefundWrittenOff { refund, .. } => About::titled("Excess refund written off").reference(refund),
         Event::NoteIssued { note, .. } => noted(note),
         Event::RefundSettled { reference, short, .. } => {
             let about = About::titled("Refund paid out").reference(reference);

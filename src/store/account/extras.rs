@@ -111,7 +111,7 @@ impl TableRow for CollectionCost {
 impl TableRow for Task {
     type Key = String;
     const TABLE: &'static Table = &TASKS;
-    const CHANGING: &'static [&'static str] = &["account_id", "task_id", "closed_on"];
+    const CHANGING: &'static [&'static str] = &["account_id", "task_id", "amount_minor", "opened_on", "closed_on"];
 
     fn of(account: &Account) -> &Keyed<String, Self> {
         &account.tasks
@@ -137,7 +137,8 @@ impl TableRow for Task {
         row.text(&self.id).opt_money(self.amount).date(self.opened_on).opt_date(self.closed_on).text(&self.kind).text(&self.subject);
     }
 
+    /// Of a task that is open the amount follows, and one that was closed may be opened again.
     fn write_changes(&self, _: &Self::Key, row: &mut Writer<'_>) {
-        row.text(&self.id).opt_date(self.closed_on);
+        row.text(&self.id).opt_money(self.amount).date(self.opened_on).opt_date(self.closed_on);
     }
 }

@@ -12,6 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{ConnectOptions as _, Connection, Row as _};
 
 use super::error::DbError;
+use super::reading::{self, Frozen};
 
 /// How long somebody waits for a free connection, or on PostgreSQL for a lock, if nothing else is said.
 const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -61,6 +62,9 @@ impl fmt::Display for Kind {
 pub struct ConnectOptions {
     /// Make the SQLite file if it is not there. Only `kasacare init` does.
     pub create: bool,
+    /// Open it to read and nothing else, which works also where nothing can be written: a file or a disk that is read-only, a
+    /// standby server.
+    pub read_only: bool,
     /// Give up durability for speed, and accept databases that do. For tests and throw-away data only: commits may be lost.
     pub unsafe_fast: bool,
     /// How many connections there may be: readers on SQLite, all on PostgreSQL.
@@ -71,7 +75,7 @@ pub struct ConnectOptions {
 
 impl Default for ConnectOptions {
     fn default() -> Self {
-        Self { create: false, unsafe_fast: false, max_connections: CONNECTIONS, wait_max: WAIT_MAX }
+        Self { create: false, read_only: false, unsafe_fast: false, max_connections: CONNECTIONS, wait_max: WAIT_MAX }
     }
 }
 
@@ -89,7 +93,13 @@ pub(super) struct Shared {
 
 #[derive(Debug)]
 pub(super) enum Pools {
-    Sqlite { writer: SqlitePool, readers: SqlitePool, file: PathBuf },
+    /// There is no writer where the file was opened to be read alone.
+    Sqlite {
+        writer: Option<SqlitePool>,
+        readers: SqlitePool,
+        file: PathBuf,
+        frozen: Option<Frozen>,
+    },
     Postgres(PgPool),
 }
 
@@ -117,6 +127,7 @@ impl Db {
             tracing::warn!("durability is switched off (--unsafe-fast): commits may be lost");
         }
         let pools = match url.split_once(':') {
+            Some(("sqlite", rest)) if options.read_only => open_sqlite_to_read(sqlite_path(rest)?, options).await?,
             Some(("sqlite", rest)) => open_sqlite(sqlite_path(rest)?, options).await?,
             Some(("postgres" | "postgresql", rest)) => {
                 check_server_address(rest)?;
@@ -152,12 +163,26 @@ impl Db {
         self.shared.statements.load(Ordering::Relaxed)
     }
 
+    /// Whether what was read is what one moment's database held. A file on which no locks are possible, because nothing can be
+    /// written beside it, is looked at once more: somebody else may have been able to write it.
+    ///
+    /// # Errors
+    /// [`DbError::ChangedWhileRead`].
+    pub fn check_unchanged(&self) -> Result<(), DbError> {
+        match &self.shared.pools {
+            Pools::Sqlite { frozen: Some(frozen), file, .. } => frozen.check(file),
+            Pools::Sqlite { .. } | Pools::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Closes all connections, after those in use have come back.
     pub async fn close(&self) {
         match &self.shared.pools {
             Pools::Sqlite { writer, readers, .. } => {
                 readers.close().await;
-                writer.close().await;
+                if let Some(writer) = writer {
+                    writer.close().await;
+                }
             }
             Pools::Postgres(pool) => pool.close().await,
         }
@@ -191,9 +216,29 @@ fn check_server_address(rest: &str) -> Result<(), DbError> {
 
 async fn open_sqlite(path: PathBuf, options: ConnectOptions) -> Result<Pools, DbError> {
     check_file(&path, options.create)?;
+    let common = sqlite_options(&path, options);
+    if is_foreign(&common).await {
+        return Err(DbError::Foreign);
+    }
+    let writing = common.clone().create_if_missing(options.create).journal_mode(SqliteJournalMode::Wal);
+    let writer = sqlite_pool(options).max_connections(1).connect_with(writing).await.map_err(|error| bad_file(&path, &error))?;
+    if !options.unsafe_fast {
+        check_sqlite_durability(&writer).await?;
+    }
+    let readers = sqlite_readers(options, common);
+    Ok(Pools::Sqlite { writer: Some(writer), readers, file: path, frozen: None })
+}
+
+async fn open_sqlite_to_read(path: PathBuf, options: ConnectOptions) -> Result<Pools, DbError> {
+    check_readable(&path)?;
+    let (how, frozen) = reading::options(&path, sqlite_options(&path, options)).await?;
+    Ok(Pools::Sqlite { writer: None, readers: sqlite_readers(options, how), file: path, frozen })
+}
+
+fn sqlite_options(path: &Path, options: ConnectOptions) -> SqliteConnectOptions {
     let synchronous = if options.unsafe_fast { SqliteSynchronous::Off } else { SqliteSynchronous::Full };
-    let common = SqliteConnectOptions::new()
-        .filename(&path)
+    SqliteConnectOptions::new()
+        .filename(path)
         .synchronous(synchronous)
         .foreign_keys(true)
         .busy_timeout(SQLITE_BUSY_MAX)
@@ -201,27 +246,22 @@ async fn open_sqlite(path: PathBuf, options: ConnectOptions) -> Result<Pools, Db
         .row_buffer_size(SQLITE_ROWS_AHEAD)
         .pragma("cache_size", SQLITE_CACHE)
         .pragma("wal_autocheckpoint", SQLITE_LOG_PAGES)
-        .disable_statement_logging();
-    let pool = || {
-        SqlitePoolOptions::new()
-            .acquire_timeout(options.wait_max)
-            // A connection is a thread of this process: it neither ages nor goes away.
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            // After "disk full" the driver believes for ever that a transaction is open: such a connection is closed (F19).
-            .after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-    };
-    if is_foreign(&common).await {
-        return Err(DbError::Foreign);
-    }
-    let writing = common.clone().create_if_missing(options.create).journal_mode(SqliteJournalMode::Wal);
-    let writer = pool().max_connections(1).connect_with(writing).await.map_err(|error| bad_file(&path, &error))?;
-    if !options.unsafe_fast {
-        check_sqlite_durability(&writer).await?;
-    }
-    let readers = pool().max_connections(options.max_connections.max(1)).connect_lazy_with(common.pragma("query_only", "on"));
-    Ok(Pools::Sqlite { writer, readers, file: path })
+        .disable_statement_logging()
+}
+
+fn sqlite_readers(options: ConnectOptions, how: SqliteConnectOptions) -> SqlitePool {
+    sqlite_pool(options).max_connections(options.max_connections.max(1)).connect_lazy_with(how.pragma("query_only", "on"))
+}
+
+fn sqlite_pool(options: ConnectOptions) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .acquire_timeout(options.wait_max)
+        // A connection is a thread of this process: it neither ages nor goes away.
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        // After "disk full" the driver believes for ever that a transaction is open: such a connection is closed (F19).
+        .after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }
 
 /// Whether the file is another program's database, which is left as it is: opening it to write would change its journal mode. Ours
@@ -237,25 +277,37 @@ async fn is_foreign(options: &SqliteConnectOptions) -> bool {
 
 /// What the file system can tell about the file, better than SQLite would.
 fn check_file(path: &Path, create: bool) -> Result<(), DbError> {
+    match check_readable(path) {
+        Ok(()) => why_not_writable(path).map_or(Ok(()), |problem| Err(DbError::ReadOnly { problem })),
+        Err(DbError::MissingFile { .. }) if create => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let problem = "its folder does not exist".to_owned();
+            if folder.is_some_and(|folder| !folder.is_dir()) { Err(DbError::BadFile { path: path.to_owned(), problem }) } else { Ok(()) }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether there is a file to read.
+fn check_readable(path: &Path) -> Result<(), DbError> {
     let bad = |problem: &str| Err(DbError::BadFile { path: path.to_owned(), problem: problem.to_owned() });
     match std::fs::metadata(path) {
         Ok(file) if !file.is_file() => bad("it is not a file"),
         Ok(file) if nobody_may_read(&file) => bad("nobody may read it"),
-        Ok(file) if file.permissions().readonly() => {
-            Err(DbError::ReadOnly { problem: format!("{} is marked as read-only", path.display()) })
-        }
-        // Opening alone changes nothing, and the system knows of read-only disks and of who may write.
-        Ok(_) => match std::fs::OpenOptions::new().write(true).open(path) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(DbError::ReadOnly { problem: format!("{}: {error}", path.display()) }),
-        },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            if folder.is_some_and(|folder| !folder.is_dir()) { bad("its folder does not exist") } else { Ok(()) }
-        }
+        Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(DbError::MissingFile { path: path.to_owned() }),
         Err(error) => bad(&error.to_string()),
     }
+}
+
+/// Why a file cannot be written, if so. Opening alone changes nothing, and the system knows of read-only disks and of who may write.
+pub(super) fn why_not_writable(path: &Path) -> Option<String> {
+    let marked = std::fs::metadata(path).is_ok_and(|file| file.permissions().readonly());
+    if marked {
+        return Some(format!("{} is marked as read-only", path.display()));
+    }
+    let opened = std::fs::OpenOptions::new().write(true).open(path);
+    opened.err().map(|error| format!("{}: {error}", path.display()))
 }
 
 #[cfg(unix)]
@@ -269,7 +321,7 @@ fn nobody_may_read(_: &std::fs::Metadata) -> bool {
     false
 }
 
-fn bad_file(path: &Path, error: &sqlx::Error) -> DbError {
+pub(super) fn bad_file(path: &Path, error: &sqlx::Error) -> DbError {
     let bad = |problem: String| DbError::BadFile { path: path.to_owned(), problem };
     match DbError::from_driver("opening", error) {
         DbError::Failing { code, .. } if code == "26" => bad("it is something else".to_owned()),
@@ -347,6 +399,10 @@ async fn check_postgres(connection: &mut PgConnection, options: ConnectOptions) 
     let failed = |error| DbError::from_driver("checking durability", &error);
     let row = sqlx::query(SETTINGS).fetch_one(connection).await.map_err(failed)?;
     let text = |at: usize| row.try_get::<String, _>(at).map_err(failed);
+    // Who only reads has no commits to lose.
+    if options.read_only {
+        return Ok(());
+    }
     if row.try_get::<bool, _>(3).map_err(failed)? {
         return Err(DbError::ReadOnly { problem: "the server is a standby, or set to read only".to_owned() });
     }

@@ -38,6 +38,12 @@ pub enum DbError {
         /// Why not.
         problem: String,
     },
+    /// The file was written by somebody while it was read without locks, which are impossible where nothing can be written.
+    #[error("{} was changed while it was read: what was shown may be wrong; do it again", path.display())]
+    ChangedWhileRead {
+        /// The file.
+        path: PathBuf,
+    },
     /// No server answers at this address.
     #[error("no database server can be reached at {server}: {problem}")]
     Unreachable {
@@ -230,6 +236,7 @@ impl DbError {
             | Self::MissingFile { .. }
             | Self::BadFile { .. }
             | Self::ReadOnly { .. }
+            | Self::ChangedWhileRead { .. }
             | Self::Unreachable { .. }
             | Self::AccessDenied { .. }
             | Self::UnsafeSetting { .. }

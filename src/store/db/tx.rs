@@ -36,10 +36,14 @@ impl Db {
     /// a second one before the first has ended waits for himself.
     ///
     /// # Errors
-    /// [`DbError::NoConnection`], [`DbError::Busy`] if another process writes to the SQLite file, [`DbError::ConnectionLost`].
+    /// [`DbError::NoConnection`], [`DbError::Busy`] if another process writes to the SQLite file, [`DbError::ConnectionLost`],
+    /// [`DbError::ReadOnly`] where the database was opened to be read.
     pub async fn begin(&self) -> Result<Tx, DbError> {
         let inner = match &self.shared.pools {
-            Pools::Sqlite { writer, .. } => writer.begin_with("begin immediate").await.map(Inner::Sqlite),
+            Pools::Sqlite { writer: None, .. } => {
+                return Err(DbError::ReadOnly { problem: "it was opened to be read".to_owned() });
+            }
+            Pools::Sqlite { writer: Some(writer), .. } => writer.begin_with("begin immediate").await.map(Inner::Sqlite),
             Pools::Postgres(pool) => pool.begin_with("begin isolation level read committed").await.map(Inner::Postgres),
         };
         self.opened(inner, || Some(Writing::begins()))

@@ -1,5 +1,6 @@
 //! `kasacare check`: clean after whatever customers do, and each planted fault is found by the check that is there for it.
 
+mod columns;
 mod faults;
 mod lives;
 mod moved;

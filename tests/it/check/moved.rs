@@ -1,5 +1,7 @@
 //! Money that moves otherwise than asked for (F49, F60, F61): the books stay clean, because they hold what moved.
 
+use kasacare::domain::account::AttemptState;
+use kasacare::domain::change::Refusal;
 use kasacare::domain::change::settle::Settlement;
 use kasacare::domain::ids::{AccountId, SubscriptionId};
 use kasacare::domain::money::{Currency, Money};
@@ -21,6 +23,8 @@ statements! {
         "insert into sim_refund (reference, refund_id, charge_reference, amount_minor, state, settled_at) \
          values ($1, $2, (select reference from charges where charge_id = $3), $4, 'succeeded', 0)"
     );
+    /// What the provider counts as given back of a charge.
+    THEIR_SUM = same("update sim_charge set refunded_minor = $2 where charge_id = $1");
 }
 
 fn usd(minor: i64) -> Money {
@@ -118,6 +122,38 @@ async fn a_capture_of_another_amount_is_booked_as_it_came() {
     .await;
 }
 
+/// F49: of 120.00 for 99.99 the rest, 20.01, pays a collection cost of 5.00 and goes back, once the account is released.
+#[tokio::test]
+async fn what_was_captured_too_much_is_applied_and_paid_out() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        let id = town.move_in("a", OREGON, "tok_ok").await;
+        let order = order(&id, "plus/annual");
+        town.act(noon("2026-01-31"), &id, |draft| draft.subscribe(&order)).await;
+        let came = Settlement::Mismatch { reference: "p_a".to_owned(), moved: usd(12_000) };
+        town.act(noon("2026-01-31"), &id, |draft| draft.settle_charge("ch_a-s1_1_0_1", &came)).await;
+        let mut tx = db.begin().await.unwrap();
+        tx.execute(&THEIR_CHARGE, &values!["p_a", "ch_a-s1_1_0_1", "in_a-s1_1_0", "a", 12_000]).await.unwrap();
+        tx.commit().await.unwrap();
+        let later = noon("2026-02-01");
+        town.act(later, &id, |draft| draft.add_collection_cost(usd(500), "agency 7/2026")).await;
+        town.act(later, &id, |draft| draft.apply_unapplied("ch_a-s1_1_0_1", None, None)).await;
+        assert_eq!(unapplied(&town, &id).await, usd(1_501));
+        assert_clean(&db).await;
+        let parked = town.try_act(later, &id, |draft| draft.pay_out_unapplied("ch_a-s1_1_0_1", None)).await;
+        assert!(matches!(parked, Err(Refusal::Parked { .. })), "no money moves on a parked account (PV-8)");
+        town.act(later, &id, |draft| draft.release(false)).await;
+        town.act(later, &id, |draft| draft.pay_out_unapplied("ch_a-s1_1_0_1", None)).await;
+        assert_clean(&db).await;
+        town.run("2026-02-01").await;
+        let account = town.account(&id).await;
+        assert_eq!((account.unapplied(), account.refunds["re_a-s1_1_0_1_1"].state), (Ok(usd(0)), AttemptState::Succeeded));
+        assert!(!account.tasks["tk_unapplied_payment_ch_a-s1_1_0_1"].is_open());
+        assert_clean(&db).await;
+    })
+    .await;
+}
+
 /// 66.29 are to go back. Of 60.00 the rest, 6.29, is credit; of 70.00 nobody asked for 3.71 (1290).
 #[tokio::test]
 async fn a_refund_of_another_amount_is_booked_as_it_went() {
@@ -131,6 +167,7 @@ async fn a_refund_of_another_amount_is_booked_as_it_went() {
             town.act(noon("2026-06-02"), &id, |draft| draft.settle_refund(&refund, &went)).await;
             let mut tx = db.begin().await.unwrap();
             tx.execute(&THEIR_REFUND, &values![format!("r_{name}"), &refund, &charge, moved]).await.unwrap();
+            tx.execute(&THEIR_SUM, &values![&charge, moved]).await.unwrap();
             tx.commit().await.unwrap();
             let account = town.account(&id).await;
             assert_eq!((account.refunds[&refund].amount, account.profile.credit_cash), (usd(moved), usd(credit)), "{name}");
@@ -139,6 +176,20 @@ async fn a_refund_of_another_amount_is_booked_as_it_went() {
             let of_1290 = balance.currencies[0].lines.iter().find(|line| line.account == 1290).map_or(0, |line| line.debit.minor());
             assert_eq!(of_1290, unmatched, "{name}");
             assert_clean(&db).await;
+            if unmatched > 0 {
+                let task = format!("tk_amount_mismatch_{refund}");
+                let closed = town.try_act(noon("2026-06-03"), &id, |draft| draft.finish_task(&task)).await;
+                assert!(matches!(closed, Err(Refusal::MoneyStands { amount, .. }) if amount == usd(371)), "money stands behind it");
+                town.act(noon("2026-06-03"), &id, |draft| draft.write_off(&refund)).await;
+                let balance = kasacare::reports::trial_balance::load(&db, None).await.unwrap();
+                let of =
+                    |number| balance.currencies[0].lines.iter().find(|line| line.account == number).map_or(0, |line| line.debit.minor());
+                assert_eq!((of(1290), of(5200)), (0, unmatched));
+                assert!(!town.account(&id).await.tasks[&task].is_open(), "and the task is closed with it");
+                let twice = town.try_act(noon("2026-06-03"), &id, |draft| draft.write_off(&refund)).await;
+                assert!(matches!(twice, Err(Refusal::NoExcess { .. })), "there is nothing more");
+                assert_clean(&db).await;
+            }
         }
     })
     .await;

@@ -10,3 +10,4 @@ mod prices;
 mod refusals;
 mod requests;
 mod shop;
+mod unapplied;

@@ -86,6 +86,50 @@ async fn a_wrong_price_is_cancelled_in_full() {
     .await;
 }
 
+/// CA-4, CO-5: the period that has begun was not billed, and is not any more.
+#[tokio::test]
+async fn a_wrong_price_is_cancelled_while_the_renewal_is_late() {
+    on_both(async |db| {
+        let shop = Shop::open(db);
+        shop.does("subscribe us plus/monthly --camera us-c1 --as-of 2026-01-31");
+        shop.runs("2026-01-31");
+        let cancelled = shop.quotes_then_does(&format!("price cancel-order us us-s1 {OLGA} --as-of 2026-03-02")).await;
+        assert_eq!((&cancelled["money"]["paid_back"], &cancelled["money"]["to_pay"]), (&json!("0.00 USD"), &json!("0.00 USD")));
+        assert!(cancelled["why"].to_string().contains("CA-4: the period from 2026-02-28 on was not billed"), "{cancelled:#}");
+        shop.runs("2026-04-30");
+        assert_eq!(shop.count("select count(*) from invoices").await, 1);
+        assert_eq!(
+            shop.count("select count(*) from subscriptions where closed_cause = 'order_cancelled' and closed_on = '2026-02-28'").await,
+            1
+        );
+        shop.says("check").ok();
+    })
+    .await;
+}
+
+/// What was decided, and reported, is not preceded by what is decided later.
+#[tokio::test]
+async fn the_jobs_do_not_go_back_before_what_was_done() {
+    on_both(async |db| {
+        let shop = Shop::open(db);
+        // Imports are dated when they come in, which may be any time.
+        let late = shop.file("late.csv", "account_id,email,name,time_zone,currency,jurisdiction\nx,x@example.com,X,UTC,USD,US-OR\n");
+        shop.does(&format!("import accounts {late}"));
+        shop.does("subscribe us plus/monthly --camera us-c1 --as-of 2026-01-31");
+        shop.runs("2026-01-31");
+        shop.runs("2026-01-31");
+        shop.does("subscribe de plus/monthly --camera de-c1 --as-of 2026-02-10");
+        for as_of in ["2026-02-09", "2026-01-31T12:00:00Z"] {
+            let line = format!("run --once --as-of {as_of} --mail-dir {}", shop.path("none").display());
+            shop.refuses(&line, 2, "something was decided at 2026-02-10 22:59:59.999999 UTC already (account de)").await;
+        }
+        shop.says("run --once --as-of 2026-02-09").fails(2, "take --as-of 2026-02-10 or later");
+        shop.runs("2026-02-10");
+        shop.says("check --as-of 2026-02-10").ok();
+    })
+    .await;
+}
+
 /// Two who do not pay: `us` monthly and `de` annual, both since 10 February.
 fn two_who_do_not_pay(shop: &Shop) {
     shop.does("subscribe us plus/monthly --camera us-c1 --as-of 2026-01-10");

@@ -2,6 +2,7 @@
 //! once the fault is over (I15, F18, F19, F21).
 
 mod disk;
+mod read_only;
 mod schema;
 mod server;
 mod small_disk;
@@ -49,6 +50,14 @@ fn run(url: &str, mails: &Path) -> Command {
 fn ended(program: Child) -> (i32, String) {
     let output = program.wait_with_output().expect("the program's end");
     (output.status.code().expect("it ends by itself"), String::from_utf8(output.stderr).expect("UTF-8"))
+}
+
+/// What a program that must succeed prints.
+fn printed(url: &str, line: &str) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    let output = kasacare(url, &words).output().expect("the program starts");
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 fn end_of(command: &mut Command) -> (i32, String) {

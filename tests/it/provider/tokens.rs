@@ -73,6 +73,15 @@ async fn a_request_that_is_lost_leaves_nothing_behind() {
             assert!(matches!(arrived, Outcome::Succeeded { .. }), "{token}: {arrived:?}");
             assert_eq!(bench.charge(start(), &call).await, arrived);
         }
+        // That a request was lost is not forgotten with the key, nor with the answer that came at last.
+        let slow = call("ch_slow", "tok_lost_3");
+        for days in [0, 2, 4] {
+            // When it is asked for events, the provider forgets keys.
+            bench.events(days_later(days)).await;
+            assert_eq!(bench.charge(days_later(days), &slow).await, unknown(Doubt::NoReply), "after {days} days");
+        }
+        assert!(matches!(bench.charge(days_later(6), &slow).await, Outcome::Succeeded { .. }), "the fourth request arrives");
+        assert!(matches!(bench.look_up(days_later(60), "ch_slow").await, Outcome::Succeeded { .. }), "and what it made stays");
         // What was lost had no body that the provider could have kept.
         let mut changed = call("ch_2", "tok_lost_2");
         assert_eq!(bench.charge(start(), &changed).await, unknown(Doubt::NoReply));

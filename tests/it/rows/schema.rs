@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use kasacare::store::db::{Db, Kind, Sql, Table, Type};
-use kasacare::store::{account, claims, desk, instances, journal, kept_facts, lists, reference, requests};
+use kasacare::store::{account, claims, deliveries, desk, instances, journal, kept_facts, lists, reference, requests};
 
 use crate::world::on_both;
 
@@ -14,8 +14,15 @@ fn tables() -> impl Iterator<Item = &'static Table> {
 }
 
 fn statements() -> impl Iterator<Item = &'static (&'static str, Sql)> {
-    let others =
-        [claims::STATEMENTS, desk::STATEMENTS, instances::STATEMENTS, kept_facts::STATEMENTS, lists::STATEMENTS, requests::STATEMENTS];
+    let others = [
+        claims::STATEMENTS,
+        deliveries::STATEMENTS,
+        desk::STATEMENTS,
+        instances::STATEMENTS,
+        kept_facts::STATEMENTS,
+        lists::STATEMENTS,
+        requests::STATEMENTS,
+    ];
     account::STATEMENTS.iter().chain(reference::ALL_STATEMENTS).copied().chain(others).flatten()
 }
 

@@ -14,8 +14,8 @@ use kasacare::mail::MailFault::{self, FailBefore, Refuse};
 use kasacare::store::db::Db;
 use kasacare::store::reference;
 
-use crate::world::on_both;
 use crate::world::town::{OREGON, Town, day, noon, order};
+use crate::world::{on_both, on_postgres};
 
 /// Somebody with a plan since 31 January 2026, whose first two mails (receipt and welcome) arrive; what follows meets the faults.
 async fn customer(db: &Db, plan: &str, faults: Vec<MailFault>) -> (Town, AccountId, SubscriptionId) {
@@ -165,4 +165,49 @@ async fn a_quote_refuses_a_promotion_that_others_used_up_as_the_act_does() {
         assert_eq!(town.try_act(noon("2026-01-10"), &second, |draft| draft.subscribe(&theirs)).await.map(drop), Err(used_up));
     })
     .await;
+}
+
+/// RE-2: while one runner is sending the reminder, another announces a price and wants to send its notice on the same day. It cannot
+/// know whether the reminder has left already, so the notice waits; on the next day it goes out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runners_do_not_send_a_reminder_and_a_price_notice_on_one_day() {
+    on_postgres(|db| async move {
+        let slow = vec![MailFault::Delay(std::time::Duration::from_secs(4))];
+        let (one, id, subscription) = customer(&db, "plus/annual", slow).await;
+        one.run_daily("2026-12-01", "2026-12-31").await;
+        let mut other = one.beside(&db.connect_again().await).await;
+        let started = one.mails().len();
+        let sending = tokio::spawn(async move {
+            one.run("2027-01-01").await;
+            one
+        });
+        let sql = "select count(*) from notices where kind = 'renewal_reminder' and state = 'queued' and lease_until is not null";
+        while number(&other.engine.db, sql).await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        // Reckoned, and with the slow server by now.
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        announce(&mut other, "2027-01-01", "plus/annual", 12_999).await;
+        other.run("2027-01-01").await;
+        assert!(!sending.is_finished(), "the reminder was on its way all the time");
+        assert_eq!(other.mails(), Vec::<String>::new(), "the notice waits");
+        let one = sending.await.unwrap();
+        assert_eq!(one.mails()[started..], [format!("renewal_reminder_{subscription}_2027-01-31")]);
+        let account = other.account(&id).await;
+        assert_eq!(account.subscriptions[&subscription].reminded_on, Some(day("2027-01-01")));
+        other.run("2027-01-01").await;
+        assert_eq!(other.mails(), Vec::<String>::new(), "not on the reminder's day");
+        other.run("2027-01-02").await;
+        assert_eq!(other.mails(), [format!("price_notice_{subscription}_v2")]);
+        assert_eq!(other.account(&id).await.subscriptions[&subscription].price_notices[0].sent_on, Some(day("2027-01-02")));
+        drop(other.engine);
+    })
+    .await;
+}
+
+async fn number(db: &Db, sql: &'static str) -> i64 {
+    let mut tx = db.begin_read().await.unwrap();
+    let number = tx.fetch_one(&kasacare::store::db::Sql::same(sql), &[]).await.unwrap().int_at(0).unwrap();
+    tx.rollback().await.unwrap();
+    number
 }

@@ -87,6 +87,14 @@ impl Town {
         Self { engine, runner, mailer }
     }
 
+    /// The same town through connections of its own, as another process would have it: a second runner with its own mail server.
+    pub async fn beside(&self, db: &Db) -> Self {
+        let engine = Engine::open(db.clone(), Clock::Fixed(DateTime::UNIX_EPOCH)).await.unwrap();
+        let mailer = Arc::new(Mailer::Faulty(FaultyMailer::new(Mailer::Memory(MemoryMailer::default()), [])));
+        let runner = runner_with(&engine, Arc::clone(&mailer)).await;
+        Self { engine, runner, mailer }
+    }
+
     /// Reads catalog, terms and tax rates again.
     pub async fn reload(&mut self) {
         self.engine.reload().await.unwrap();

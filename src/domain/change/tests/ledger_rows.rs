@@ -1,6 +1,7 @@
 //! The rows of the posting table, each from the event that posts it (LE-1). Annual 99.99, monthly 9.99, tax 8.25 %, promotion 20.00.
 
 use super::world::{Answer, World, camera, money};
+use crate::domain::change::Refusal;
 use crate::domain::change::correct::Correct;
 use crate::domain::change::settle::Settlement;
 use crate::domain::event::Event;
@@ -314,4 +315,65 @@ fn money_for_which_nothing_is_owed_goes_back() {
     assert_eq!(world.books.last("unapplied_returned.v1"), "2320 10.81 | 2310 10.81");
     world.run();
     assert_eq!((world.trial_balance().as_str(), world.tasks()), ("", vec!["unapplied_payment"]));
+}
+
+/// F61, PD-4: what a dispute brought back late pays what is owed, the oldest invoice first and costs last; the rest goes back.
+#[test]
+fn unapplied_money_pays_what_is_owed_and_the_rest_goes_back() {
+    let mut world = annual();
+    world.order("plus/monthly", 2, None);
+    world.plan(|draft| draft.open_dispute("dp_1", CHARGE, money("108.24 USD"), money("15.00 USD")));
+    world.plan(|draft| draft.lose_dispute("dp_1"));
+    world.charges.extend([Answer::Hard]);
+    world.advance_to("2026-03-02");
+    world.plan(|draft| draft.add_collection_cost(money("25.00 USD"), "agency 7/2026"));
+    let nothing = world.refused(|draft| draft.apply_unapplied(CHARGE, None, None));
+    assert!(matches!(nothing, Refusal::NothingUnapplied { .. }), "{nothing:?}");
+    world.plan(|draft| draft.win_dispute("dp_1"));
+    let too_much = world.refused(|draft| draft.apply_unapplied(CHARGE, None, Some(money("35.82 USD"))));
+    assert!(matches!(too_much, Refusal::BadAmount { max, .. } if max == money("35.81 USD")), "{too_much:?}");
+    world.plan(|draft| draft.apply_unapplied(CHARGE, None, Some(money("20.81 USD"))));
+    assert_eq!(world.books.last("unapplied_applied.v1"), "2320 20.81; 2400 10.00 | 1100 10.81; 1150 10.00; 4500 10.00");
+    assert_eq!(world.account.unapplied(), Ok(money("87.43 USD")));
+    let tasks = &world.account.tasks["tk_dispute_won_late_dp_1"];
+    assert_eq!((tasks.is_open(), tasks.amount), (true, Some(money("87.43 USD"))), "the task follows the money");
+    let closed = world.refused(|draft| draft.finish_task("tk_dispute_won_late_dp_1"));
+    assert!(matches!(closed, Refusal::MoneyStands { amount, .. } if amount == money("87.43 USD")), "{closed:?}");
+    world.plan(|draft| draft.apply_unapplied(CHARGE, Some("cc_a1_1"), None));
+    assert_eq!(world.books.last("unapplied_applied.v1"), "2320 15.00; 2400 15.00 | 1150 15.00; 4500 15.00");
+    let beyond = world.refused(|draft| draft.pay_out_unapplied(CHARGE, Some(money("72.44 USD"))));
+    assert!(matches!(beyond, Refusal::BadAmount { max, .. } if max == money("72.43 USD")), "{beyond:?}");
+    world.plan(|draft| draft.pay_out_unapplied(CHARGE, None));
+    assert_eq!(world.books.last("unapplied_returned.v1"), "2320 72.43 | 2310 72.43");
+    world.run();
+    assert_eq!(world.refunds_made().last().map(String::as_str), Some("72.43 ch_a1-s1_1_0_1 Succeeded"));
+    assert_eq!((world.account.unapplied(), world.account.tasks["tk_dispute_won_late_dp_1"].is_open()), (Ok(money("0.00 USD")), false));
+}
+
+/// RF-4: 71.76 went back before all 108.24 were disputed, lost and won after all. The payment can take back the other 36.48.
+#[test]
+fn no_more_is_paid_out_of_unapplied_money_than_the_payment_can_take_back() {
+    let mut world = annual();
+    world.advance_to("2026-06-02");
+    world.cancel(&id());
+    world.run();
+    world.plan(|draft| draft.open_dispute("dp_1", CHARGE, money("108.24 USD"), money("15.00 USD")));
+    world.plan(|draft| draft.lose_dispute("dp_1"));
+    world.plan(|draft| draft.win_dispute("dp_1"));
+    assert_eq!(world.account.unapplied(), Ok(money("108.24 USD")));
+    let beyond = world.refused(|draft| draft.pay_out_unapplied(CHARGE, Some(money("36.49 USD"))));
+    assert!(matches!(beyond, Refusal::BadAmount { max, .. } if max == money("36.48 USD")), "{beyond:?}");
+    world.plan(|draft| draft.pay_out_unapplied(CHARGE, None));
+    assert_eq!(world.books.last("unapplied_returned.v1"), "2320 36.48 | 2310 36.48");
+    let nothing = world.refused(|draft| draft.apply_unapplied(CHARGE, None, None));
+    assert!(matches!(nothing, Refusal::NothingToPay), "{nothing:?}");
+}
+
+/// A cost that was written off has not been paid by anybody.
+#[test]
+fn a_written_off_cost_leaves_nothing_unapplied() {
+    let mut world = annual();
+    world.plan(|draft| draft.add_collection_cost(money("25.00 USD"), "agency 7/2026"));
+    world.plan(|draft| draft.write_off("cc_a1_1"));
+    assert_eq!(world.account.unapplied(), Ok(money("0.00 USD")));
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::world::{Answer, World, money};
+use super::world::{Answer, World, day, money};
 use crate::domain::account::{Account, CorrectionState, NoteReason};
 use crate::domain::change::correct::Correct;
-use crate::domain::change::{Context, Draft, Refusal};
+use crate::domain::change::{Context, Draft};
 use crate::domain::event::Event;
 use crate::domain::refund::Destination;
+use crate::domain::subscription::{Cause, State};
 
 fn oregon(date: &str) -> World {
     World::of("USD", chrono_tz::America::Los_Angeles, "US-OR", date)
@@ -73,14 +74,22 @@ fn co_4_the_attempts_of_a_second_correction_count_from_its_own_first_failure() {
 }
 
 #[test]
-fn co_5_an_order_is_not_cancelled_for_a_period_that_is_over() {
-    let mut world = oregon("2026-01-10");
-    let id = world.subscribe("plus/monthly");
-    world.sleep_until("2026-02-11");
-    let refusal = world.refused(|draft| draft.cancel_order(&id, Destination::Refund));
-    assert!(matches!(refusal, Refusal::RenewalDue { .. }), "{refusal:?}");
-    world.run();
-    world.plan(|draft| draft.cancel_order(&id, Destination::Refund));
-    world.run();
-    assert_eq!(world.refunds_made(), ["9.99 ch_a1-s1_1_1_1 Succeeded"]);
+fn co_5_nothing_goes_back_of_a_period_that_is_over_before_the_renewal_ran_or_after_it() {
+    for renewed in [false, true] {
+        let mut world = oregon("2026-01-10");
+        let id = world.subscribe("plus/monthly");
+        world.sleep_until("2026-02-11");
+        if renewed {
+            world.run();
+        }
+        world.plan(|draft| draft.cancel_order(&id, Destination::Refund));
+        world.run();
+        // CA-4: what was not billed by then is not billed any more; what was comes back in full. January was served and stays paid.
+        let (invoices, back) = if renewed { (2, vec!["9.99 ch_a1-s1_1_1_1 Succeeded".to_owned()]) } else { (1, Vec::new()) };
+        assert_eq!((world.account.invoices.len(), world.refunds_made()), (invoices, back), "renewed: {renewed}");
+        let State::Closed { cause, on, .. } = &world.account.subscriptions[&id].state else { panic!("it has ended") };
+        assert_eq!((*cause, *on), (Cause::OrderCancelled, day(if renewed { "2026-02-11" } else { "2026-02-10" })));
+        world.advance_to("2026-03-15");
+        assert_eq!(world.account.invoices.len(), invoices, "and it does not renew");
+    }
 }
