@@ -24,6 +24,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     ("Run", &["run", "simulate"]),
+    ("Reconcile", &["settlement", "reconcile", "breaks"]),
     ("Look", &["account", "explain", "journal", "trial-balance", "check", "states", "quote"]),
 ];
 

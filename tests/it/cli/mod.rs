@@ -9,4 +9,5 @@ mod operators;
 mod prices;
 mod refusals;
 mod requests;
+mod settlement;
 mod shop;
