@@ -10,6 +10,7 @@ use super::{Exit, Format, aside};
 use crate::domain::change::Refusal;
 use crate::domain::money::MoneyError;
 use crate::engine::EngineError;
+use crate::engine::reconcile::ReconcileError;
 use crate::import::ImportError;
 use crate::provider::simulated::SimulatedError;
 use crate::reports::ReportError;
@@ -64,6 +65,15 @@ pub enum CliError {
     /// Files that were refused as a whole.
     #[error("nothing was imported\n{}", problems(.0))]
     Import(Vec<ImportError>),
+    /// Settlement files that were refused; others of the same call may have been taken.
+    #[error("these files were not taken\n{}", problems(.0))]
+    Refused(Vec<ImportError>),
+    /// A reconciliation that was not made.
+    #[error("the reconciliation could not run: {}", .0.message())]
+    CouldNotRun(Box<CliError>),
+    /// Reconciling.
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -127,7 +137,14 @@ impl CliError {
     #[must_use]
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::OpenInput { .. } | Self::OpenOutput { .. } | Self::Option { .. } | Self::BadInput(_) | Self::Import(_) => Exit::BadInput,
+            Self::OpenInput { .. }
+            | Self::OpenOutput { .. }
+            | Self::Option { .. }
+            | Self::BadInput(_)
+            | Self::Import(_)
+            | Self::Refused(_)
+            | Self::CouldNotRun(_) => Exit::BadInput,
+            Self::Reconcile(error) => of_reconcile(error),
             Self::Read(_) | Self::Write(_) | Self::Runtime(_) | Self::Environment(_) => Exit::Environment,
             Self::NotFound(_) => Exit::NotFound,
             Self::Engine(error) => of_engine(error),
@@ -163,6 +180,18 @@ impl CliError {
                 let exit = self.exit();
                 aside::say(json!({ "error": { "exit": exit.code(), "kind": exit.name(), "message": message } }));
             }
+        }
+    }
+}
+
+const fn of_reconcile(error: &ReconcileError) -> Exit {
+    match error {
+        ReconcileError::Engine(error) => of_engine(error),
+        ReconcileError::NotFound { .. } => Exit::NotFound,
+        ReconcileError::Refused(_) => Exit::Refused,
+        ReconcileError::NothingTold(_) => Exit::BadInput,
+        ReconcileError::Disk(_) | ReconcileError::TooLarge { .. } | ReconcileError::Money(_) | ReconcileError::Unreadable(_) => {
+            Exit::Environment
         }
     }
 }

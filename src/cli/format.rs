@@ -21,7 +21,7 @@ pub enum AnyFormat {
     Table,
     /// One JSON document for programs
     Json,
-    /// Comma-separated, RFC 4180 (journal, trial-balance)
+    /// Comma-separated, RFC 4180 (journal, trial-balance, reconcile)
     Csv,
     /// A plain-text journal for hledger (journal, which prints it if nothing is said)
     Hledger,

@@ -25,6 +25,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     ("Run", &["run", "simulate"]),
+    ("Reconcile", &["settlement", "reconcile", "breaks"]),
     ("Look", &["account", "explain", "journal", "trial-balance", "check", "states", "quote"]),
 ];
 

@@ -9,6 +9,7 @@ mod account;
 pub mod act;
 pub mod as_of;
 mod aside;
+mod breaks;
 mod cancel;
 mod cancel_unpaid;
 pub mod change;
@@ -35,11 +36,13 @@ mod price;
 pub mod progress;
 mod promotion;
 pub mod quote;
+mod reconcile;
 mod reinstate;
 mod release;
 mod replacing;
 mod resume;
 pub mod run;
+mod settlement;
 mod simulate;
 mod states;
 mod subscribe;
@@ -135,6 +138,9 @@ enum Command {
     Tasks(tasks::Args),
     Unapplied(unapplied::Args),
     Run(run::Args),
+    Settlement(settlement::Args),
+    Reconcile(reconcile::Args),
+    Breaks(breaks::Args),
     Demo(demo::Args),
     Simulate(simulate::Args),
     Check(check::Args),
@@ -187,6 +193,7 @@ impl Command {
         match self {
             Self::Journal(_) => journal::FORMATS,
             Self::TrialBalance(_) => trial_balance::FORMATS,
+            Self::Reconcile(_) => reconcile::FORMATS,
             Self::States(_) => states::FORMATS,
             _ => AnyFormat::USUAL,
         }
@@ -222,6 +229,9 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Tasks(args) => block_on(tasks::run(args, context)),
         Command::Unapplied(args) => block_on(unapplied::run(args, context)),
         Command::Run(args) => block_on(run::run(args, context)),
+        Command::Reconcile(args) => block_on(reconcile::run(args, context)),
+        Command::Breaks(args) => block_on(breaks::run(args, context)),
+        Command::Settlement(args) => block_on(settlement::run(args, context)),
         Command::Demo(args) => block_on(demo::run(args, context)),
         Command::Simulate(args) => block_on(simulate::run(args, context)),
         Command::Check(args) => block_on(check::run(args, context)),

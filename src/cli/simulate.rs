@@ -7,6 +7,7 @@ use serde_json::json;
 use super::as_of::AsOf;
 use super::change::{pretty, write};
 use super::{CliError, Context, Exit, Format, database, table};
+use crate::demo::settlement::{self, FilesError, SettlementFiles};
 use crate::domain::money::Money;
 use crate::provider::Simulated;
 use crate::provider::simulated::{DisputeDone, RefundDone, Settings, TOKENS};
@@ -18,6 +19,7 @@ Examples:
   kasacare simulate dispute open --charge ch_sub-1_1_0_1 --amount \"5.00 USD\"
   kasacare simulate dispute lost --charge ch_sub-1_1_0_1 --as-of 2026-03-01
   kasacare simulate refund-failure --refund re_sub-1_1_0_1_1
+  kasacare simulate settlement --through 2026-10-31 --out settlement --plant 2
   kasacare simulate settings --seed 7 --rate soft_declines=100 --rate disputes_lost=20
 
 What happens here reaches the accounts with the next `kasacare run`.";
@@ -43,10 +45,28 @@ enum What {
         #[command(flatten)]
         as_of: AsOf,
     },
+    /// Write the settlement files that the provider and its bank would send, to be taken in by `settlement import --provider simulated`
+    Settlement(Settlement),
     /// List the tokens of payment methods that tell the provider what to do
     Tokens,
     /// Show seed and rates, or set some of them
     Settings(Change),
+}
+
+#[derive(Debug, clap::Args)]
+struct Settlement {
+    /// The last day that they tell of
+    #[arg(long, value_name = "DATE", value_parser = super::as_of::date)]
+    through: chrono::NaiveDate,
+    /// The folder that they go to
+    #[arg(long, value_name = "DIR")]
+    out: std::path::PathBuf,
+    /// Plant so many differences of each kind, and seal the list of them in planted.json
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    plant: u64,
+    /// Where the planted ones are chosen by
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -104,6 +124,7 @@ fn rate(text: &str) -> Result<(String, u16), String> {
 /// Does or shows what was asked for.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let text = match &args.what {
+        What::Settlement(settlement) => settlement_files(settlement, context).await?,
         What::Tokens => tokens(context.format),
         What::Dispute(dispute) => {
             let done = dispute.happen(&provider(context).await?).await?;
@@ -206,4 +227,27 @@ fn tokens(format: Format) -> String {
             pretty(&json!({ "tokens": kinds }))
         }
     }
+}
+
+async fn settlement_files(args: &Settlement, context: &Context) -> Result<String, CliError> {
+    let db = database::open(context, 1).await?;
+    db.check_schema().await?;
+    let what = SettlementFiles { through: args.through, seed: args.seed, plant: args.plant, out: args.out.clone() };
+    let written = settlement::write(&db, &what).await;
+    db.close().await;
+    let written = written.map_err(|error| match error {
+        FilesError::Store(error) => error.into(),
+        FilesError::Write(source) => CliError::OpenOutput { path: args.out.clone(), source },
+        FilesError::Csv(error) => CliError::OpenOutput { path: args.out.clone(), source: error.into() },
+    })?;
+    let files: Vec<String> = written.files.iter().map(|file| file.display().to_string()).collect();
+    Ok(match context.format {
+        Format::Json => pretty(&json!({
+            "files": files, "lines": written.lines, "payouts": written.payouts, "planted": written.planted.len(),
+        })),
+        Format::Table => {
+            let list: String = files.iter().map(|file| format!("  {file}\n")).collect();
+            format!("{} lines and {} payouts, {} differences planted:\n{list}", written.lines, written.payouts, written.planted.len())
+        }
+    })
 }

@@ -4,6 +4,7 @@
 pub mod chance;
 pub mod day;
 pub mod people;
+pub mod settlement;
 pub mod story;
 pub mod year;
 

@@ -3,6 +3,8 @@
 //! Documents move the prepayment liability; only recognition moves liability to revenue. An entry is a function of the
 //! event and of the invoice that it names, so the books can be rebuilt from the events at any time.
 
+pub mod settlement;
+
 use serde::Serialize;
 
 use super::account::{Account, Invoice};

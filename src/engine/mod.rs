@@ -9,7 +9,9 @@ pub mod desk;
 pub mod error;
 pub mod intake;
 pub mod pricing;
+pub mod reconcile;
 mod requests;
+pub mod settlement;
 pub mod summary;
 
 use std::collections::BTreeMap;

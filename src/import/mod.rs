@@ -32,6 +32,7 @@ mod problem;
 mod property_tests;
 mod rows;
 mod seen;
+pub mod settlement;
 mod subscriptions;
 mod tax_rates;
 mod terms;

@@ -354,6 +354,15 @@ impl Problems {
         }
     }
 
+    /// Adds the problems of another list of the same file.
+    #[must_use]
+    pub fn absorb(mut self, other: Self) -> Self {
+        let ImportError { problems, more, .. } = other.error;
+        problems.into_iter().for_each(|problem| self.note(problem));
+        self.error.more = self.error.more.saturating_add(more);
+        self
+    }
+
     /// Whether nothing was wrong so far.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -38,6 +38,7 @@ mod requests;
 mod rows;
 mod schema;
 mod settings;
+pub mod settlement;
 mod story;
 
 use std::future::Future;

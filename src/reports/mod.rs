@@ -24,6 +24,7 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     check::STATEMENTS,
     check::GLOBAL_STATEMENTS,
     check::PROVIDER_STATEMENTS,
+    check::SETTLEMENT_STATEMENTS,
     account::STATEMENTS,
     accrued::STATEMENTS,
     explain::STATEMENTS,

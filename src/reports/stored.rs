@@ -179,8 +179,16 @@ pub struct Journal {
 /// # Errors
 /// What the database says, or a cell that cannot be read.
 pub async fn journals(tx: &mut Tx, ids: &[AccountId]) -> Result<HashMap<String, Journal>, ReportError> {
-    let list = [Value::texts(ids.iter().map(AccountId::as_str))];
-    let mut journals: HashMap<String, Journal> = HashMap::with_capacity(ids.len());
+    named_journals(tx, ids.iter().map(AccountId::as_str)).await
+}
+
+/// The journals under these names, those of providers' books among them.
+///
+/// # Errors
+/// As [`journals`].
+pub async fn named_journals(tx: &mut Tx, names: impl Iterator<Item = &str>) -> Result<HashMap<String, Journal>, ReportError> {
+    let list = [Value::texts(names)];
+    let mut journals: HashMap<String, Journal> = HashMap::new();
     for row in tx.fetch_all(&JOURNAL, &list).await? {
         let account = row.str_at(0)?;
         let record = record(&row)?;

@@ -171,6 +171,7 @@ pub(super) fn body(account: &str, events: &[Event], why: &[String]) -> Result<St
 }
 
 /// Records and legs that are about to be inserted.
+#[derive(Debug)]
 pub(super) struct JournalBatch {
     pub(super) records: Columns,
     pub(super) legs: Columns,

@@ -13,9 +13,11 @@ pub mod instances;
 pub mod journal;
 pub mod kept_facts;
 pub mod lists;
+pub mod reconcile;
 pub mod reference;
 pub mod requests;
 mod rows;
+pub mod settlement;
 mod tags;
 
 pub use error::StoreError;

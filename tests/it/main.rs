@@ -15,6 +15,8 @@ mod mail;
 mod performance;
 mod provider;
 mod quote;
+mod reconcile;
+mod reconcile_join;
 mod rows;
 mod show;
 mod store_seam;

@@ -220,6 +220,25 @@ crate::statements! {
          order by c.account_id, d.dispute_id"
     );
 
+    /// Captured charges, for the provider's settlement files.
+    pub(super) SETTLED_CHARGES = same(
+        "select reference, charge_id, account_id, currency, amount_minor, settled_at from sim_charge where state = 'captured' \
+         and settled_at is not null order by reference"
+    );
+
+    /// Refunds, those that failed too.
+    pub(super) SETTLED_REFUNDS = same(
+        "select r.reference, r.refund_id, r.charge_reference, c.currency, r.amount_minor, r.settled_at, r.state from sim_refund r \
+         join sim_charge c on c.reference = r.charge_reference where r.settled_at is not null order by r.reference"
+    );
+
+    /// Disputes, with the instant at which they were won.
+    pub(super) SETTLED_DISPUTES = same(
+        "select d.dispute_id, d.charge_reference, c.currency, d.amount_minor, d.fee_minor, d.opened_at, \
+         (select max(e.happened_at) from sim_event e where e.kind = 'dispute_won' and e.subject = d.dispute_id) as won_at \
+         from sim_dispute d join sim_charge c on c.reference = d.charge_reference order by d.dispute_id"
+    );
+
     /// Invoices' charges that were captured more than once.
     pub(super) REPEATED_CAPTURES = same(
         "select account_id, invoice_id, charge_id, count(*) as captures from sim_charge where state = 'captured' \

@@ -75,6 +75,8 @@ checks! {
     ProviderCharges = "provider_charges", "I1, I2", "every capture at the provider has its one attempt here, and every settled attempt its capture, with equal amounts";
     ProviderRefunds = "provider_refunds", "I2, I4", "every refund at the provider has its one request here, and every settled one its refund, within what was captured";
     ProviderEvents = "provider_events", "F41", "the provider's events are read no further than there are any";
+    SettlementBooks = "settlement_books", "LE-1, I12", "the books of providers have their chain of records, and their entries are what the ledger says of their events";
+    SettlementPosted = "settlement_posted", "RC-1, I5", "the fees and payouts of the books are those of the provider's movements, for each provider and currency";
     ProviderDisputes = "provider_disputes", "I2, PD-6", "every dispute here is one at the provider, of the same charge and no further than there";
 }
 

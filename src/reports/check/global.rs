@@ -5,15 +5,16 @@ use crate::reports::ReportError;
 use crate::store::db::{Sql, Tx};
 use crate::values;
 
-/// Declares, for each table whose rows belong to accounts, how they are counted and how those without an account are found.
+/// Declares, for each table whose rows belong to accounts, how they are counted and how those without an account are found. What
+/// stands under a name in parentheses belongs to a provider's book, or to the prices.
 macro_rules! tables {
     ($($count:ident, $strays:ident, $name:literal;)+) => {
         crate::statements! {
             $(
-                $count = same(concat!("select count(*) as n from ", $name));
+                $count = same(concat!("select count(*) as n from ", $name, " where account_id not like '(%'"));
                 $strays = same(concat!(
                     "select t.account_id, count(*) as n from ", $name,
-                    " t left join accounts a on a.account_id = t.account_id where a.account_id is null \
+                    " t left join accounts a on a.account_id = t.account_id where a.account_id is null and t.account_id not like '(%' \
                      group by t.account_id order by t.account_id limit $1"
                 ));
             )+

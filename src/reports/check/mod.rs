@@ -18,6 +18,7 @@ mod mails;
 mod overdue;
 mod periods;
 mod replay;
+mod settlement;
 mod their_side;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use serde::Serialize;
 
 pub use findings::{Check, Finding, Outcome, Severity};
 pub(super) use global::STATEMENTS as GLOBAL_STATEMENTS;
+pub(super) use settlement::STATEMENTS as SETTLEMENT_STATEMENTS;
 pub(super) use their_side::STATEMENTS as PROVIDER_STATEMENTS;
 
 use self::balances::Balances;
@@ -197,6 +199,7 @@ pub async fn run_in(tx: &mut Tx, options: Options, progress: impl Fn(u64, u64)) 
     global::strays(tx, &seen, &mut findings).await?;
     global::numbers(tx, &mut findings).await?;
     global::promotion_uses(tx, &mut findings).await?;
+    settlement::inspect(tx, &mut findings).await?;
     their_side::inspect(tx, &mut findings).await?;
     Ok(CheckReport { accounts: total, records: seen.records, postings: seen.postings, checks: findings.outcomes() })
 }

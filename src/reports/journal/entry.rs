@@ -5,10 +5,12 @@ use serde::Serialize;
 
 use crate::domain::account::{Note, NoteReason};
 use crate::domain::event::{Event, Reversal};
+use crate::domain::settlement::booking::Booking;
 use crate::reports::ReportError;
 use crate::reports::chart;
 use crate::reports::stored::Body;
 use crate::store::db::{DbError, Row};
+use crate::store::settlement;
 
 /// One leg: an amount on an account of the chart, and the document line that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -73,7 +75,7 @@ pub(super) struct Entry {
 #[derive(Default)]
 pub(super) struct Assembler {
     open: Option<Entry>,
-    events: Vec<Event>,
+    events: Vec<About>,
     record: (String, i64),
 }
 
@@ -82,7 +84,7 @@ impl Assembler {
     pub(super) fn take(&mut self, row: &Row) -> Result<Option<Entry>, ReportError> {
         let (account, seq, event_no) = (row.str_at(0)?, row.int_at(1)?, row.int_at(3)?);
         if let Some(body) = row.opt_text_at(14)? {
-            self.events = read(&body, account, seq)?.events;
+            self.events = read(&body, account, seq)?;
             self.record = (account.to_owned(), seq);
         }
         let id = format!("{account}/{seq}#{event_no}");
@@ -94,7 +96,7 @@ impl Assembler {
         // A record whose first leg is gone tells nothing about its events; its legs are shown all the same.
         let is_known = (self.record.0.as_str(), self.record.1) == (account, seq);
         let event = usize::try_from(event_no).ok().and_then(|at| self.events.get(at)).filter(|_| is_known);
-        let about = event.map_or(About::UNKNOWN, about);
+        let about = event.cloned().unwrap_or(About::UNKNOWN);
         let next = Entry {
             effective_on: row.date_at(5)?,
             account: account.to_owned(),
@@ -118,13 +120,14 @@ impl Assembler {
     }
 }
 
-fn read(body: &str, account: &str, seq: i64) -> Result<Body, ReportError> {
-    serde_json::from_str(body).map_err(|error| ReportError::UnreadableRecord {
-        account: account.to_owned(),
-        seq,
-        line: error.line(),
-        column: error.column(),
-    })
+/// What the events of a record say about their entries.
+fn read(body: &str, account: &str, seq: i64) -> Result<Vec<About>, ReportError> {
+    let read = if settlement::is_book(account) {
+        serde_json::from_str::<settlement::Entry>(body).map(|entry| entry.events.iter().map(of_booking).collect())
+    } else {
+        serde_json::from_str::<Body>(body).map(|body| body.events.iter().map(about).collect())
+    };
+    read.map_err(|error| ReportError::UnreadableRecord { account: account.to_owned(), seq, line: error.line(), column: error.column() })
 }
 
 fn posted_at(row: &Row) -> Result<DateTime<Utc>, DbError> {
@@ -189,6 +192,7 @@ impl Entry {
 }
 
 /// What an event says about its entry.
+#[derive(Clone)]
 struct About {
     title: &'static str,
     reason_code: Option<String>,
@@ -217,6 +221,11 @@ impl About {
     fn correcting(self, invoice: &str) -> Self {
         Self { correction_of: Some(invoice.to_owned()), ..self }
     }
+}
+
+/// What a provider's book says (RC).
+fn of_booking(booking: &Booking) -> About {
+    About::titled(booking.title()).reference(booking.reference())
 }
 
 /// Every event that is booked has its title here; those that book nothing make no entry.

@@ -83,6 +83,14 @@ impl Row {
         self.read_str(position)?.ok_or_else(|| self.null(position))
     }
 
+    /// The same, or nothing for NULL.
+    ///
+    /// # Errors
+    /// [`DbError::Corrupt`] if there is no such column, or if it holds something else.
+    pub fn opt_str_at(&self, position: usize) -> Result<Option<&str>, DbError> {
+        self.read_str(position)
+    }
+
     /// The error for a value that has the right type but is none of those that the program knows.
     #[must_use]
     pub fn corrupt(&self, column: &str, problem: &'static str) -> DbError {

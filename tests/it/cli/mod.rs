@@ -9,5 +9,6 @@ mod operators;
 mod prices;
 mod refusals;
 mod requests;
+mod settlement;
 mod shop;
 mod unapplied;

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use kasacare::store::db::{Db, Kind, Sql, Table, Type};
-use kasacare::store::{account, claims, deliveries, desk, instances, journal, kept_facts, lists, reference, requests};
+use kasacare::store::{
+    account, claims, deliveries, desk, instances, journal, kept_facts, lists, reconcile, reference, requests, settlement,
+};
 
 use crate::world::on_both;
 
 fn tables() -> impl Iterator<Item = &'static Table> {
     let journal = [&journal::JOURNAL, &journal::POSTINGS];
-    account::TABLES.iter().chain(reference::TABLES).chain(claims::TABLES).copied().chain(journal)
+    let settled = settlement::TABLES.iter().chain(reconcile::TABLES);
+    account::TABLES.iter().chain(reference::TABLES).chain(claims::TABLES).chain(settled).copied().chain(journal)
 }
 
 fn statements() -> impl Iterator<Item = &'static (&'static str, Sql)> {
@@ -21,9 +24,10 @@ fn statements() -> impl Iterator<Item = &'static (&'static str, Sql)> {
         instances::STATEMENTS,
         kept_facts::STATEMENTS,
         lists::STATEMENTS,
+        reconcile::STATEMENTS,
         requests::STATEMENTS,
     ];
-    account::STATEMENTS.iter().chain(reference::ALL_STATEMENTS).copied().chain(others).flatten()
+    account::STATEMENTS.iter().chain(reference::ALL_STATEMENTS).chain(settlement::ALL_STATEMENTS).copied().chain(others).flatten()
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     ("eprintln!", &["src/cli/", "src/main.rs"], "only the command line prints"),
     ("print!", &["src/cli/", "src/main.rs"], "only the command line prints"),
     ("stripe", &["src/provider/stripe"], "a vendor's types stay inside its own file"),
-    ("paypal", &["src/provider/paypal"], "a vendor's types stay inside its own file"),
+    ("paypal", &["src/provider/paypal", "src/import/settlement/"], "a vendor's types stay inside its own file"),
     ("todo!", &[], "no stubs"),
     ("unimplemented!", &[], "no stubs"),
     ("dbg!", &[], "a forgotten probe"),

@@ -1,0 +1,227 @@
+-- The provider's side of the money (RC): what payment providers, stores and banks say has moved, as files or answers of theirs told it.
+-- Nothing in here is ours: rows are stored as they came, once under the name that their author gave them, and never change.
+-- Amounts are minor units, instants are microseconds, dates are UTC.
+
+-- Files that were taken, each whole or not at all. `digest` is SHA-256 of the bytes: the same file again changes nothing. What a
+-- provider's interface told is an import, too; its digest is then that of the rows.
+create table settlement_imports (
+    import_id   text not null primary key,
+    imported_at integer not null,
+    rows_read   integer not null check (rows_read >= 0),
+    rows_new    integer not null check (rows_new >= 0),
+    provider    text not null,
+    source      text not null,
+    name        text not null,
+    digest      text not null unique,
+    actor       text not null
+) strict, without rowid;
+
+-- Movements on the balance that a provider keeps for us. `gross` is signed from our side (a payment is positive, a refund or a payout
+-- negative), `net` is what the balance changed by, and `gross - fee = net`. `reference` is the provider's id of the payment, refund
+-- or dispute; `parent_reference` of what that belongs to; `our_reference` our own id, where the provider gives it back.
+create table provider_movements (
+    provider         text not null,
+    movement_id      text not null,
+    occurred_at      integer not null,
+    gross_minor      integer not null,
+    fee_minor        integer not null,
+    net_minor        integer not null,
+    line_no          integer not null,
+    occurred_on      text not null,
+    available_on     text,
+    currency         text not null,
+    category         text not null,
+    raw_category     text not null,
+    reference        text,
+    parent_reference text,
+    our_reference    text,
+    import_id        text not null,
+    primary key (provider, movement_id)
+) strict, without rowid;
+
+-- What one import brought.
+create index provider_movements_import on provider_movements (import_id);
+
+-- Which payout a movement was in: often known later than the movement.
+create table payout_lines (
+    provider    text not null,
+    movement_id text not null,
+    payout_id   text not null,
+    import_id   text not null,
+    primary key (provider, movement_id)
+) strict, without rowid;
+
+create index payout_lines_payout on payout_lines (provider, payout_id);
+
+-- Payouts: what a provider says it has sent to the bank. A `derived` one is the sum of its lines, because its provider states no total.
+create table provider_payouts (
+    provider      text not null,
+    payout_id     text not null,
+    amount_minor  integer not null,
+    sent_on       text not null,
+    arrives_on    text not null,
+    currency      text not null,
+    amount_from   text not null check (amount_from in ('stated', 'derived')),
+    bank_reference text,
+    import_id     text not null,
+    primary key (provider, payout_id)
+) strict, without rowid;
+
+-- Lines of our bank accounts, credits positive. `provider` is who sent or took it, as far as the line's text names somebody whom we
+-- know; other lines are kept without their text, which may name people, and are nobody's break.
+create table bank_lines (
+    bank_account text not null,
+    line_id      text not null,
+    amount_minor integer not null check (amount_minor <> 0),
+    booked_on    text not null,
+    currency     text not null,
+    provider     text,
+    reference    text,
+    import_id    text not null,
+    primary key (bank_account, line_id)
+) strict, without rowid;
+
+create index bank_lines_day on bank_lines (booked_on);
+
+-- Totals of sales that a store tells without naming a single one (Apple): by day of the store, product, country and price.
+create table store_totals (
+    provider          text not null,
+    total_id          text not null,
+    quantity          integer not null,
+    share_minor       integer not null,
+    customer_minor    integer not null,
+    first_on          text not null,
+    last_on           text not null,
+    kind              text not null check (kind in ('sale', 'return')),
+    product           text not null,
+    country           text not null,
+    share_currency    text not null,
+    customer_currency text not null,
+    import_id         text not null,
+    primary key (provider, total_id)
+) strict, without rowid;
+
+-- The books of what happens between providers, banks and us, one a provider: its id has parentheses, which no customer's has. Its
+-- records stand in `journal` and `postings` like those of customers; here is where its journal ends. Who posts locks the row.
+create table settlement_books (
+    book_id      text not null primary key,
+    journal_seq  integer not null check (journal_seq >= 0),
+    journal_hash text not null
+) strict, without rowid;
+
+-- Runs of the reconciliation, as they were shown: with the digests of what they compared, and never changed (RC-3).
+create table reconciliation_runs (
+    run_id     text not null primary key,
+    started_at integer not null,
+    breaks     integer not null check (breaks >= 0),
+    through_on text not null,
+    provider   text not null,
+    digest     text not null,
+    actor      text not null,
+    body       text not null
+) strict, without rowid;
+
+-- Differences between our books, the providers' movements, their payouts and the bank, one for each thing that differs: its id follows from
+-- what it is about, so that it is the same in every run. `amount_minor` is ours less theirs; `aside_minor` is what waits on 1290 for it.
+create table breaks (
+    break_id     text not null primary key,
+    amount_minor integer not null,
+    aside_minor  integer not null,
+    since_on     text not null,
+    provider     text not null,
+    subject      text not null,
+    kind         text not null,
+    state        text not null check (state in ('open', 'explained', 'resolved', 'written_off')),
+    currency     text not null,
+    account_id   text,
+    our_id       text,
+    their_id     text,
+    proposal     text not null,
+    owner        text,
+    reason       text,
+    first_run    text not null,
+    last_run     text not null
+) strict, without rowid;
+
+create index breaks_by_state on breaks (provider, state);
+
+-- What was done about them, and by whom.
+create table break_acts (
+    break_id    text not null,
+    act_no      integer not null check (act_no >= 1),
+    acted_at    integer not null,
+    act         text not null,
+    actor       text not null,
+    approved_by text,
+    reason      text,
+    primary key (break_id, act_no)
+) strict, without rowid;
+
+-- Payouts that the bank has, each with its line. Several payouts may be one line, where a person has confirmed it.
+create table payout_receipts (
+    provider     text not null,
+    payout_id    text not null,
+    matched_at   integer not null,
+    bank_account text not null,
+    line_id      text not null,
+    matched_by   text not null,
+    primary key (provider, payout_id)
+) strict, without rowid;
+
+create index payout_receipts_line on payout_receipts (bank_account, line_id);
+
+-- What they said, and what was done about it, stays as it was (I12).
+create trigger settlement_imports_refuses_update before update on settlement_imports begin
+    select raise(abort, 'append-only: rows of settlement_imports may not be changed');
+end;
+create trigger settlement_imports_refuses_delete before delete on settlement_imports begin
+    select raise(abort, 'append-only: rows of settlement_imports may not be changed');
+end;
+create trigger provider_movements_refuses_update before update on provider_movements begin
+    select raise(abort, 'append-only: rows of provider_movements may not be changed');
+end;
+create trigger provider_movements_refuses_delete before delete on provider_movements begin
+    select raise(abort, 'append-only: rows of provider_movements may not be changed');
+end;
+create trigger provider_payouts_refuses_update before update on provider_payouts begin
+    select raise(abort, 'append-only: rows of provider_payouts may not be changed');
+end;
+create trigger provider_payouts_refuses_delete before delete on provider_payouts begin
+    select raise(abort, 'append-only: rows of provider_payouts may not be changed');
+end;
+create trigger bank_lines_refuses_update before update on bank_lines begin
+    select raise(abort, 'append-only: rows of bank_lines may not be changed');
+end;
+create trigger bank_lines_refuses_delete before delete on bank_lines begin
+    select raise(abort, 'append-only: rows of bank_lines may not be changed');
+end;
+create trigger store_totals_refuses_update before update on store_totals begin
+    select raise(abort, 'append-only: rows of store_totals may not be changed');
+end;
+create trigger store_totals_refuses_delete before delete on store_totals begin
+    select raise(abort, 'append-only: rows of store_totals may not be changed');
+end;
+create trigger payout_lines_refuses_update before update on payout_lines begin
+    select raise(abort, 'append-only: rows of payout_lines may not be changed');
+end;
+create trigger payout_lines_refuses_delete before delete on payout_lines begin
+    select raise(abort, 'append-only: rows of payout_lines may not be changed');
+end;
+create trigger reconciliation_runs_refuses_update before update on reconciliation_runs begin
+    select raise(abort, 'append-only: rows of reconciliation_runs may not be changed');
+end;
+create trigger reconciliation_runs_refuses_delete before delete on reconciliation_runs begin
+    select raise(abort, 'append-only: rows of reconciliation_runs may not be changed');
+end;
+create trigger break_acts_refuses_update before update on break_acts begin
+    select raise(abort, 'append-only: rows of break_acts may not be changed');
+end;
+create trigger break_acts_refuses_delete before delete on break_acts begin
+    select raise(abort, 'append-only: rows of break_acts may not be changed');
+end;
+create trigger payout_receipts_refuses_update before update on payout_receipts begin
+    select raise(abort, 'append-only: rows of payout_receipts may not be changed');
+end;
+create trigger payout_receipts_refuses_delete before delete on payout_receipts begin
+    select raise(abort, 'append-only: rows of payout_receipts may not be changed');
+end;

@@ -1,0 +1,140 @@
+//! `kasacare reconcile`: our books against the providers' (RC).
+
+mod shown;
+
+use chrono::NaiveDate;
+use clap::Subcommand;
+
+use super::act::{BY_CHARS_MAX, one_line};
+use super::as_of::{self, AsOf};
+use super::change::write;
+use super::{AnyFormat, CliError, Context, Exit, database, table};
+use crate::engine::reconcile::acts;
+use crate::engine::reconcile::report::RunReport;
+use crate::engine::reconcile::{self, Depth, Order, ReconcileError};
+
+pub(super) use shown::shown;
+
+const EXAMPLES: &str = "\
+Examples:
+  kasacare reconcile --through 2026-10-31
+  kasacare reconcile --through 2026-10-31 --provider stripe --apply --by \"J. Doe\"
+  kasacare reconcile --through 2026-10-31 --format csv > breaks.csv
+  kasacare reconcile list
+  kasacare reconcile show rc_0123456789abcdef
+
+Three legs: our movements against the provider's, those against its payouts, and these against the bank; and two equations, day by day.
+A dry run, unless --propose stores the run and its breaks, or --apply also posts what the bank has (1010) and sets aside what nothing
+of ours explains (1290). The same inputs give the same run again, and change nothing.
+
+Exit code 0: clean. 1: breaks. 2: it could not run.";
+
+/// What it can be printed as.
+pub const FORMATS: &[AnyFormat] = &[AnyFormat::Table, AnyFormat::Csv, AnyFormat::Json];
+
+/// Compare our books with providers, payouts and the bank
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+pub struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// The last day that counts, in UTC
+    #[arg(long, value_name = "DATE", value_parser = as_of::date)]
+    through: Option<NaiveDate>,
+    /// The provider; all of whom something was imported where it is not given
+    #[arg(long, value_name = "NAME")]
+    provider: Option<String>,
+    /// Store the run and its breaks
+    #[arg(long)]
+    propose: bool,
+    /// Store them, and post what can be posted
+    #[arg(long, conflicts_with = "propose")]
+    apply: bool,
+    /// Who; recorded with the run
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    #[command(flatten)]
+    as_of: AsOf,
+}
+
+/// What else can be asked.
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List the runs that were stored
+    List(List),
+    /// Show a stored run again, byte for byte
+    Show(Show),
+}
+
+/// Stored runs.
+#[derive(Debug, clap::Args)]
+struct List {
+    /// How many
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    limit: u32,
+}
+
+/// A stored run.
+#[derive(Debug, clap::Args)]
+struct Show {
+    /// The run (rc_…)
+    #[arg(value_name = "RUN")]
+    id: String,
+}
+
+/// Reconciles, lists or shows.
+pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+    let db = database::open(context, 1).await.map_err(could_not_run)?;
+    let done = match &args.what {
+        Some(What::List(list)) => {
+            let runs = acts::runs(&db, list.limit).await?;
+            let mut table = table(&["run", "at", "provider", "through", "breaks", "by"]);
+            for run in &runs {
+                let at = run.at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+                table.add_row([&run.id, &at, &run.provider, &run.through.to_string(), &run.breaks.to_string(), &run.actor]);
+            }
+            let text = if runs.is_empty() { "No run was stored yet.\n".to_owned() } else { format!("{table}\n") };
+            write(&text).map(|()| Exit::Done)
+        }
+        Some(What::Show(show)) => print(&[acts::stored_run(&db, &show.id).await?], context),
+        None => {
+            let reports = reports(args, &db).await.map_err(could_not_run)?;
+            print(&reports, context)
+        }
+    };
+    db.close().await;
+    done
+}
+
+async fn reports(args: &Args, db: &crate::store::db::Db) -> Result<Vec<RunReport>, CliError> {
+    let through = args.through.ok_or_else(|| CliError::Option { option: "--through", problem: "which day is the last one?".to_owned() })?;
+    let depth = match (args.propose, args.apply) {
+        (_, true) => Depth::Apply,
+        (true, false) => Depth::Propose,
+        (false, false) => Depth::Dry,
+    };
+    let actor = one_line("--by", args.by.as_deref().unwrap_or("reconcile"), BY_CHARS_MAX)?;
+    let providers = match &args.provider {
+        Some(provider) => vec![provider.clone()],
+        None => reconcile::providers(db).await?,
+    };
+    if providers.is_empty() {
+        return Err(ReconcileError::NothingTold("(any)".to_owned()).into());
+    }
+    let mut reports = Vec::new();
+    for provider in providers {
+        let order = Order { provider, through, depth, actor: actor.clone(), at: args.as_of.clock().now() };
+        reports.push(reconcile::run(db, &order).await?);
+    }
+    Ok(reports)
+}
+
+/// Whatever ends a run early, the exit code is that of a run that was not made.
+fn could_not_run(error: CliError) -> CliError {
+    CliError::CouldNotRun(Box::new(error))
+}
+
+fn print(reports: &[RunReport], context: &Context) -> Result<Exit, CliError> {
+    write(&shown(reports, context.asked)?)?;
+    Ok(if reports.iter().all(RunReport::is_clean) { Exit::Done } else { Exit::Found })
+}

@@ -1,0 +1,273 @@
+//! Legs two and three, and the second equation: payouts against their lines, and against the bank.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{Days, NaiveDate};
+use sha2::{Digest, Sha256};
+
+use super::ReconcileError;
+use super::report::{Input, PayoutProof};
+use crate::domain::money::{Currency, Money};
+use crate::domain::reconcile::{BANK_DAYS, BreakKind, bank_days_after};
+use crate::store::db::Tx;
+use crate::store::reconcile;
+use crate::values;
+
+/// Days after a payout was to arrive in which its amount on the bank is taken for it.
+const LATE: Days = Days::new(7);
+/// So many payouts are tried for one line.
+const CANDIDATES_MAX: usize = 16;
+
+/// A payout.
+#[derive(Debug, Clone)]
+pub(super) struct Payout {
+    pub id: String,
+    pub amount: Money,
+    pub sent_on: NaiveDate,
+    pub arrives_on: NaiveDate,
+    pub bank_reference: Option<String>,
+    pub lines: u64,
+    pub net: Option<Money>,
+    pub came_back: bool,
+    /// Account and line.
+    pub on_bank: Option<(String, String)>,
+    /// Whether somebody has said so, or an earlier run.
+    pub was_known: bool,
+}
+
+/// A line of the bank.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub account: String,
+    pub id: String,
+    pub amount: Money,
+    pub booked_on: NaiveDate,
+    pub reference: Option<String>,
+    pub is_taken: bool,
+}
+
+impl Line {
+    pub(super) fn name(&self) -> String {
+        format!("{}/{}", self.account, self.id)
+    }
+}
+
+/// A difference of these legs.
+#[derive(Debug, Clone)]
+pub(super) struct BankFound {
+    pub kind: BreakKind,
+    /// `payout:…` or `bank:…`.
+    pub subject: String,
+    pub since: NaiveDate,
+    pub ours: Option<Money>,
+    pub theirs: Option<Money>,
+    pub their_id: String,
+}
+
+/// Both legs.
+#[derive(Debug)]
+pub(super) struct Bank {
+    pub payouts: Vec<Payout>,
+    pub lines: Vec<Line>,
+    /// Until when the statements of a currency go.
+    until: HashMap<Currency, NaiveDate>,
+    pub inputs: [Input; 2],
+}
+
+/// Loads payouts and lines, and matches them.
+pub(super) async fn load(tx: &mut Tx, provider: &str, through: NaiveDate) -> Result<Bank, ReconcileError> {
+    let mut sha = [Sha256::new(), Sha256::new()];
+    let mut sums = HashMap::new();
+    for row in tx.fetch_all(&reconcile::PAYOUT_LINES, &values![provider]).await? {
+        sums.insert(row.text_at(0)?, (u64::try_from(row.int_at(1)?).unwrap_or_default(), row.int_at(2)?));
+    }
+    let mut failed = HashSet::new();
+    for row in tx.fetch_all(&reconcile::FAILED_PAYOUTS, &values![provider]).await? {
+        failed.insert(row.text_at(0)?);
+    }
+    let mut matched = HashMap::new();
+    for row in tx.fetch_all(&reconcile::MATCHED, &values![provider]).await? {
+        matched.insert(row.text_at(0)?, (row.text_at(1)?, row.text_at(2)?));
+    }
+    let mut payouts = Vec::new();
+    for row in tx.fetch_all(&reconcile::PAYOUTS, &values![provider, through]).await? {
+        let (id, currency) = (row.text_at(0)?, reconcile::currency(&row, 2)?);
+        let amount = Money::new(row.int_at(1)?, currency);
+        let sum = sums.get(&id).copied();
+        sha[0].update(format!("{id}\0{amount}\0{sum:?}\0{}\0", failed.contains(&id)));
+        payouts.push(Payout {
+            amount,
+            sent_on: row.date_at(3)?,
+            arrives_on: row.date_at(4)?,
+            bank_reference: row.opt_text_at(6)?,
+            lines: sum.map_or(0, |(lines, _)| lines),
+            net: sum.map(|(_, net)| Money::new(net, currency)),
+            came_back: failed.contains(&id),
+            on_bank: matched.get(&id).cloned(),
+            was_known: matched.contains_key(&id),
+            id,
+        });
+    }
+    let mut lines = Vec::new();
+    for row in tx.fetch_all(&reconcile::BANK_LINES, &values![provider, through]).await? {
+        let amount = Money::new(row.int_at(2)?, reconcile::currency(&row, 3)?);
+        let (account, id, booked_on) = (row.text_at(0)?, row.text_at(1)?, row.date_at(4)?);
+        sha[1].update(format!("{account}\0{id}\0{amount}\0{booked_on}\0"));
+        lines.push(Line { account, id, amount, booked_on, reference: row.opt_text_at(5)?, is_taken: false });
+    }
+    let mut until = HashMap::new();
+    for row in tx.fetch_all(&reconcile::STATEMENTS_UNTIL, &[]).await? {
+        until.insert(reconcile::currency(&row, 0)?, row.date_at(1)?);
+    }
+    let [payouts_sha, lines_sha] = sha.map(|sha| format!("{:x}", sha.finalize()));
+    let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
+    let inputs = [
+        Input { what: "payouts".to_owned(), rows: count(payouts.len()), digest: payouts_sha },
+        Input { what: "bank lines".to_owned(), rows: count(lines.len()), digest: lines_sha },
+    ];
+    let mut bank = Bank { payouts, lines, until, inputs };
+    bank.matched();
+    Ok(bank)
+}
+
+impl Bank {
+    /// Finds each payout's line: the one that was confirmed, the one that carries its reference, or the first of its amount in the days
+    /// in which it is expected. Payouts of one amount are taken in the order of their days, and so are lines.
+    fn matched(&mut self) {
+        let places: HashMap<(String, String), usize> =
+            self.lines.iter().enumerate().map(|(at, line)| ((line.account.clone(), line.id.clone()), at)).collect();
+        for payout in &self.payouts {
+            if let Some(at) = payout.on_bank.as_ref().and_then(|place| places.get(place)) {
+                self.lines[*at].is_taken = true;
+            }
+        }
+        let mut order: Vec<usize> = (0..self.payouts.len()).filter(|at| self.payouts[*at].on_bank.is_none()).collect();
+        order.sort_by(|left, right| {
+            let key = |at: &usize| (self.payouts[*at].sent_on, self.payouts[*at].id.clone());
+            key(left).cmp(&key(right))
+        });
+        let mut by_amount: BTreeMap<(Currency, i64), Vec<usize>> = BTreeMap::new();
+        for (at, line) in self.lines.iter().enumerate() {
+            by_amount.entry((line.amount.currency(), line.amount.minor())).or_default().push(at);
+        }
+        for lines in by_amount.values_mut() {
+            lines.sort_by_key(|at| (self.lines[*at].booked_on, self.lines[*at].name()));
+        }
+        for by_reference in [true, false] {
+            for at in &order {
+                let payout = &self.payouts[*at];
+                if payout.on_bank.is_some() || payout.came_back {
+                    continue;
+                }
+                let latest = payout.arrives_on.checked_add_days(LATE).unwrap_or(payout.arrives_on);
+                let same = by_amount.get(&(payout.amount.currency(), payout.amount.minor())).map(Vec::as_slice).unwrap_or_default();
+                let found = same.iter().copied().find(|line| {
+                    let line = &self.lines[*line];
+                    let carries = payout.carried_by(line);
+                    !line.is_taken && line.booked_on >= payout.sent_on && if by_reference { carries } else { line.booked_on <= latest }
+                });
+                if let Some(line) = found {
+                    self.lines[line].is_taken = true;
+                    self.payouts[*at].on_bank = Some((self.lines[line].account.clone(), self.lines[line].id.clone()));
+                }
+            }
+        }
+    }
+
+    /// What differs, payouts first.
+    pub(super) fn found(&self, through: NaiveDate) -> Vec<BankFound> {
+        let of_payouts = self.payouts.iter().flat_map(|payout| self.of_payout(payout, through));
+        let lines = self.lines.iter().filter(|line| !line.is_taken);
+        let of_lines = lines.map(|line| BankFound {
+            kind: BreakKind::BankLineWithoutPayout,
+            subject: format!("bank:{}", line.name()),
+            since: line.booked_on,
+            ours: None,
+            theirs: Some(line.amount),
+            their_id: line.name(),
+        });
+        of_payouts.chain(of_lines).collect()
+    }
+
+    fn of_payout(&self, payout: &Payout, through: NaiveDate) -> Vec<BankFound> {
+        let found = |kind, subject: String, since, theirs| BankFound {
+            kind,
+            subject,
+            since,
+            ours: Some(payout.amount),
+            theirs,
+            their_id: payout.id.clone(),
+        };
+        let mut all = Vec::new();
+        if let Some(net) = payout.net.filter(|net| *net != payout.amount) {
+            all.push(found(BreakKind::PayoutUnproven, format!("payout lines:{}", payout.id), payout.sent_on, Some(net)));
+        }
+        if payout.on_bank.is_none() && !payout.came_back && !payout.amount.is_zero() {
+            let kind = if self.is_on_its_way(payout, through) { BreakKind::Timing } else { BreakKind::PayoutNotOnBank };
+            all.push(found(kind, format!("payout:{}", payout.id), payout.sent_on, None));
+        }
+        all
+    }
+
+    /// The second equation of each payout.
+    pub(super) fn proofs(&self, through: NaiveDate) -> Vec<PayoutProof> {
+        self.payouts.iter().map(|payout| self.proof(payout, through)).collect()
+    }
+
+    /// Whether a payout cannot be expected on the bank's statements yet.
+    fn is_on_its_way(&self, payout: &Payout, through: NaiveDate) -> bool {
+        let told_until = self.until.get(&payout.amount.currency()).copied().unwrap_or(NaiveDate::MIN);
+        bank_days_after(payout.arrives_on, BANK_DAYS) > through.min(told_until)
+    }
+
+    fn proof(&self, payout: &Payout, through: NaiveDate) -> PayoutProof {
+        let line =
+            payout.on_bank.as_ref().and_then(|(account, id)| self.lines.iter().find(|line| line.account == *account && line.id == *id));
+        let shares = self.payouts.iter().filter(|other| other.on_bank == payout.on_bank).count() > 1;
+        let stands = match (payout.came_back, payout.on_bank.is_some()) {
+            (true, _) => "came back",
+            (false, true) => "on the bank",
+            (false, false) if self.is_on_its_way(payout, through) => "in transit",
+            (false, false) => "not on the bank",
+        };
+        PayoutProof {
+            payout: payout.id.clone(),
+            sent_on: payout.sent_on,
+            arrives_on: payout.arrives_on,
+            amount: payout.amount,
+            lines: payout.lines,
+            lines_net: payout.net,
+            residual: payout.net.and_then(|net| net.minus(payout.amount).ok()),
+            bank_line: line.map(Line::name),
+            bank_residual: line.filter(|_| !shares).and_then(|line| line.amount.minus(payout.amount).ok()),
+            stands: stands.to_owned(),
+        }
+    }
+
+    /// Payouts that together are a line which is nobody's, oldest first: as few of them as do.
+    pub(super) fn candidates(&self, line: &Line) -> Option<Vec<String>> {
+        let earliest = line.booked_on.checked_sub_days(Days::new(14)).unwrap_or(line.booked_on);
+        let mut open: Vec<&Payout> = self
+            .payouts
+            .iter()
+            .filter(|payout| payout.on_bank.is_none() && !payout.came_back && payout.amount.currency() == line.amount.currency())
+            .filter(|payout| (earliest..=line.booked_on).contains(&payout.sent_on))
+            .collect();
+        open.sort_by(|left, right| (left.sent_on, &left.id).cmp(&(right.sent_on, &right.id)));
+        open.truncate(CANDIDATES_MAX);
+        let amounts: Vec<i64> = open.iter().map(|payout| payout.amount.minor()).collect();
+        let subsets = 1_u32 << amounts.len();
+        let sum = |mask: u32| amounts.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0).map(|(_, minor)| *minor).sum::<i64>();
+        let best = (1..subsets)
+            .filter(|mask| mask.count_ones() > 1 && sum(*mask) == line.amount.minor())
+            .min_by_key(|mask| (mask.count_ones(), *mask))?;
+        Some(open.iter().enumerate().filter(|(at, _)| best & (1 << at) != 0).map(|(_, payout)| payout.id.clone()).collect())
+    }
+}
+
+impl Payout {
+    fn carried_by(&self, line: &Line) -> bool {
+        let Some(text) = &line.reference else { return false };
+        text.contains(&self.id) || self.bank_reference.as_ref().is_some_and(|reference| !reference.is_empty() && text.contains(reference))
+    }
+}

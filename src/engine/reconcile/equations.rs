@@ -1,0 +1,130 @@
+//! The first equation, by currency and day: 1200 by our postings, and what made it, against the balance by the provider's movements.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use super::ReconcileError;
+use super::join::{Joined, Moved};
+use super::report::Equation;
+use super::rows::letters;
+use crate::domain::money::{Currency, Money};
+use crate::store::db::Tx;
+use crate::store::reconcile;
+use crate::store::settlement::book_id;
+use crate::values;
+
+/// What happened on a day.
+#[derive(Default)]
+struct Day {
+    moved: Moved,
+    /// All postings on 1200.
+    posted: i128,
+    /// Of them, by the reconciler.
+    aside: i128,
+    balance: i128,
+    fees: i128,
+    payouts: i128,
+    timing: i128,
+    breaks: i128,
+}
+
+type Days = BTreeMap<(Currency, NaiveDate), Day>;
+
+/// Every day on which something moved. `aside` is what this run is about to set aside, by currency, on the last day.
+pub(super) async fn equations(
+    tx: &mut Tx,
+    provider: &str,
+    through: NaiveDate,
+    joined: &Joined,
+    aside: &BTreeMap<Currency, i128>,
+) -> Result<Vec<Equation>, ReconcileError> {
+    let mut days = Days::new();
+    for row in tx.fetch_all(&reconcile::CLEARING, &values![through]).await? {
+        days.entry((reconcile::currency(&row, 0)?, row.date_at(1)?)).or_default().posted += i128::from(row.int_at(2)?);
+    }
+    for row in tx.fetch_all(&reconcile::BOOK_CLEARING, &values![book_id(provider), through]).await? {
+        let day = days.entry((reconcile::currency(&row, 0)?, row.date_at(1)?)).or_default();
+        let (imported, set_aside) = (i128::from(row.int_at(2)?), i128::from(row.int_at(3)?));
+        day.posted += imported + set_aside;
+        day.aside += set_aside;
+    }
+    for row in tx.fetch_all(&reconcile::THEIR_BALANCE, &values![provider, through]).await? {
+        let day = days.entry((reconcile::currency(&row, 0)?, row.date_at(1)?)).or_default();
+        day.balance += i128::from(row.int_at(2)?);
+        day.fees += i128::from(row.int_at(3)?);
+        day.payouts += i128::from(row.int_at(4)?);
+    }
+    for (currency, amount) in aside.iter().filter(|(_, amount)| **amount != 0) {
+        let day = days.entry((*currency, through)).or_default();
+        day.posted += amount;
+        day.aside += amount;
+    }
+    let known: BTreeMap<[u8; 3], Currency> = days.keys().map(|(currency, _)| (letters(*currency), *currency)).collect();
+    for ((code, on), moved) in joined.moved.iter().filter(|((_, on), _)| *on <= through) {
+        if let Some(currency) = known.get(code) {
+            days.entry((*currency, *on)).or_default().moved = *moved;
+        }
+    }
+    for ((code, on), effect) in joined.effects.iter().filter(|((_, on), _)| *on <= through) {
+        if let Some(currency) = known.get(code) {
+            let day = days.entry((*currency, *on)).or_default();
+            day.timing += effect.timing;
+            day.breaks += effect.breaks;
+        }
+    }
+    written(&days)
+}
+
+/// Sums from the first day of a currency on.
+#[derive(Default)]
+struct Sums {
+    closing: i128,
+    balance: i128,
+    timing: i128,
+    breaks: i128,
+}
+
+fn written(days: &Days) -> Result<Vec<Equation>, ReconcileError> {
+    let mut equations = Vec::with_capacity(days.len());
+    let mut sums = Sums::default();
+    let mut present = None;
+    for ((currency, on), day) in days {
+        if present != Some(*currency) {
+            sums = Sums::default();
+            present = Some(*currency);
+        }
+        let money = |minor: i128| -> Result<Money, ReconcileError> {
+            let minor = i64::try_from(minor).map_err(|_| ReconcileError::TooLarge { currency: *currency })?;
+            Ok(Money::new(minor, *currency))
+        };
+        let opening = sums.closing;
+        sums.closing += day.posted;
+        sums.balance += day.balance;
+        sums.timing += day.timing;
+        // What was set aside is a break no more that the balance shows.
+        sums.breaks += day.breaks + day.aside;
+        let residual = sums.closing - sums.balance;
+        let Moved { captures, refunds, failed_refunds, disputes, disputes_won } = day.moved;
+        let named = captures + refunds + failed_refunds + disputes + disputes_won + day.fees + day.payouts;
+        equations.push(Equation {
+            on: *on,
+            opening: money(opening)?,
+            captures: money(captures)?,
+            refunds: money(refunds)?,
+            failed_refunds: money(failed_refunds)?,
+            disputes: money(disputes)?,
+            disputes_won: money(disputes_won)?,
+            fees: money(day.fees)?,
+            adjustments: money(day.posted - named)?,
+            payouts: money(day.payouts)?,
+            closing: money(sums.closing)?,
+            provider_balance: money(sums.balance)?,
+            residual: money(residual)?,
+            timing: money(sums.timing)?,
+            breaks: money(sums.breaks)?,
+            unexplained: money(residual - sums.timing - sums.breaks)?,
+        });
+    }
+    Ok(equations)
+}

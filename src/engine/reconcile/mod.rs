@@ -1,0 +1,368 @@
+//! RC: our books against the providers', in three legs and two equations.
+//!
+//! A run reads one moment and finds what differs ([`join`], [`bank`]), sets it beside what is known of earlier differences, and shows it
+//! ([`report`]). A dry run ends there. `propose` stores the run and its breaks; `apply` also posts what the rules let it post: payouts that
+//! the bank has (1010), and movements that nothing of ours explains (1290). The same inputs give the same run, under the same id, which
+//! is then stored already: nothing changes.
+
+pub mod acts;
+mod bank;
+mod equations;
+pub mod join;
+mod load;
+mod proposals;
+pub mod report;
+pub mod rows;
+mod spool;
+mod stored;
+mod table;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sha2::{Digest, Sha256};
+
+use self::bank::{Bank, BankFound};
+use self::join::{Found, Join, Joined, ROWS_IN_MEMORY};
+use self::report::{BreakLine, Candidate, Input, RunReport};
+use self::stored::StoredBreak;
+use crate::domain::money::{Currency, Money, MoneyError};
+use crate::domain::reconcile::{BreakKind, BreakState, age_band, age_days};
+use crate::domain::settlement::is_booked;
+use crate::engine::EngineError;
+use crate::store::StoreError;
+use crate::store::db::{Db, DbError, Tx};
+
+/// Why a reconciliation could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// The store.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The folder for temporary files.
+    #[error("the folder for temporary files failed")]
+    Disk(#[from] io::Error),
+    /// A sum.
+    #[error("a balance in {currency} is more than 64 bits of minor units hold")]
+    TooLarge {
+        /// The currency.
+        currency: Currency,
+    },
+    /// Amounts that cannot be combined.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    /// Nothing was ever imported of the provider.
+    #[error("nothing of provider `{0}` was imported; `kasacare settlement import` takes its files")]
+    NothingTold(String),
+    /// There is no such run, break or line.
+    #[error("there is no {what} `{id}`")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+        /// Under which id.
+        id: String,
+    },
+    /// A rule says no.
+    #[error("{0}")]
+    Refused(String),
+    /// A stored run that cannot be read.
+    #[error("run `{0}` cannot be read")]
+    Unreadable(String),
+}
+
+impl From<DbError> for ReconcileError {
+    fn from(error: DbError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl From<StoreError> for ReconcileError {
+    fn from(error: StoreError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+/// How far a run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Shows what would be found.
+    Dry,
+    /// Stores the run and its breaks.
+    Propose,
+    /// Posts, too.
+    Apply,
+}
+
+/// What is reconciled.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The provider.
+    pub provider: String,
+    /// The last day.
+    pub through: NaiveDate,
+    /// How far.
+    pub depth: Depth,
+    /// Who.
+    pub actor: String,
+    /// Now.
+    pub at: DateTime<Utc>,
+}
+
+/// Something that differs, from either of the legs, before it has a place among the stored breaks.
+#[derive(Debug, Clone)]
+pub(in crate::engine::reconcile) struct Difference {
+    pub kind: BreakKind,
+    pub subject: String,
+    pub since: NaiveDate,
+    /// Ours less theirs.
+    pub amount: Money,
+    pub account: Option<String>,
+    pub ours: Option<(String, Money)>,
+    pub theirs: Option<(String, Money)>,
+    pub category: Option<crate::domain::settlement::Category>,
+    /// Whether it stands on 1200.
+    pub is_on_clearing: bool,
+}
+
+/// Reconciles.
+///
+/// # Errors
+/// [`ReconcileError`]; then nothing was changed.
+pub async fn run(db: &Db, order: &Order) -> Result<RunReport, ReconcileError> {
+    db.check_schema().await?;
+    let mut tx = if order.depth == Depth::Dry { db.begin_read().await? } else { db.begin().await? };
+    let planned = plan(&mut tx, order).await?;
+    if order.depth == Depth::Dry {
+        tx.rollback().await?;
+    } else {
+        stored::save(&mut tx, order, &planned).await?;
+        tx.commit().await?;
+    }
+    Ok(planned.report)
+}
+
+/// The providers of whom something was imported.
+///
+/// # Errors
+/// What the database says.
+pub async fn providers(db: &Db) -> Result<Vec<String>, ReconcileError> {
+    db.check_schema().await?;
+    let mut tx = db.begin_read().await?;
+    let rows = tx.fetch_all(&crate::store::reconcile::PROVIDERS, &[]).await?;
+    tx.rollback().await?;
+    Ok(rows.iter().map(|row| row.text_at(0)).collect::<Result<_, _>>()?)
+}
+
+/// A run that was computed.
+pub(in crate::engine::reconcile) struct Plan {
+    pub report: RunReport,
+    pub bank: Bank,
+    pub differences: HashMap<String, Difference>,
+    pub known: BTreeMap<String, StoredBreak>,
+    /// What is to be set aside more, by break.
+    pub aside: BTreeMap<String, Money>,
+}
+
+/// The id of the break about something: the same in every run.
+#[must_use]
+pub fn break_id(provider: &str, subject: &str) -> String {
+    let digest = format!("{:x}", Sha256::digest(format!("{provider}\n{subject}")));
+    format!("br_{}", digest.get(..16).unwrap_or_default())
+}
+
+async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
+    let Order { provider, through, depth, .. } = order;
+    let (joined, mut inputs) = joined(tx, provider, *through).await?;
+    let bank = bank::load(tx, provider, *through).await?;
+    if inputs.iter().chain(&bank.inputs).all(|input| input.rows == 0 || input.what == "our movements") {
+        return Err(ReconcileError::NothingTold(provider.clone()));
+    }
+    inputs.extend(bank.inputs.iter().cloned());
+    let mut differences = HashMap::new();
+    for found in &joined.found {
+        let difference = of_join(found)?;
+        differences.insert(break_id(provider, &difference.subject), difference);
+    }
+    for found in bank.found(*through) {
+        let difference = of_bank(found)?;
+        differences.insert(break_id(provider, &difference.subject), difference);
+    }
+    let known = stored::breaks(tx, provider).await?;
+    let aside = if *depth == Depth::Apply { to_set_aside(&differences, &known)? } else { BTreeMap::new() };
+    let mut aside_sums: BTreeMap<Currency, i128> = BTreeMap::new();
+    for amount in aside.values() {
+        *aside_sums.entry(amount.currency()).or_default() += i128::from(amount.minor());
+    }
+    let equations =
+        if is_booked(provider) { equations::equations(tx, provider, *through, &joined, &aside_sums).await? } else { Vec::new() };
+    let candidates = candidates(provider, &bank);
+    let invoices = proposals::invoices(tx, differences.values()).await?;
+    let mut breaks = Vec::with_capacity(differences.len());
+    for (id, difference) in &differences {
+        let set_aside = aside_of(id, difference, &known, &aside)?;
+        breaks.push(line(order, id, difference, known.get(id), set_aside, &invoices, &candidates));
+    }
+    breaks.sort_by(|left, right| (left.kind, left.since, &left.id).cmp(&(right.kind, right.since, &right.id)));
+    let mut report = RunReport {
+        run: String::new(),
+        provider: provider.clone(),
+        through: *through,
+        inputs,
+        agreed: joined.agreed,
+        equations,
+        payouts: bank.proofs(*through),
+        breaks,
+        candidates,
+    };
+    let body = serde_json::to_string(&report).map_err(|_| ReconcileError::Unreadable("new".to_owned()))?;
+    report.run = format!("rc_{}", format!("{:x}", Sha256::digest(body)).get(..16).unwrap_or_default());
+    Ok(Plan { report, bank, differences, known, aside })
+}
+
+async fn joined(tx: &mut Tx, provider: &str, through: NaiveDate) -> Result<(Joined, Vec<Input>), ReconcileError> {
+    let mut join = Join::new(through, ROWS_IN_MEMORY);
+    let theirs = load::theirs(tx, provider, through, &mut join).await?;
+    // What stores charge for themselves is not in our books.
+    if !is_booked(provider) {
+        return Ok((Joined::default(), vec![theirs]));
+    }
+    let ours = load::ours(tx, provider, through, &mut join).await?;
+    let joined = tokio::task::spawn_blocking(move || join.finish()).await.map_err(|_| io::Error::other("the join was stopped"))??;
+    Ok((joined, vec![ours, theirs]))
+}
+
+fn money(minor: i64, code: [u8; 3]) -> Result<Money, ReconcileError> {
+    let code = std::str::from_utf8(&code).unwrap_or_default();
+    Ok(Money::new(minor, Currency::parse(code)?))
+}
+
+fn of_join(found: &Found) -> Result<Difference, ReconcileError> {
+    let subject = match (&found.ours, &found.theirs) {
+        (Some((account, id, _)), _) => format!("ours:{}:{account}/{id}", found.category.tag()),
+        (None, Some((id, _))) => format!("theirs:{id}"),
+        (None, None) => String::new(),
+    };
+    let ours = found.ours.as_ref().map(|(_, id, side)| Ok::<_, ReconcileError>((id.clone(), money(side.amount_minor, side.currency)?)));
+    let theirs = found.theirs.as_ref().map(|(id, side)| Ok::<_, ReconcileError>((id.clone(), money(side.amount_minor, side.currency)?)));
+    Ok(Difference {
+        kind: found.kind,
+        subject,
+        since: found.since(),
+        amount: money(found.difference(), found.currency())?,
+        account: found.ours.as_ref().map(|(account, ..)| account.clone()),
+        ours: ours.transpose()?,
+        theirs: theirs.transpose()?,
+        category: Some(found.category),
+        is_on_clearing: true,
+    })
+}
+
+fn of_bank(found: BankFound) -> Result<Difference, ReconcileError> {
+    let BankFound { kind, subject, since, ours, theirs, their_id } = found;
+    let currency = ours.or(theirs).map_or_else(|| Currency::parse("USD"), |amount| Ok(amount.currency()))?;
+    let zero = Money::zero(currency);
+    Ok(Difference {
+        kind,
+        subject,
+        since,
+        amount: ours.unwrap_or(zero).minus(theirs.unwrap_or(zero))?,
+        account: None,
+        ours: ours.map(|amount| (their_id.clone(), amount)),
+        theirs: Some((their_id, theirs.unwrap_or(zero))),
+        category: None,
+        is_on_clearing: false,
+    })
+}
+
+/// What stands on 1200 at the provider and is nothing of ours is moved to 1290, as much as is not there yet; what was there for a break
+/// that is gone, or smaller, goes back. What our books claim and the provider does not have stays a claim.
+fn to_set_aside(
+    differences: &HashMap<String, Difference>,
+    known: &BTreeMap<String, StoredBreak>,
+) -> Result<BTreeMap<String, Money>, ReconcileError> {
+    let mut aside = BTreeMap::new();
+    for (id, difference) in differences {
+        let is_theirs = difference.is_on_clearing
+            && matches!(
+                difference.kind,
+                BreakKind::UnknownCategory
+                    | BreakKind::OrphanRefund
+                    | BreakKind::MissingHere
+                    | BreakKind::DuplicateThere
+                    | BreakKind::Status
+                    | BreakKind::Amount
+                    | BreakKind::Fee
+            );
+        let stored = known.get(id);
+        // What somebody has booked or given up is dealt with.
+        if stored.is_some_and(|stored| !stored.state.waits() && stored.owner.is_some()) {
+            continue;
+        }
+        let wanted = if is_theirs { difference.amount.negated()? } else { Money::zero(difference.amount.currency()) };
+        let there = stored.map_or(Money::zero(wanted.currency()), |stored| stored.aside);
+        let more = if there.currency() == wanted.currency() { wanted.minus(there)? } else { wanted };
+        if !more.is_zero() {
+            aside.insert(id.clone(), more);
+        }
+    }
+    for (id, stored) in known.iter().filter(|(id, stored)| !differences.contains_key(*id) && stored.state.waits()) {
+        if !stored.aside.is_zero() {
+            aside.insert(id.clone(), stored.aside.negated()?);
+        }
+    }
+    Ok(aside)
+}
+
+fn aside_of(
+    id: &str,
+    difference: &Difference,
+    known: &BTreeMap<String, StoredBreak>,
+    aside: &BTreeMap<String, Money>,
+) -> Result<Money, ReconcileError> {
+    let there = known.get(id).map_or(Money::zero(difference.amount.currency()), |stored| stored.aside);
+    Ok(match aside.get(id) {
+        Some(more) => there.plus(*more)?,
+        None => there,
+    })
+}
+
+fn candidates(provider: &str, bank: &Bank) -> Vec<Candidate> {
+    let mut candidates = Vec::new();
+    for line in bank.lines.iter().filter(|line| !line.is_taken) {
+        if let Some(payouts) = bank.candidates(line) {
+            let id = break_id(provider, &format!("bank:{}", line.name()));
+            candidates.push(Candidate { id, bank_line: line.name(), amount: line.amount, payouts });
+        }
+    }
+    candidates
+}
+
+fn line(
+    order: &Order,
+    id: &str,
+    difference: &Difference,
+    known: Option<&StoredBreak>,
+    set_aside: Money,
+    invoices: &HashMap<String, String>,
+    candidates: &[Candidate],
+) -> BreakLine {
+    let state = known.map_or(BreakState::Open, StoredBreak::state_when_found);
+    BreakLine {
+        id: id.to_owned(),
+        kind: difference.kind,
+        state,
+        owner: known.and_then(|known| known.owner.clone()),
+        since: difference.since,
+        age_days: age_days(difference.since, order.through),
+        age: age_band(difference.since, order.through).to_owned(),
+        amount: difference.amount,
+        set_aside,
+        account: difference.account.clone(),
+        ours: difference.ours.as_ref().map(|(id, _)| id.clone()),
+        ours_amount: difference.ours.as_ref().map(|(_, amount)| *amount),
+        theirs: difference.theirs.as_ref().map(|(id, _)| id.clone()),
+        theirs_amount: difference.theirs.as_ref().map(|(_, amount)| *amount),
+        proposal: proposals::proposal(order, id, difference, invoices, candidates),
+    }
+}

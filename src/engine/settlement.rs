@@ -1,0 +1,205 @@
+//! Taking settlement files in: each file in one transaction, whole or not at all.
+//!
+//! A thread reads the file, which may be large, and hands over chunks; here they are stored and what they bring is posted. At most three
+//! chunks are in memory. What is wrong with a row, in itself or against what is stored, is gathered until the end, so that a person gets
+//! the whole list.
+
+use std::io::Read;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
+
+use super::EngineError;
+use super::intake::CHUNK_ROWS;
+use crate::domain::settlement::{BankLine, Movement, Payout, StoreTotal, Told};
+use crate::import::settlement::{ReadFile, Reading, Source, read};
+use crate::import::{ImportError, Placed, Problem, Problems, RowProblem};
+use crate::store::StoreError;
+use crate::store::db::{Db, DbError, Tx};
+use crate::store::settlement::{Contradiction, Import, Intake, Stored};
+
+/// A settlement file.
+#[derive(Debug, Clone)]
+pub struct SettlementFile {
+    /// What messages call it.
+    pub name: String,
+    /// How it is read.
+    pub reading: Reading,
+    /// Whose side it is; by its source where absent.
+    pub provider: Option<String>,
+}
+
+/// Under what circumstances.
+#[derive(Debug, Clone)]
+pub struct Taking {
+    /// Now.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub actor: String,
+    /// Check everything and write nothing.
+    pub dry_run: bool,
+}
+
+/// What came of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The import's id; that of the earlier one where the file was taken before.
+    pub import: String,
+    /// Whose side it is.
+    pub provider: String,
+    /// What kind of file.
+    pub source: Source,
+    /// Whether the same bytes were taken before, so that nothing was done.
+    pub was_taken: bool,
+    /// Rows in the file.
+    pub rows: u64,
+    /// Rows that moved no money.
+    pub skipped: u64,
+    /// What was stored.
+    pub stored: Stored,
+    /// SHA-256 of the file.
+    pub digest: String,
+}
+
+/// Why a file was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum TakingError {
+    /// Bad rows.
+    #[error(transparent)]
+    File(#[from] ImportError),
+    /// The store.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The reading thread died.
+    #[error("the reading of the file was stopped")]
+    Stopped,
+}
+
+impl From<DbError> for TakingError {
+    fn from(error: DbError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl From<StoreError> for TakingError {
+    fn from(error: StoreError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+/// Takes a file in.
+///
+/// # Errors
+/// [`TakingError::File`] with every bad row; after any error nothing was written.
+pub async fn take(db: &Db, file: &SettlementFile, input: impl Read + Send + 'static, how: &Taking) -> Result<Taken, TakingError> {
+    db.check_schema().await?;
+    let provider = file.provider.clone().unwrap_or_else(|| file.reading.source.provider().to_owned());
+    let import = Import {
+        provider: provider.clone(),
+        source: file.reading.source.name().to_owned(),
+        name: file.name.clone(),
+        actor: how.actor.clone(),
+        at: how.at,
+    };
+    let (sender, mut chunks) = mpsc::channel(1);
+    let (name, reading) = (file.name.clone(), file.reading.clone());
+    let reader = tokio::task::spawn_blocking(move || read_in_chunks(&name, &reading, input, &sender));
+    let mut tx = db.begin().await?;
+    let mut intake = Intake::begin(&mut tx, import).await?;
+    let id = intake.id().to_owned();
+    let mut problems = Problems::new(&file.name);
+    while let Some(chunk) = chunks.recv().await {
+        store(&mut tx, &mut intake, chunk, &mut problems).await?;
+    }
+    let ReadFile { rows, skipped, problems: of_file, digest } = reader.await.map_err(|_| TakingError::Stopped)?;
+    let taken = |import, was_taken, stored| Taken {
+        import,
+        provider: provider.clone(),
+        source: file.reading.source,
+        was_taken,
+        rows,
+        skipped,
+        stored,
+        digest: digest.clone(),
+    };
+    if let Err(refused) = of_file.absorb(problems).finish() {
+        tx.rollback().await?;
+        return Err(refused.into());
+    }
+    match intake.finish(&mut tx, &digest).await? {
+        Err(earlier) => {
+            tx.rollback().await?;
+            Ok(taken(earlier, true, Stored::default()))
+        }
+        Ok(stored) => {
+            if how.dry_run {
+                tx.rollback().await?;
+            } else {
+                tx.commit().await?;
+            }
+            Ok(taken(id, false, stored))
+        }
+    }
+}
+
+fn read_in_chunks(name: &str, reading: &Reading, input: impl Read, chunks: &mpsc::Sender<Vec<Placed<Told>>>) -> ReadFile {
+    let mut chunk = Vec::with_capacity(CHUNK_ROWS);
+    let read = read(name, reading, input, &mut |told| {
+        chunk.push(told);
+        // Nobody takes any more: the database has failed.
+        chunk.len() < CHUNK_ROWS || chunks.blocking_send(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK_ROWS))).is_ok()
+    });
+    if !chunk.is_empty() {
+        let _ = chunks.blocking_send(chunk);
+    }
+    read
+}
+
+/// The rows of a chunk by kind, with their places.
+#[derive(Default)]
+struct Sorted {
+    movements: Vec<(u64, Movement)>,
+    payouts: Vec<Payout>,
+    bank_lines: Vec<BankLine>,
+    totals: Vec<StoreTotal>,
+    /// Of each kind, in its order.
+    places: [Vec<crate::import::Line>; 4],
+}
+
+async fn store(tx: &mut Tx, intake: &mut Intake, chunk: Vec<Placed<Told>>, problems: &mut Problems) -> Result<(), StoreError> {
+    let mut sorted = Sorted::default();
+    for Placed { line, row } in chunk {
+        let [movements, payouts, bank_lines, totals] = &mut sorted.places;
+        match row {
+            Told::Movement(movement) => {
+                movements.push(line);
+                sorted.movements.push((line.number, movement));
+            }
+            Told::Payout(payout) => {
+                payouts.push(line);
+                sorted.payouts.push(payout);
+            }
+            Told::BankLine(bank_line) => {
+                bank_lines.push(line);
+                sorted.bank_lines.push(bank_line);
+            }
+            Told::Total(total) => {
+                totals.push(line);
+                sorted.totals.push(total);
+            }
+        }
+    }
+    let found = [
+        intake.movements(tx, &sorted.movements).await?,
+        intake.payouts(tx, &sorted.payouts).await?,
+        intake.bank_lines(tx, &sorted.bank_lines).await?,
+        intake.totals(tx, &sorted.totals).await?,
+    ];
+    for (places, found) in sorted.places.iter().zip(found) {
+        for Contradiction { at, what, id } in found {
+            let problem = Problem::Rule(format!("{what} `{id}` is stored already, with another amount, category or payout"));
+            problems.note(RowProblem { line: places.get(at).copied(), field: Some("id".to_owned()), problem });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! Tables of providers: CSV or TSV whose columns are found by name, and of which only those that are asked for are looked at.
+
+use std::io::Read;
+
+use super::source_bytes::Digested;
+use super::{Out, values};
+use crate::domain::money::Currency;
+use crate::import::problem::{Problem, RowError, RowProblem};
+
+/// A column that was found, with the name that messages use.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Col {
+    index: usize,
+    name: &'static str,
+}
+
+/// A table that is being read.
+pub(super) struct Table<'i, R: Read> {
+    reader: csv::Reader<&'i mut Digested<R>>,
+    names: Vec<String>,
+    record: csv::StringRecord,
+    line: u64,
+    missing: Vec<RowProblem>,
+}
+
+/// `Gross Transaction Amount` and `gross_transaction_amount` are one name.
+fn plain(name: &str) -> String {
+    name.trim().to_lowercase().replace([' ', '-'], "_")
+}
+
+impl<'i, R: Read> Table<'i, R> {
+    /// Reads the line with the names of the columns. `marked` is for files whose lines begin with their kind: the header is the one
+    /// that begins with this mark.
+    pub(super) fn begin(bytes: &'i mut Digested<R>, delimiter: u8, marked: Option<&str>) -> Result<Self, RowError> {
+        let reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(delimiter)
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_reader(bytes);
+        let mut table = Self { reader, names: Vec::new(), record: csv::StringRecord::new(), line: 0, missing: Vec::new() };
+        loop {
+            if !table.advance()? {
+                return Err(RowProblem::of_file(Problem::EmptyFile).into());
+            }
+            if marked.is_none_or(|mark| table.field(0) == mark || table.record.iter().any(|name| plain(name) == "transaction_id")) {
+                break;
+            }
+        }
+        table.names = table.record.iter().map(plain).collect();
+        Ok(table)
+    }
+
+    /// A column that must be there, under any of these names.
+    pub(super) fn column(&mut self, names: &[&'static str]) -> Option<Col> {
+        let found = self.optional(names);
+        if found.is_none() {
+            let name = names.first().copied().unwrap_or_default();
+            self.missing.push(RowProblem::in_field(self.line, name, Problem::MissingColumn));
+        }
+        found
+    }
+
+    /// A column that may be there.
+    pub(super) fn optional(&self, names: &[&'static str]) -> Option<Col> {
+        names.iter().find_map(|name| self.names.iter().position(|known| *known == plain(name)).map(|index| Col { index, name }))
+    }
+
+    /// A column that has a name of its own in this file.
+    pub(super) fn named(&mut self, theirs: &str, ours: &'static str, needed: bool) -> Option<Col> {
+        let found = self.names.iter().position(|known| *known == plain(theirs)).map(|index| Col { index, name: ours });
+        if found.is_none() && needed {
+            self.missing.push(RowProblem::in_field(self.line, ours, Problem::MissingColumn));
+        }
+        found
+    }
+
+    /// Everything that is missing.
+    pub(super) fn missing(&mut self) -> RowError {
+        RowError { problems: std::mem::take(&mut self.missing) }
+    }
+
+    fn field(&self, index: usize) -> &str {
+        self.record.get(index).unwrap_or_default().trim()
+    }
+
+    fn advance(&mut self) -> Result<bool, RowError> {
+        let before = self.reader.position().line();
+        let read = self.reader.read_record(&mut self.record);
+        self.reader.get_mut().record_ends();
+        match read {
+            Ok(more) => {
+                let within: u64 = self.record.iter().map(|field| field.bytes().map(|byte| u64::from(byte == b'\n')).sum::<u64>()).sum();
+                // Right after its end; blank lines before it do not count.
+                self.line = self.reader.position().line().saturating_sub(1 + within);
+                Ok(more)
+            }
+            Err(error) => {
+                let line = self.reader.position().line().max(before);
+                Err(match (self.reader.get_mut().failure(), error.kind()) {
+                    (Some(problem), _) => RowProblem::at(before, problem).into(),
+                    (None, csv::ErrorKind::Utf8 { .. }) => RowProblem::at(line.saturating_sub(1), Problem::NotUtf8).into(),
+                    (None, csv::ErrorKind::Io(error)) => RowProblem::of_file(Problem::Unreadable(error.kind())).into(),
+                    (None, _) => RowProblem::at(before, Problem::NotUtf8).into(),
+                })
+            }
+        }
+    }
+
+    /// The next row that has as many fields as the header; none at the end. `ends` tells the row after which no more rows follow.
+    pub(super) fn next(&mut self, out: &mut Out<'_, '_>, ends: impl Fn(&str) -> bool) -> Result<Option<Row<'_>>, RowError> {
+        loop {
+            if !self.advance()? || ends(self.field(0)) {
+                return Ok(None);
+            }
+            if !out.goes_on() {
+                return Ok(None);
+            }
+            if self.record.len() == self.names.len() {
+                return Ok(Some(Row { line: self.line, record: &self.record, problems: Vec::new() }));
+            }
+            let problem = Problem::FieldCount { found: self.record.len(), expected: self.names.len() };
+            out.note(RowProblem::at(self.line, problem));
+        }
+    }
+
+    /// The row that was read last.
+    pub(super) fn fields(&self) -> (u64, Vec<&str>) {
+        (self.line, self.record.iter().map(str::trim).collect())
+    }
+}
+
+/// One row, and what is wrong with it.
+pub(super) struct Row<'r> {
+    pub(super) line: u64,
+    record: &'r csv::StringRecord,
+    problems: Vec<RowProblem>,
+}
+
+impl<'r> Row<'r> {
+    /// The text in a column, if there is any.
+    pub(super) fn text(&self, column: impl Into<Option<Col>>) -> Option<&'r str> {
+        let text = self.record.get(column.into()?.index)?.trim();
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// Notes what is wrong with a column.
+    pub(super) fn wrong(&mut self, column: Col, problem: Problem) {
+        self.problems.push(RowProblem::in_field(self.line, column.name, problem));
+    }
+
+    /// A value that must be there.
+    pub(super) fn need<T>(&mut self, column: Col, parse: impl FnOnce(&str) -> Result<T, Problem>) -> Option<T> {
+        if self.text(column).is_none() {
+            self.wrong(column, Problem::Missing);
+        }
+        self.may(column, parse)
+    }
+
+    /// A value that may be there.
+    pub(super) fn may<T>(&mut self, column: impl Into<Option<Col>>, parse: impl FnOnce(&str) -> Result<T, Problem>) -> Option<T> {
+        let column = column.into()?;
+        let text = self.text(column)?;
+        match parse(text) {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.wrong(column, problem.showing(text));
+                None
+            }
+        }
+    }
+
+    /// An amount in major units that must be there.
+    pub(super) fn amount(&mut self, column: Col, currency: Option<Currency>) -> Option<i64> {
+        let currency = currency?;
+        self.need(column, |text| values::major(text, currency, false))
+    }
+
+    /// The kind of movement, by a table; a word that is not in it refuses the file.
+    pub(super) fn category<T>(&mut self, column: Col, find: impl FnOnce(&str) -> Option<T>) -> Option<(T, &'r str)> {
+        let Some(text) = self.text(column) else {
+            self.wrong(column, Problem::Missing);
+            return None;
+        };
+        match find(text) {
+            Some(found) => Some((found, text)),
+            None => {
+                self.wrong(column, Problem::Unknown { what: "category", name: text.chars().take(60).collect() });
+                None
+            }
+        }
+    }
+
+    /// What is wrong, if anything.
+    pub(super) fn finish(self) -> Result<(), RowError> {
+        if self.problems.is_empty() { Ok(()) } else { Err(RowError { problems: self.problems }) }
+    }
+}

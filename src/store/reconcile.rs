@@ -1,0 +1,279 @@
+//! What a reconciliation reads: our movements with the provider's ids, the provider's movements, payouts and lines of the bank, and the
+//! balances of both sides by day; and what is stored of its runs and breaks.
+
+use chrono::NaiveDate;
+
+use super::db::{Column, DbError, Row, Table, Tx};
+use super::error::StoreError;
+use crate::domain::event::Event;
+use crate::domain::money::Currency;
+use crate::domain::settlement::Category;
+
+/// Runs.
+pub const RUNS: Table = Table {
+    name: "reconciliation_runs",
+    columns: &[
+        Column::text("run_id"),
+        Column::int("started_at"),
+        Column::int("breaks"),
+        Column::date("through_on"),
+        Column::text("provider"),
+        Column::text("digest"),
+        Column::text("actor"),
+        Column::text("body"),
+    ],
+    key: &["run_id"],
+};
+
+/// Breaks.
+pub const BREAKS: Table = Table {
+    name: "breaks",
+    columns: &[
+        Column::text("break_id"),
+        Column::int("amount_minor"),
+        Column::int("aside_minor"),
+        Column::date("since_on"),
+        Column::text("provider"),
+        Column::text("subject"),
+        Column::text("kind"),
+        Column::text("state"),
+        Column::text("currency"),
+        Column::text("account_id"),
+        Column::text("our_id"),
+        Column::text("their_id"),
+        Column::text("proposal"),
+        Column::text("owner"),
+        Column::text("reason"),
+        Column::text("first_run"),
+        Column::text("last_run"),
+    ],
+    key: &["break_id"],
+};
+
+/// What was done about breaks.
+pub const BREAK_ACTS: Table = Table {
+    name: "break_acts",
+    columns: &[
+        Column::text("break_id"),
+        Column::int("act_no"),
+        Column::int("acted_at"),
+        Column::text("act"),
+        Column::text("actor"),
+        Column::text("approved_by"),
+        Column::text("reason"),
+    ],
+    key: &["break_id", "act_no"],
+};
+
+/// Payouts that the bank has.
+pub const RECEIPTS: Table = Table {
+    name: "payout_receipts",
+    columns: &[
+        Column::text("provider"),
+        Column::text("payout_id"),
+        Column::int("matched_at"),
+        Column::text("bank_account"),
+        Column::text("line_id"),
+        Column::text("matched_by"),
+    ],
+    key: &["provider", "payout_id"],
+};
+
+/// Every table that batches write.
+pub const TABLES: &[&Table] = &[&RUNS, &BREAKS, &BREAK_ACTS, &RECEIPTS];
+
+crate::statements! {
+    /// A provider's movements by a day.
+    pub THEIRS = same(
+        "select movement_id, category, gross_minor, fee_minor, net_minor, currency, occurred_on, reference, parent_reference, our_reference \
+         from provider_movements where provider = $1 and occurred_on <= $2 order by movement_id"
+    );
+    /// Our charges with this provider by a day, failed ones too; `$1` tells whether the simulated provider is meant, whose ids say so.
+    pub OUR_CHARGES = same(
+        "select c.account_id, c.charge_id as id, c.reference, c.amount_minor, a.currency, c.state, c.settled_on from charges c \
+         join accounts a on a.account_id = c.account_id \
+         where (c.reference is null or case when c.reference like 'sim!_%' escape '!' then 1 else 0 end = $1) \
+         and (c.settled_on is null or c.settled_on <= $2) order by c.account_id, c.charge_id"
+    );
+    /// Our refunds likewise.
+    pub OUR_REFUNDS = same(
+        "select r.account_id, r.refund_id as id, r.reference, r.amount_minor, a.currency, r.state, r.settled_on from refunds r \
+         join accounts a on a.account_id = r.account_id \
+         where (r.reference is null or case when r.reference like 'sim!_%' escape '!' then 1 else 0 end = $1) \
+         and (r.settled_on is null or r.settled_on <= $2) order by r.account_id, r.refund_id"
+    );
+    /// Disputes likewise; their ids are the provider's.
+    pub OUR_DISPUTES = same(
+        "select d.account_id, d.dispute_id as id, d.amount_minor, d.fee_minor, a.currency, d.state, d.opened_on from disputes d \
+         join accounts a on a.account_id = d.account_id \
+         where case when d.dispute_id like 'sim!_%' escape '!' then 1 else 0 end = $1 and d.opened_on <= $2 \
+         order by d.account_id, d.dispute_id"
+    );
+    /// The records of accounts on which a refund came back or a dispute was decided, as far as they tell when.
+    pub DECISIONS = same(
+        "select j.account_id, j.effective_on, j.body from (select account_id from refunds where state = 'failed' union \
+         select account_id from disputes where state <> 'open') as concerned join journal j on j.account_id = concerned.account_id \
+         where j.body like '%\"refund_failed.v1\"%' or j.body like '%\"refund_settled.v1\"%' or j.body like '%\"dispute_won.v1\"%' \
+         or j.body like '%\"dispute_reversed.v1\"%' order by j.account_id, j.seq"
+    );
+    /// What customers' books moved on the clearing account by day.
+    pub CLEARING = same(
+        "select currency, effective_on, cast(sum(amount_minor) as bigint) as moved from postings \
+         where ledger_account = 1200 and account_id not like '(%' and effective_on <= $1 \
+         group by currency, effective_on order by currency, effective_on"
+    );
+    /// What a provider's book moved on it: fees and payouts, and what the reconciler has set aside.
+    pub BOOK_CLEARING = same(
+        "select p.currency, p.effective_on, cast(sum(case when j.kind = 'settlement_import' then p.amount_minor else 0 end) as bigint) \
+         as imported, cast(sum(case when j.kind = 'settlement_import' then 0 else p.amount_minor end) as bigint) as aside \
+         from postings p join journal j on j.account_id = p.account_id and j.seq = p.seq \
+         where p.account_id = $1 and p.ledger_account = 1200 and p.effective_on <= $2 \
+         group by p.currency, p.effective_on order by p.currency, p.effective_on"
+    );
+    /// What the provider says its balance for us changed by, and by what. What is reserved is ours all the same.
+    pub THEIR_BALANCE = same(
+        "select currency, occurred_on, \
+         cast(sum(case when category = 'reserve' then -fee_minor else net_minor end) as bigint) as balance, \
+         cast(sum(case when category = 'fee' then gross_minor - fee_minor when category = 'dispute' then 0 else -fee_minor end) as bigint) as fees, \
+         cast(sum(case when category in ('payout', 'payout_failure') then gross_minor else 0 end) as bigint) as payouts, \
+         cast(sum(case when category in ('adjustment', 'tax', 'unknown') then gross_minor else 0 end) as bigint) as adjustments \
+         from provider_movements where provider = $1 and occurred_on <= $2 group by currency, occurred_on order by currency, occurred_on"
+    );
+    /// A provider's payouts by a day.
+    pub PAYOUTS = same(
+        "select payout_id, amount_minor, currency, sent_on, arrives_on, amount_from, bank_reference from provider_payouts \
+         where provider = $1 and sent_on <= $2 order by payout_id"
+    );
+    /// What was in them.
+    pub PAYOUT_LINES = same(
+        "select l.payout_id, count(*) as lines, cast(sum(m.net_minor) as bigint) as net from payout_lines l \
+         join provider_movements m on m.provider = l.provider and m.movement_id = l.movement_id \
+         where l.provider = $1 group by l.payout_id order by l.payout_id"
+    );
+    /// Payouts that came back.
+    pub FAILED_PAYOUTS = same(
+        "select reference from provider_movements where provider = $1 and category = 'payout_failure' and reference is not null"
+    );
+    /// The bank's lines of a provider.
+    pub BANK_LINES = same(
+        "select bank_account, line_id, amount_minor, currency, booked_on, reference from bank_lines where provider = $1 and booked_on <= $2 \
+         order by bank_account, line_id"
+    );
+    /// Until when the statements of each currency go.
+    pub STATEMENTS_UNTIL = same("select currency, max(booked_on) as until from bank_lines group by currency");
+    /// Payouts that were found on the bank before.
+    pub MATCHED = same("select payout_id, bank_account, line_id from payout_receipts where provider = $1 order by payout_id");
+    /// The breaks of a provider.
+    pub BREAKS_OF = same(
+        "select break_id, amount_minor, aside_minor, since_on, provider, subject, kind, state, currency, account_id, our_id, their_id, \
+         proposal, owner, reason, first_run, last_run from breaks where provider = $1 order by break_id"
+    );
+    /// The breaks of all providers in some states.
+    pub BREAKS_IN = same(
+        "select break_id, amount_minor, aside_minor, since_on, provider, subject, kind, state, currency, account_id, our_id, their_id, \
+         proposal, owner, reason, first_run, last_run from breaks where state {in:$1} order by since_on, break_id"
+    );
+    /// One break, locked.
+    pub BREAK_BY_ID = same(
+        "select break_id, amount_minor, aside_minor, since_on, provider, subject, kind, state, currency, account_id, our_id, their_id, \
+         proposal, owner, reason, first_run, last_run from breaks where break_id = $1"
+    );
+    /// What was done about a break.
+    pub ACTS = same("select act_no, acted_at, act, actor, approved_by, reason from break_acts where break_id = $1 order by act_no");
+    /// The number of the last act on each of these breaks.
+    pub LAST_ACTS = same("select break_id, max(act_no) as last from break_acts where break_id {in:$1} group by break_id");
+    /// A run.
+    pub RUN = same("select run_id, body from reconciliation_runs where run_id = $1");
+    /// The runs, the newest first.
+    pub LATEST_RUNS = same(
+        "select run_id, started_at, breaks, through_on, provider, digest, actor from reconciliation_runs \
+         order by started_at desc, run_id desc limit $1"
+    );
+    /// The invoice that a charge was for.
+    pub INVOICE_OF = same("select account_id, charge_id, invoice_id from charges where charge_id {in:$1}");
+    /// Providers of whom anything is known.
+    pub PROVIDERS = same("select distinct provider from provider_movements order by provider");
+}
+
+/// A movement of the provider as it is stored.
+#[derive(Debug, Clone, Copy)]
+pub struct TheirMovement<'r> {
+    /// Its id.
+    pub id: &'r str,
+    /// What it is.
+    pub category: Category,
+    /// Amounts in minor units.
+    pub gross_minor: i64,
+    /// What the provider took.
+    pub fee_minor: i64,
+    /// What the balance changed by.
+    pub net_minor: i64,
+    /// The currency.
+    pub currency: Currency,
+    /// The day.
+    pub on: NaiveDate,
+    /// Ids: the object's, its parent's, ours.
+    pub references: [Option<&'r str>; 3],
+}
+
+/// Reads a row of [`THEIRS`].
+///
+/// # Errors
+/// [`DbError::Corrupt`].
+pub fn their_movement(row: &Row) -> Result<TheirMovement<'_>, DbError> {
+    let category = Category::from_tag(row.str_at(1)?).ok_or_else(|| row.corrupt("category", "is none that is known"))?;
+    Ok(TheirMovement {
+        id: row.str_at(0)?,
+        category,
+        gross_minor: row.int_at(2)?,
+        fee_minor: row.int_at(3)?,
+        net_minor: row.int_at(4)?,
+        currency: currency(row, 5)?,
+        on: row.date_at(6)?,
+        references: [row.opt_str_at(7)?, row.opt_str_at(8)?, row.opt_str_at(9)?],
+    })
+}
+
+/// A currency of a row.
+///
+/// # Errors
+/// [`DbError::Corrupt`].
+pub fn currency(row: &Row, at: usize) -> Result<Currency, DbError> {
+    Currency::parse(row.str_at(at)?).map_err(|_| row.corrupt("currency", "is not a currency"))
+}
+
+/// When refunds came back and disputes were won, by the ids of ours.
+#[derive(Debug, Default)]
+pub struct Decisions {
+    /// When a refund was paid out, of those that came back.
+    pub refunded_on: std::collections::HashMap<String, NaiveDate>,
+    /// When a refund that had been paid out came back.
+    pub came_back_on: std::collections::HashMap<String, NaiveDate>,
+    /// When a dispute was won, at once or after it had been lost.
+    pub won_on: std::collections::HashMap<String, NaiveDate>,
+}
+
+/// Reads when things were decided that rows alone don't tell.
+///
+/// # Errors
+/// [`StoreError::Db`], [`StoreError::Corrupt`] for a record that cannot be read.
+pub async fn decisions(tx: &mut Tx) -> Result<Decisions, StoreError> {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        events: Vec<Event>,
+    }
+    let mut decisions = Decisions::default();
+    for row in tx.fetch_all(&DECISIONS, &[]).await? {
+        let on = row.date_at(1)?;
+        let body: Body = serde_json::from_str(row.str_at(2)?).map_err(|_| row.corrupt("body", "cannot be read"))?;
+        for event in body.events {
+            match event {
+                Event::RefundSettled { refund, on, .. } => drop(decisions.refunded_on.insert(refund, on)),
+                Event::RefundFailed { refund, on, after_success: true, .. } => drop(decisions.came_back_on.insert(refund, on)),
+                Event::DisputeWon { id, .. } | Event::DisputeReversed { id, .. } => drop(decisions.won_on.insert(id, on)),
+                _ => {}
+            }
+        }
+    }
+    Ok(decisions)
+}

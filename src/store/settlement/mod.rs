@@ -1,0 +1,78 @@
+//! The provider's side as it is stored: movements, payouts, bank lines and totals, once under the name that their author gave them, and
+//! the books of what happens between providers, banks and us.
+//!
+//! Whoever learns of such rows, from a file or from a provider's interface, gives them to [`Intake`]: it stores what is new, says what
+//! contradicts what is stored, and gathers what is to be posted.
+
+mod books;
+mod intake;
+mod tables;
+
+pub use books::{Book, Entry, Posted, book_id, is_book};
+pub use intake::{Contradiction, Import, Intake, Stored};
+
+use chrono::{DateTime, Utc};
+
+use super::db::{Row, Sql, Table, Tx};
+use super::error::StoreError;
+use super::rows::instant;
+
+crate::statements! {
+    /// Files that were taken, the newest first.
+    IMPORTS = same(
+        "select import_id, imported_at, rows_read, rows_new, provider, source, name, digest, actor from settlement_imports \
+         order by imported_at desc, import_id desc limit $1"
+    );
+}
+
+/// Every table that batches write.
+pub const TABLES: &[&Table] =
+    &[&tables::IMPORTS, &tables::MOVEMENTS, &tables::PAYOUTS, &tables::PAYOUT_LINES, &tables::BANK_LINES, &tables::TOTALS];
+
+/// Every statement, for the test that prepares them all.
+pub const ALL_STATEMENTS: &[&[(&str, Sql)]] = &[STATEMENTS, books::STATEMENTS, intake::STATEMENTS];
+
+/// A file that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedImport {
+    /// Its id.
+    pub id: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Rows in it.
+    pub rows_read: i64,
+    /// Rows of it that were new.
+    pub rows_new: i64,
+    /// Whose file it is.
+    pub provider: String,
+    /// What kind of file.
+    pub source: String,
+    /// What it was called.
+    pub name: String,
+    /// SHA-256 of its bytes.
+    pub digest: String,
+    /// Who took it.
+    pub actor: String,
+}
+
+/// The files that were taken last.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn imports(tx: &mut Tx, limit: u32) -> Result<Vec<ListedImport>, StoreError> {
+    let read = |row: &Row| {
+        let at = instant(row.int("imported_at")?).ok_or_else(|| row.corrupt("imported_at", "is out of range"))?;
+        Ok(ListedImport {
+            id: row.text("import_id")?,
+            at,
+            rows_read: row.int("rows_read")?,
+            rows_new: row.int("rows_new")?,
+            provider: row.text("provider")?,
+            source: row.text("source")?,
+            name: row.text("name")?,
+            digest: row.text("digest")?,
+            actor: row.text("actor")?,
+        })
+    };
+    tx.fetch_all(&IMPORTS, &crate::values![limit]).await?.iter().map(read).collect()
+}
