@@ -21,9 +21,10 @@ const GROUPS: &[(&str, &[&str])] = &[
             "parked",
             "release",
             "tasks",
+            "inbox",
         ],
     ),
-    ("Run", &["run", "simulate"]),
+    ("Run", &["run", "serve", "simulate"]),
     ("Look", &["account", "explain", "journal", "trial-balance", "check", "states", "quote"]),
 ];
 

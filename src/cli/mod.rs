@@ -26,6 +26,7 @@ mod format;
 mod given;
 mod groups;
 mod import;
+mod inbox;
 mod init;
 mod journal;
 mod log;
@@ -40,6 +41,9 @@ mod release;
 mod replacing;
 mod resume;
 pub mod run;
+pub mod secret;
+mod serve;
+mod signals;
 mod simulate;
 mod states;
 mod subscribe;
@@ -133,6 +137,8 @@ enum Command {
     Release(release::Args),
     Tasks(tasks::Args),
     Run(run::Args),
+    Serve(serve::Args),
+    Inbox(inbox::Args),
     Demo(demo::Args),
     Simulate(simulate::Args),
     Check(check::Args),
@@ -219,6 +225,8 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Release(args) => block_on(release::run(args, context)),
         Command::Tasks(args) => block_on(tasks::run(args, context)),
         Command::Run(args) => block_on(run::run(args, context)),
+        Command::Serve(args) => block_on(serve::run(args, context)),
+        Command::Inbox(args) => block_on(inbox::run(args, context)),
         Command::Demo(args) => block_on(demo::run(args, context)),
         Command::Simulate(args) => block_on(simulate::run(args, context)),
         Command::Check(args) => block_on(check::run(args, context)),

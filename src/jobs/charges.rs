@@ -73,6 +73,7 @@ impl Work for SettleCharges {
             Settlement::Unknown => account.charges.contains_key(&one.charge),
             Settlement::Mismatch { .. }
             | Settlement::Declined { .. }
+            | Settlement::CameBack { .. }
             | Settlement::NeverHappened
             | Settlement::NotSent
             | Settlement::KeyExpired => false,

@@ -7,7 +7,9 @@
 pub mod announcements;
 pub mod calendar;
 pub mod charges;
+pub mod inbox;
 pub mod mail;
+mod meter;
 pub mod progress;
 pub mod provider_events;
 pub mod refunds;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+pub use meter::Meter;
 pub use progress::Progress;
 pub use runner::{RunOptions, Runner};
 

@@ -16,6 +16,9 @@ pub mod capabilities;
 pub mod declines;
 pub mod events;
 pub mod simulated;
+pub mod stripe;
+pub mod vendors;
+pub mod webhooks;
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,6 +31,7 @@ pub use capabilities::Capabilities;
 pub use declines::{Decline, DeclineClass};
 pub use events::{EventPage, Fact, ProviderEvent};
 pub use simulated::Simulated;
+pub use webhooks::{EventReader, Forged, Label, Meaning, Reading, Subject, Unreadable, WebhookSource};
 
 use crate::store::db::{Db, Tx};
 

@@ -9,6 +9,7 @@ pub mod db;
 pub mod deliveries;
 pub mod desk;
 pub mod error;
+pub mod inbox;
 pub mod instances;
 pub mod journal;
 pub mod kept_facts;

@@ -19,6 +19,7 @@ mod rows;
 mod show;
 mod store_seam;
 mod stories;
+mod stripe;
 mod tidy;
 mod tour;
 mod world;

@@ -9,4 +9,4 @@ mod operators;
 mod prices;
 mod refusals;
 mod requests;
-mod shop;
+pub mod shop;

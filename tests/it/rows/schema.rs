@@ -4,18 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use kasacare::store::db::{Db, Kind, Sql, Table, Type};
-use kasacare::store::{account, claims, desk, instances, journal, kept_facts, lists, reference, requests};
+use kasacare::store::{account, claims, desk, inbox, instances, journal, kept_facts, lists, reference, requests};
 
 use crate::world::on_both;
 
 fn tables() -> impl Iterator<Item = &'static Table> {
     let journal = [&journal::JOURNAL, &journal::POSTINGS];
-    account::TABLES.iter().chain(reference::TABLES).chain(claims::TABLES).copied().chain(journal)
+    account::TABLES.iter().chain(reference::TABLES).chain(claims::TABLES).chain(inbox::TABLES).copied().chain(journal)
 }
 
 fn statements() -> impl Iterator<Item = &'static (&'static str, Sql)> {
-    let others =
-        [claims::STATEMENTS, desk::STATEMENTS, instances::STATEMENTS, kept_facts::STATEMENTS, lists::STATEMENTS, requests::STATEMENTS];
+    let others = [
+        claims::STATEMENTS,
+        desk::STATEMENTS,
+        inbox::STATEMENTS,
+        instances::STATEMENTS,
+        kept_facts::STATEMENTS,
+        lists::STATEMENTS,
+        requests::STATEMENTS,
+    ];
     account::STATEMENTS.iter().chain(reference::ALL_STATEMENTS).copied().chain(others).flatten()
 }
 
