@@ -35,6 +35,7 @@ mod payment_method;
 mod price;
 pub mod progress;
 mod promotion;
+pub mod provider;
 pub mod quote;
 mod reinstate;
 mod release;
@@ -46,6 +47,7 @@ mod serve;
 mod signals;
 mod simulate;
 mod states;
+mod stripe;
 mod subscribe;
 mod suspend;
 mod tasks;
@@ -139,6 +141,7 @@ enum Command {
     Run(run::Args),
     Serve(serve::Args),
     Inbox(inbox::Args),
+    Stripe(stripe::Args),
     Demo(demo::Args),
     Simulate(simulate::Args),
     Check(check::Args),
@@ -227,6 +230,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Run(args) => block_on(run::run(args, context)),
         Command::Serve(args) => block_on(serve::run(args, context)),
         Command::Inbox(args) => block_on(inbox::run(args, context)),
+        Command::Stripe(args) => block_on(stripe::run(args, context)),
         Command::Demo(args) => block_on(demo::run(args, context)),
         Command::Simulate(args) => block_on(simulate::run(args, context)),
         Command::Check(args) => block_on(check::run(args, context)),

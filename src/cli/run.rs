@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::as_of::AsOf;
+use super::provider::{self, StripeArgs};
 use super::{CliError, Context, Exit, Format, aside, serve, signals};
 use crate::clock::Clock;
 use crate::domain::money::{Currency, Money};
@@ -27,6 +28,7 @@ const EXAMPLES: &str = "Examples:
   kasacare run                                 stay, and work as time passes; SIGTERM or Ctrl-C stops it cleanly
   kasacare run --listen 127.0.0.1:9300         the same, and tell health and metrics there
   kasacare run --workers 2 --db postgres://…   two workers of each batch job
+  KASACARE_STRIPE_SECRET_KEY_FILE=/run/secrets/stripe kasacare run      move real money, through Stripe
   kasacare run --smtp smtp://mail.example:587  send mails instead of writing .eml files";
 
 /// Do everything that is due, and nothing twice
@@ -53,6 +55,8 @@ pub struct Args {
     listen: Option<SocketAddr>,
     #[command(flatten)]
     mail: MailArgs,
+    #[command(flatten)]
+    stripe: StripeArgs,
 }
 
 /// Where mails go.
@@ -118,7 +122,9 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     // What is wrong with the options is said before anything is done.
     let mailroom = Arc::new(args.mail.mailroom()?);
     let db = super::database::open(context, usize::from(args.workers)).await?;
-    let engine = Engine::open(db.clone(), args.as_of.clock()).await?;
+    db.check_schema().await?;
+    let provider = provider::of(&args.stripe, &db, args.as_of.clock()).await?;
+    let engine = Engine::open_with(db.clone(), args.as_of.clock(), provider).await?;
     let mailer = Arc::new(args.mail.mailer(!context.unsafe_fast)?);
     let stop = Stop::default();
     signals::listen(&stop)?;

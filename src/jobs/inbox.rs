@@ -14,7 +14,7 @@ use crate::engine::EngineError;
 use crate::engine::summary::Summary;
 use crate::provider::{Fact, Meaning, Subject, vendors};
 use crate::store::inbox::{self, DueEvent, Known, Processed, Standing};
-use crate::store::{desk, kept_facts};
+use crate::store::{binding, desk, kept_facts};
 
 /// Events that are processed together.
 pub const INBOX_PAGE: u32 = 500;
@@ -64,7 +64,10 @@ impl Runner {
     }
 
     async fn process(&self, events: Vec<DueEvent>) -> Result<Summary, EngineError> {
-        let mut read: Vec<Read> = events.into_iter().map(read).collect();
+        let mut tx = self.engine.db.begin_read().await?;
+        let live = binding::read(&mut tx).await?.map(|binding| binding.live);
+        tx.rollback().await?;
+        let mut read: Vec<Read> = events.into_iter().map(|event| read(event, live)).collect();
         let attributed = self.attribute(&mut read).await?;
         let by_account = by_account(&read, &attributed);
         let (mut summary, left, too_early) = self.apply_facts_in_any_order(&by_account).await?;
@@ -136,8 +139,9 @@ impl Runner {
     }
 }
 
-/// What an event says, as its provider's reader reads it.
-fn read(event: DueEvent) -> Read {
+/// What an event says, as its provider's reader reads it. Where the database is bound to real money, events of tests say nothing, and the
+/// other way round (F46).
+fn read(event: DueEvent, live: Option<bool>) -> Read {
     let broken = |event, reason| Read { event, known: Known::default(), says: Says::Broken(reason) };
     let Some(reader) = vendors::reader(&event.provider) else {
         return broken(event, "no provider of this name is known".to_owned());
@@ -149,6 +153,7 @@ fn read(event: DueEvent) -> Read {
     };
     let known = Known { object: reading.object, account: None, occurred_at: reading.occurred_at, live: Some(reading.live) };
     let says = match reading.meaning {
+        _ if live.is_some_and(|live| live != reading.live) => Says::Over("other_mode"),
         Meaning::Facts { about, facts } => Says::Facts(about, facts),
         Meaning::Nothing => Says::Over("nothing_new"),
         Meaning::Foreign => Says::Over("foreign"),
@@ -204,7 +209,7 @@ fn counted(standing: &Standing) -> &'static str {
         Standing::Done { outcome: "applied" } => "webhooks applied",
         Standing::Done { outcome: "kept" } => "webhooks kept for parked accounts",
         Standing::Done { outcome: "unknown_type" } => "webhooks of unknown types",
-        Standing::Done { outcome: "foreign" } => "webhooks of others",
+        Standing::Done { outcome: "foreign" | "other_mode" } => "webhooks of others",
         Standing::Done { .. } => "webhooks without news",
         Standing::Again { .. } => "webhooks to be tried again",
         Standing::Quarantined { .. } => "webhooks quarantined",

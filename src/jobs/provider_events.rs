@@ -25,8 +25,6 @@ use crate::store::kept_facts::{self, KeptFact};
 
 /// Events in one page.
 pub const EVENTS_PAGE: u32 = 500;
-/// The provider whose events are read.
-const PROVIDER: &str = "simulated";
 
 /// One fact of an account, with the provider's id of its event.
 #[derive(Debug, Clone)]
@@ -199,10 +197,11 @@ impl Runner {
     /// Tries kept facts again, then reads new events from the stored cursor on and applies them. The cursor, and what has to be
     /// kept, is stored after their effects: a crash in between applies them again, which changes nothing.
     pub(super) async fn provider_events(&self, stop: &Stop) -> Result<Summary, EngineError> {
+        let provider = self.engine.provider.capabilities().name;
         let mut summary = self.kept_facts().await?;
         while !stop.requested() {
             let mut tx = self.engine.db.begin_read().await?;
-            let after = kept_facts::provider_cursor(&mut tx, PROVIDER).await?;
+            let after = kept_facts::provider_cursor(&mut tx, provider).await?;
             tx.rollback().await?;
             let page = match self.engine.provider.events(self.engine.clock.now(), after.as_deref(), EVENTS_PAGE).await {
                 Ok(page) => page,
@@ -221,7 +220,7 @@ impl Runner {
             let mut tx = self.engine.db.begin().await?;
             kept_facts::keep(&mut tx, &left).await?;
             if let Some(cursor) = page.cursor {
-                kept_facts::set_provider_cursor(&mut tx, PROVIDER, &cursor).await?;
+                kept_facts::set_provider_cursor(&mut tx, provider, &cursor).await?;
             }
             tx.commit().await?;
             if !left.is_empty() {

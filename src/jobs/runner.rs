@@ -119,7 +119,8 @@ impl Runner {
     /// One pass over all jobs. Price notices go before reminders (RE-2), ends and renewals before charges.
     async fn pass(&self, stop: &Stop) -> Result<Summary, EngineError> {
         let meter = &self.meter;
-        let mut summary = meter.measured("inbox", self.inbox(stop)).await?;
+        let mut summary = meter.measured("missed_events", self.missed_events(stop)).await?;
+        summary.absorb(meter.measured("inbox", self.inbox(stop)).await?);
         summary.absorb(meter.measured("provider_events", self.provider_events(stop)).await?);
         summary.absorb(meter.measured("announcements", self.announce(stop)).await?);
         summary.absorb(meter.measured("renewals", self.drain(Due::Subscriptions, "renewals", &Renewals, stop)).await?);

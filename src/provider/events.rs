@@ -3,6 +3,8 @@
 //! The same fact may also come as the answer to a call or to a look-up, and an event may come twice or late: whoever settles it
 //! goes by the object and what happened to it, never by the event (PV-6).
 
+use std::fmt;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -162,6 +164,34 @@ impl Fact {
             Self::DisputeWon { .. } => 8,
         }
     }
+}
+
+/// An event as the provider's list has it. `Debug` shows nothing of its body (PP-3).
+#[derive(Clone, PartialEq, Eq)]
+pub struct MissedEvent {
+    /// The provider's id of it.
+    pub id: String,
+    /// The provider's word for what it tells.
+    pub kind: String,
+    /// When it happened, by the provider's clock.
+    pub occurred_at: DateTime<Utc>,
+    /// The event, byte for byte.
+    pub body: String,
+}
+
+impl fmt::Debug for MissedEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MissedEvent").field("id", &self.id).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// A page of a provider's list of events, in whatever order it has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MissedPage {
+    /// The events.
+    pub events: Vec<MissedEvent>,
+    /// What to ask for the next page with; nothing where this is the last.
+    pub next: Option<String>,
 }
 
 /// Some events in order, and where to go on.

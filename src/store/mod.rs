@@ -4,6 +4,7 @@
 //! each: its statements, its table descriptors and the functions that turn rows into domain values and back.
 
 pub mod account;
+pub mod binding;
 pub mod claims;
 pub mod db;
 pub mod deliveries;

@@ -1,12 +1,34 @@
 //! Stripe: the only place that speaks its words.
 //!
-//! [`signature`] tells its webhooks from forgeries, [`reading`] turns its events into neutral facts; [`amounts`] knows the currencies
+//! [`adapter`] charges and refunds through [`api`], and looks for what was lost; [`signature`] tells webhooks from forgeries and
+//! [`reading`] turns events into neutral facts; [`check`] tells an operator whether all is set up well. [`amounts`] knows the currencies
 //! whose minor units are not what ISO 4217 says.
 
+pub mod adapter;
 pub mod amounts;
+pub mod api;
+pub mod check;
+mod customers;
+pub mod key;
+mod lists;
 mod objects;
+mod outcomes;
 pub mod reading;
 pub mod signature;
+
+pub use adapter::Stripe;
+
+use crate::provider::ProviderError;
+use api::Trouble;
+
+impl From<&Trouble> for ProviderError {
+    fn from(trouble: &Trouble) -> Self {
+        match trouble {
+            Trouble::Refused { code, .. } | Trouble::Declined { code, .. } => Self::Refused { code: code.clone() },
+            Trouble::Doubt(_) | Trouble::TooMany => Self::Unreachable,
+        }
+    }
+}
 
 /// The name under which its events are stored and its endpoint is reached.
 pub const NAME: &str = "stripe";

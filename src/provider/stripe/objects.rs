@@ -167,3 +167,44 @@ pub(super) struct Card<'a> {
     pub(super) exp_month: u32,
     pub(super) exp_year: i32,
 }
+
+/// When an event happened.
+#[derive(Debug, Deserialize)]
+pub(super) struct Stamped {
+    pub(super) created: i64,
+}
+
+/// One page of a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct List<T> {
+    pub(super) data: Vec<T>,
+    #[serde(default)]
+    pub(super) has_more: bool,
+}
+
+/// A payment intent as an answer.
+#[derive(Debug, Deserialize)]
+pub(super) struct IntentAnswer {
+    pub(super) id: String,
+    pub(super) status: String,
+    pub(super) amount: i64,
+    pub(super) amount_received: Option<i64>,
+    pub(super) currency: String,
+    pub(super) created: Option<i64>,
+    pub(super) last_payment_error: Option<PaymentError>,
+    #[serde(default)]
+    pub(super) metadata: Option<OurIds>,
+}
+
+/// A refund as an answer.
+#[derive(Debug, Deserialize)]
+pub(super) struct RefundAnswer {
+    pub(super) id: String,
+    pub(super) status: Option<String>,
+    pub(super) amount: i64,
+    pub(super) currency: String,
+    pub(super) created: Option<i64>,
+    pub(super) failure_reason: Option<String>,
+    #[serde(default)]
+    pub(super) metadata: Option<OurIds>,
+}

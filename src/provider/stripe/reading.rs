@@ -56,7 +56,7 @@ const NOTHING_NEW: &[&str] = &[
 ];
 
 /// Stripe's own word where a payment intent was cancelled.
-const CANCELLED: &str = "payment_intent_canceled";
+pub(super) const CANCELLED: &str = "payment_intent_canceled";
 
 /// Reads Stripe's events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +89,7 @@ fn told(kind: &str, object: &RawValue) -> Result<Told, Unreadable> {
         "payment_intent.canceled" => intent_failed(&parsed("payment intent", object)?, Some(CANCELLED)),
         "charge.succeeded" => charge_succeeded(&parsed("charge", object)?),
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => refund(&parsed("refund", object)?),
-        "radar.early_fraud_warning.created" => fraud_warning(&parsed("fraud warning", object)?),
+        "radar.early_fraud_warning.created" => Ok(fraud_warning(&parsed("fraud warning", object)?)),
         "payment_method.updated" | "payment_method.automatically_updated" => payment_method(&parsed("payment method", object)?),
         _ if kind.starts_with("charge.dispute.") => dispute(&parsed("dispute", object)?),
         _ => {
@@ -250,10 +250,10 @@ fn fee(dispute: &Dispute<'_>, withdrawn: &[&Movement]) -> Result<Money, Unreadab
     money(sum.ok_or_else(|| Unreadable("its fees are too large".to_owned()))?.max(0), &dispute.currency)
 }
 
-fn fraud_warning(warning: &FraudWarning<'_>) -> Result<Told, Unreadable> {
+fn fraud_warning(warning: &FraudWarning<'_>) -> Told {
     let charge_reference = charge_reference(warning.payment_intent.as_ref(), warning.charge.id());
     let facts = vec![Fact::FraudWarning { charge_id: String::new(), charge_reference: charge_reference.clone() }];
-    Ok(Told { object: Some(warning.id.to_string()), meaning: Meaning::Facts { about: Subject::Charge(charge_reference), facts } })
+    Told { object: Some(warning.id.to_string()), meaning: Meaning::Facts { about: Subject::Charge(charge_reference), facts } }
 }
 
 fn payment_method(method: &PaymentMethod<'_>) -> Result<Told, Unreadable> {

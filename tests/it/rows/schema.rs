@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use kasacare::store::db::{Db, Kind, Sql, Table, Type};
-use kasacare::store::{account, claims, desk, inbox, instances, journal, kept_facts, lists, reference, requests};
+use kasacare::store::{account, binding, claims, desk, inbox, instances, journal, kept_facts, lists, reference, requests};
 
 use crate::world::on_both;
 
@@ -15,6 +15,7 @@ fn tables() -> impl Iterator<Item = &'static Table> {
 
 fn statements() -> impl Iterator<Item = &'static (&'static str, Sql)> {
     let others = [
+        binding::STATEMENTS,
         claims::STATEMENTS,
         desk::STATEMENTS,
         inbox::STATEMENTS,

@@ -1,12 +1,18 @@
 //! Stripe: its events from the wire to the books, on both databases.
 
+mod calls;
 mod cli;
+mod command;
 mod endpoint;
+mod fake;
 mod fixtures;
 mod http;
 mod limits;
 mod orders;
 mod processing;
+mod racing;
+mod secrets;
+mod signers;
 mod words;
 
 use std::sync::Arc;
