@@ -5,9 +5,10 @@
 #   scripts/test-tools.sh build      a C compiler and linker, which Rust and the built-in SQLite need
 #   scripts/test-tools.sh postgres   the programs of a PostgreSQL server; the tests start servers of their own with them
 #   scripts/test-tools.sh smtp       the SMTP server that mail is delivered to (aiosmtpd, with test certificates by trustme)
+#   scripts/test-tools.sh stripe     Stripe's own libraries, which judge our signatures (PyPI and npm stripe; needs Node.js)
 #   scripts/test-tools.sh ledger     the accounting programs that read our journal (hledger, beancount)
 #
-# Python programs go into a virtual environment in target/test-tools (or $KASACARE_TEST_TOOLS); Debian packages are installed
+# Python programs go into a virtual environment in target/test-tools (or $KASACARE_TEST_TOOLS), and those of Node.js beside it; Debian packages are installed
 # where we are root and have apt-get. What can't be installed is named, with the command to do it by hand, and the exit code is 1.
 set -euo pipefail
 
@@ -17,6 +18,8 @@ venv="$tools/venv"
 
 python_packages_smtp=(aiosmtpd==1.4.6 trustme==1.2.1)
 python_packages_ledger=(beancount==3.2.3)
+python_packages_stripe=(stripe==16.1.0)
+node_packages_stripe=(stripe@23.1.0)
 
 fail() {
     printf 'test-tools: %s\n' "$@" >&2
@@ -68,6 +71,24 @@ install_python() {
     fi
 }
 
+# install_node PACKAGE@VERSION...
+install_node() {
+    command -v node >/dev/null && command -v npm >/dev/null || install_debian nodejs npm
+    local wanted missing=()
+    for wanted in "$@"; do
+        local found="$tools/node/node_modules/${wanted%@*}/package.json"
+        if ! { [ -f "$found" ] && grep -q "\"version\": \"${wanted##*@}\"" "$found"; }; then
+            missing+=("$wanted")
+        fi
+    done
+    if [ "${#missing[@]}" != 0 ]; then
+        printf 'test-tools: installing %s\n' "${missing[*]}"
+        mkdir -p "$tools/node"
+        npm install --silent --no-fund --no-audit --no-save --prefix "$tools/node" "${missing[@]}" ||
+            fail "npm could not install ${missing[*]}" "by hand: npm install --prefix $tools/node ${missing[*]}"
+    fi
+}
+
 section_build() {
     command -v cc >/dev/null || install_debian gcc libc6-dev
 }
@@ -108,13 +129,18 @@ section_ledger() {
     command -v hledger >/dev/null || install_debian hledger
 }
 
+section_stripe() {
+    install_python "${python_packages_stripe[@]}"
+    install_node "${node_packages_stripe[@]}"
+}
+
 if [ "$#" = 0 ]; then
-    set -- build postgres smtp ledger
+    set -- build postgres smtp stripe ledger
 fi
 for section in "$@"; do
     case "$section" in
-        build | postgres | smtp | ledger) "section_$section" ;;
-        *) fail "there is no section $section; there are: build postgres smtp ledger" ;;
+        build | postgres | smtp | stripe | ledger) "section_$section" ;;
+        *) fail "there is no section $section; there are: build postgres smtp stripe ledger" ;;
     esac
 done
 printf 'test-tools: all there\n'

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod demo;
 pub mod domain;
 pub mod engine;
+pub mod http;
 pub mod import;
 pub mod jobs;
 pub mod mail;

@@ -12,6 +12,7 @@ use crate::domain::ids::{AccountId, CameraId, check_id};
 use crate::domain::money::{AMOUNT_MINOR_MAX, Currency, Money};
 use crate::engine::{Engine, EngineError, Request, Who, desk};
 use crate::import::looks_like_card_number;
+use crate::store::db::Db;
 use crate::store::error::StoreError;
 
 /// Longest name of an operator, in characters.
@@ -127,6 +128,18 @@ impl<'a> Desk<'a> {
             request: context.request.clone(),
             format: context.format,
         })
+    }
+
+    /// Its database.
+    #[must_use]
+    pub const fn db(&self) -> &Db {
+        &self.engine.db
+    }
+
+    /// The token of the payment method on file.
+    #[must_use]
+    pub fn method_token(&self) -> Option<&str> {
+        self.profile.method.as_ref().map(|method| method.token.as_str())
     }
 
     /// The account's currency.

@@ -7,10 +7,11 @@ use super::CliError;
 use crate::import::looks_like_card_number;
 
 /// What may hold any number: addresses, files, the seeds of chance, ids of things that are there already.
-const NOT_SCREENED: &[&str] = &["bank_account", "db", "file", "files", "id", "known_at", "mail_dir", "out", "seed", "smtp"];
+const NOT_SCREENED: &[&str] = &["bank_account", "db", "file", "files", "id", "known_at", "mail_dir", "out", "seed", "smtp", "stripe_url"];
 
 /// What does not belong to what is asked for, but to how, by whom and when it is done.
-const NOT_OF_THE_REQUEST: &[&str] = &["as_of", "by", "db", "asked", "quote", "reason", "request_id", "unsafe_fast"];
+const NOT_OF_THE_REQUEST: &[&str] =
+    &["as_of", "by", "db", "asked", "quote", "reason", "request_id", "stripe_rate", "stripe_url", "unsafe_fast"];
 
 /// One argument that was given, with its values.
 struct Given {

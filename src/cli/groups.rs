@@ -4,7 +4,7 @@ use clap::Command;
 
 /// Headings and the commands under them, in this order. A command that is in no group is listed under "More".
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Begin", &["demo", "init", "import"]),
+    ("Begin", &["demo", "init", "import", "stripe"]),
     ("For customers", &["subscribe", "trial", "cancel", "change-plan", "resume", "transfer-camera", "promotion", "payment-method"]),
     (
         "For operators",
@@ -22,9 +22,10 @@ const GROUPS: &[(&str, &[&str])] = &[
             "parked",
             "release",
             "tasks",
+            "inbox",
         ],
     ),
-    ("Run", &["run", "simulate"]),
+    ("Run", &["run", "serve", "simulate"]),
     ("Reconcile", &["settlement", "reconcile", "breaks"]),
     ("Look", &["account", "explain", "journal", "trial-balance", "check", "states", "quote"]),
 ];

@@ -27,6 +27,7 @@ mod format;
 mod given;
 mod groups;
 mod import;
+mod inbox;
 mod init;
 mod journal;
 mod log;
@@ -35,6 +36,7 @@ mod payment_method;
 mod price;
 pub mod progress;
 mod promotion;
+pub mod provider;
 pub mod quote;
 mod reconcile;
 mod reinstate;
@@ -42,9 +44,13 @@ mod release;
 mod replacing;
 mod resume;
 pub mod run;
+pub mod secret;
+mod serve;
 mod settlement;
+mod signals;
 mod simulate;
 mod states;
+mod stripe;
 mod subscribe;
 mod suspend;
 mod tasks;
@@ -141,6 +147,9 @@ enum Command {
     Settlement(settlement::Args),
     Reconcile(reconcile::Args),
     Breaks(breaks::Args),
+    Serve(serve::Args),
+    Inbox(inbox::Args),
+    Stripe(stripe::Args),
     Demo(demo::Args),
     Simulate(simulate::Args),
     Check(check::Args),
@@ -232,6 +241,9 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Reconcile(args) => block_on(reconcile::run(args, context)),
         Command::Breaks(args) => block_on(breaks::run(args, context)),
         Command::Settlement(args) => block_on(settlement::run(args, context)),
+        Command::Serve(args) => block_on(serve::run(args, context)),
+        Command::Inbox(args) => block_on(inbox::run(args, context)),
+        Command::Stripe(args) => block_on(stripe::run(args, context)),
         Command::Demo(args) => block_on(demo::run(args, context)),
         Command::Simulate(args) => block_on(simulate::run(args, context)),
         Command::Check(args) => block_on(check::run(args, context)),

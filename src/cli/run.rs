@@ -1,16 +1,22 @@
 //! `kasacare run`: the job runner.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
+
 use super::as_of::AsOf;
-use super::{CliError, Context, Exit, Format, aside};
+use super::provider::{self, StripeArgs};
+use super::{CliError, Context, Exit, Format, aside, serve, signals};
+use crate::clock::Clock;
 use crate::domain::money::{Currency, Money};
 use crate::engine::summary::Summary;
 use crate::engine::{Engine, desk};
+use crate::http::{self, App, Limits, Metrics};
 use crate::jobs::{Progress, RENEWAL_CHUNK, RunOptions, Runner, Stop};
 use crate::mail::{FolderMailer, Mailer, Mailroom, Renderer, Sender, SmtpMailer, SmtpServer};
-use crate::store::db::Kind;
+use crate::store::db::{Db, Kind};
 use crate::store::instances::Instance;
 
 /// The sender where nothing else is said.
@@ -20,7 +26,9 @@ const EXAMPLES: &str = "Examples:
   kasacare run --once                          do what is due now, and stop
   kasacare run --once --as-of 2026-03-01       do what is due by the end of that day
   kasacare run                                 stay, and work as time passes; SIGTERM or Ctrl-C stops it cleanly
+  kasacare run --listen 127.0.0.1:9300         the same, and tell health and metrics there
   kasacare run --workers 2 --db postgres://…   two workers of each batch job
+  KASACARE_STRIPE_SECRET_KEY_FILE=/run/secrets/stripe kasacare run      move real money, through Stripe
   kasacare run --smtp smtp://mail.example:587  send mails instead of writing .eml files
 
 A run as of an earlier day than the last decision (imports apart) is refused: it would date decisions before others that were made,
@@ -45,8 +53,13 @@ pub struct Args {
     /// Accounts in one transaction
     #[arg(long, default_value_t = RENEWAL_CHUNK, value_parser = clap::value_parser!(u32).range(100..=5000))]
     chunk: u32,
+    /// Tell health and metrics over HTTP here: /healthz, /readyz, /metrics
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "once")]
+    listen: Option<SocketAddr>,
     #[command(flatten)]
     mail: MailArgs,
+    #[command(flatten)]
+    stripe: StripeArgs,
 }
 
 /// Where mails go.
@@ -112,13 +125,15 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     // What is wrong with the options is said before anything is done.
     let mailroom = Arc::new(args.mail.mailroom()?);
     let db = super::database::open(context, usize::from(args.workers)).await?;
-    let engine = Engine::open(db.clone(), args.as_of.clock()).await?;
+    db.check_schema().await?;
+    let provider = provider::of(&args.stripe, &db, args.as_of.clock()).await?;
+    let engine = Engine::open_with(db.clone(), args.as_of.clock(), provider).await?;
     if args.as_of.as_of.is_some() {
         desk::must_not_go_back(&db, engine.clock.now()).await?;
     }
     let mailer = Arc::new(args.mail.mailer(!context.unsafe_fast)?);
     let stop = Stop::default();
-    listen(&stop)?;
+    signals::listen(&stop)?;
     let Some(instance) = Instance::register_unless(&db, waiting, || stop.requested()).await? else {
         aside::say("stopped before the other runner was done");
         return Ok(Exit::Done);
@@ -131,14 +146,31 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let summary = if args.once {
         runner.run_once(&stop).await?
     } else {
+        let watched = watched(args, &db, &runner, &stop).await?;
         aside::say("working; stop with Ctrl-C or SIGTERM");
-        runner.stay(&stop, log_round).await?
+        let worked = runner.stay(&stop, log_round).await;
+        stop.request();
+        if let Some(watched) = watched {
+            // A server that panicked has said so.
+            drop(watched.await);
+        }
+        worked?
     };
     print(&summary, context.format)?;
     // The runner's instance holds a connection for as long as it lives (on PostgreSQL), for which closing would wait.
     drop(runner);
     db.close().await;
     Ok(Exit::Done)
+}
+
+/// Health and metrics, where somebody wants to know them.
+async fn watched(args: &Args, db: &Db, runner: &Runner, stop: &Stop) -> Result<Option<JoinHandle<()>>, CliError> {
+    let Some(address) = args.listen else { return Ok(None) };
+    let listener = serve::bound(address).await?;
+    let limits = Limits::default();
+    let app = App { db: db.clone(), clock: Clock::System, limits, metrics: Metrics::new(runner.meter()) };
+    let (router, stop) = (http::watched(&Arc::new(app)), stop.clone());
+    Ok(Some(tokio::spawn(async move { http::serve(listener, router, limits, &stop).await })))
 }
 
 fn waiting(database: &str) {
@@ -151,36 +183,6 @@ fn log_round(round: &Summary) {
         tracing::info!(what, count = line.count, "done");
     }
     tracing::info!(kinds = round.lines.len(), parked = round.parked.len(), "round done");
-}
-
-/// Turns SIGTERM and Ctrl-C into a polite request; the present chunk is finished.
-#[cfg(unix)]
-fn listen(stop: &Stop) -> Result<(), CliError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    // From here on, and not when the task is first run: until then a signal would end the process.
-    let mut term = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
-    let stop = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        stop.request();
-    });
-    Ok(())
-}
-
-/// Turns Ctrl-C into a polite request; the present chunk is finished.
-#[cfg(not(unix))]
-fn listen(stop: &Stop) -> Result<(), CliError> {
-    let stop = stop.clone();
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            stop.request();
-        }
-    });
-    Ok(())
 }
 
 /// Prints what a run did.

@@ -234,7 +234,15 @@ pub enum Event {
     },
     /// RF-4: the provider refused, or (`after_success`) it came back later (F62): account credit.
     #[serde(rename = "refund_failed.v1")]
-    RefundFailed { refund: String, code: String, on: NaiveDate, after_success: bool },
+    RefundFailed {
+        refund: String,
+        code: String,
+        on: NaiveDate,
+        after_success: bool,
+        /// The provider's id of what failed, where there was something.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+    },
     /// RR-1: revenue through a date, cumulative less what was booked before; negative takes it back.
     #[serde(rename = "revenue_recognised.v1")]
     RevenueRecognised { invoice: String, through: NaiveDate, amount: Money, reversal: Option<Reversal>, forfeited: bool },

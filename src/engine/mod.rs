@@ -73,8 +73,16 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] where the schema is not current or the reference data cannot be read.
     pub async fn open(db: Db, clock: Clock) -> Result<Self, EngineError> {
-        db.check_schema().await?;
         let provider = Provider::simulated(db.clone());
+        Self::open_with(db, clock, provider).await
+    }
+
+    /// Opens the engine on a migrated database, with this provider.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub async fn open_with(db: Db, clock: Clock, provider: Provider) -> Result<Self, EngineError> {
+        db.check_schema().await?;
         let minimums = provider.capabilities().minimums();
         let mut tx = db.begin_read().await?;
         let reference = reference::load(&mut tx, minimums).await?;
@@ -93,7 +101,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] where it cannot be read.
     pub async fn reload(&mut self) -> Result<(), EngineError> {
-        *self = Self::open(self.db.clone(), self.clock).await?;
+        *self = Self::open_with(self.db.clone(), self.clock, self.provider.clone()).await?;
         Ok(())
     }
 

@@ -73,6 +73,7 @@ impl Work for SettleCharges {
             Settlement::Unknown => account.charges.contains_key(&one.charge),
             Settlement::Mismatch { .. }
             | Settlement::Declined { .. }
+            | Settlement::CameBack { .. }
             | Settlement::NeverHappened
             | Settlement::NotSent
             | Settlement::KeyExpired => false,
@@ -168,8 +169,7 @@ impl Runner {
         if indices.is_empty() {
             return Vec::new();
         }
-        let questions: Vec<LookUp> =
-            indices.iter().map(|&index| LookUp { key: charge_key(&leased[index].charge), id: leased[index].charge.clone() }).collect();
+        let questions: Vec<LookUp> = indices.iter().map(|&index| question_about(&leased[index], self.engine.clock.now())).collect();
         self.engine.provider.look_up_charges(self.engine.clock.now(), &questions).await
     }
 
@@ -205,6 +205,16 @@ impl Runner {
         };
         let invoices = by_account.iter().flat_map(of).collect();
         self.engine.run_batch(tx, Accounts { ids, invoices }, &SettleCharges { by_account }).await
+    }
+}
+
+fn question_about(charge: &LeasedCharge, now: DateTime<Utc>) -> LookUp {
+    LookUp {
+        key: charge_key(&charge.charge),
+        id: charge.charge.clone(),
+        method_token: Some(charge.method_token.clone()),
+        charge_reference: None,
+        since: Some(charge.sent_at.unwrap_or(now)),
     }
 }
 

@@ -7,7 +7,10 @@
 pub mod announcements;
 pub mod calendar;
 pub mod charges;
+pub mod inbox;
 pub mod mail;
+mod meter;
+pub mod missed_events;
 pub mod progress;
 pub mod provider_events;
 pub mod refunds;
@@ -18,6 +21,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::provider::calls::{BATCH_SECONDS_MAX, CALL_SECONDS_MAX};
+
+pub use meter::Meter;
 pub use progress::Progress;
 pub use runner::{RunOptions, Runner};
 
@@ -28,7 +34,8 @@ pub const CALL_CHUNK: u32 = 2_000;
 /// Mails that are leased to a worker at once.
 pub const MAIL_CHUNK: u32 = 500;
 /// How long a worker may keep leased work, in real time; longer than the longest call (F10).
-pub const LEASE_SECONDS: i64 = 120;
+pub const LEASE_SECONDS: i64 = 300;
+const _: () = assert!(BATCH_SECONDS_MAX < LEASE_SECONDS && CALL_SECONDS_MAX < BATCH_SECONDS_MAX, "a call may outlive its lease (F10)");
 /// Passes over all jobs in one run: each pass may make work for the next (a renewal a charge, a charge a receipt).
 pub const PASSES_MAX: u32 = 12;
 

@@ -5,9 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use chrono::NaiveDate;
+
 use super::Stop;
 use super::charges::settlement_of;
 use super::runner::Runner;
+use crate::domain::account::{Account, AttemptState};
+use crate::domain::change::operator::NewMethod;
 use crate::domain::change::settle::Settlement;
 use crate::domain::change::{Change, Draft, Planned};
 use crate::domain::ids::AccountId;
@@ -21,21 +25,25 @@ use crate::store::kept_facts::{self, KeptFact};
 
 /// Events in one page.
 pub const EVENTS_PAGE: u32 = 500;
-/// The provider whose events are read.
-const PROVIDER: &str = "simulated";
 
 /// One fact of an account, with the provider's id of its event.
 #[derive(Debug, Clone)]
-struct Told {
-    event: String,
-    fact: Fact,
+pub(super) struct Told {
+    pub(super) event: String,
+    pub(super) fact: Fact,
 }
 
-type ByAccount = BTreeMap<AccountId, Vec<Told>>;
+pub(super) type ByAccount = BTreeMap<AccountId, Vec<Told>>;
+
+/// Facts that came too early: account, the provider's id of the event, why.
+pub(super) type TooEarly = Vec<(AccountId, String, &'static str)>;
 
 /// Applies facts, each account's in their order, up to the first that it refuses.
+///
+/// Where facts may come in any order, those that came too early are left out and named.
 struct ApplyFacts<'a> {
     by_account: &'a ByAccount,
+    in_any_order: bool,
     progress: Mutex<BTreeMap<AccountId, Progress>>,
 }
 
@@ -44,17 +52,29 @@ struct ApplyFacts<'a> {
 struct Progress {
     applied: usize,
     refused: Option<String>,
+    too_early: Vec<(String, &'static str)>,
     /// Whether what was planned is stored: at once where it changes nothing.
     stored: bool,
 }
 
 impl<'a> ApplyFacts<'a> {
     const fn new(by_account: &'a ByAccount) -> Self {
-        Self { by_account, progress: Mutex::new(BTreeMap::new()) }
+        Self { by_account, in_any_order: false, progress: Mutex::new(BTreeMap::new()) }
+    }
+
+    const fn in_any_order(by_account: &'a ByAccount) -> Self {
+        Self { by_account, in_any_order: true, progress: Mutex::new(BTreeMap::new()) }
     }
 
     fn progress(&self) -> MutexGuard<'_, BTreeMap<AccountId, Progress>> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What came too early, of accounts whose other facts are stored.
+    fn too_early(&self) -> TooEarly {
+        let progress = self.progress();
+        let stored = progress.iter().filter(|(_, progress)| progress.stored);
+        stored.flat_map(|(id, progress)| progress.too_early.iter().map(|(event, why)| (id.clone(), event.clone(), *why))).collect()
     }
 
     /// What of an account's facts is still to be applied, and why.
@@ -82,6 +102,11 @@ impl Work for ApplyFacts<'_> {
         let id = draft.account.profile.id.clone();
         let mut progress = Progress::default();
         for told in self.by_account.get(&id).into_iter().flatten() {
+            if let Some(why) = too_early(&draft.account, &told.fact).filter(|_| self.in_any_order) {
+                progress.too_early.push((told.event.clone(), why));
+                progress.applied += 1;
+                continue;
+            }
             if let Err(refusal) = draft.attempt(|draft| apply(draft, &told.fact)) {
                 tracing::warn!(account = %id, event = told.event, reason = %refusal, "a fact is kept, and the account parked");
                 progress.refused = Some(refusal.to_string());
@@ -105,6 +130,26 @@ impl Work for ApplyFacts<'_> {
     }
 }
 
+/// Why a fact cannot be applied yet: what it is about is not known here, or not in the state in which it can happen (F37, F38).
+fn too_early(account: &Account, fact: &Fact) -> Option<&'static str> {
+    let charge_state = |id: &String| account.charges.get(id).map(|charge| charge.state);
+    match fact {
+        Fact::ChargeSucceeded { charge_id, .. } | Fact::ChargeDeclined { charge_id, .. } if charge_state(charge_id).is_none() => {
+            Some("the account has no such charge")
+        }
+        Fact::RefundSucceeded { refund_id, .. } | Fact::RefundFailed { refund_id, .. } if !account.refunds.contains_key(refund_id) => {
+            Some("the account has no such refund")
+        }
+        Fact::DisputeOpened { charge_id, .. } if charge_state(charge_id) != Some(AttemptState::Succeeded) => {
+            Some("the disputed charge has not been captured here")
+        }
+        Fact::DisputeWon { dispute_id, .. } | Fact::DisputeLost { dispute_id, .. } if !account.disputes.contains_key(dispute_id) => {
+            Some("the dispute has not been opened here")
+        }
+        _ => None,
+    }
+}
+
 fn apply(draft: &mut Draft<'_>, fact: &Fact) -> Planned {
     match fact {
         Fact::ChargeSucceeded { charge_id, reference, amount } => {
@@ -115,27 +160,48 @@ fn apply(draft: &mut Draft<'_>, fact: &Fact) -> Planned {
         Fact::ChargeDeclined { charge_id, decline, .. } if draft.account.charges.contains_key(charge_id) => {
             draft.settle_charge(charge_id, &Settlement::Declined { code: decline.code.clone(), hard: decline.class.needs_new_method() })
         }
-        Fact::RefundSucceeded { refund_id, reference, .. } if draft.account.refunds.contains_key(refund_id) => {
-            draft.settle_refund(refund_id, &Settlement::Succeeded { reference: reference.clone() })
+        Fact::RefundSucceeded { refund_id, reference, amount } => {
+            let Some(asked) = draft.account.refunds.get(refund_id).map(|refund| refund.amount) else { return Ok(()) };
+            let outcome = Outcome::Succeeded { reference: reference.clone(), amount: *amount, at: draft.context.now };
+            settlement_of(refund_id, asked, outcome).map_or(Ok(()), |settlement| draft.settle_refund(refund_id, &settlement))
         }
-        Fact::RefundFailed { refund_id, code, .. } if draft.account.refunds.contains_key(refund_id) => {
-            draft.settle_refund(refund_id, &Settlement::Declined { code: code.clone(), hard: false })
+        Fact::RefundFailed { refund_id, reference, code, .. } if draft.account.refunds.contains_key(refund_id) => {
+            draft.settle_refund(refund_id, &Settlement::CameBack { reference: reference.clone(), code: code.clone() })
         }
         Fact::DisputeOpened { dispute_id, charge_id, amount, fee, .. } => draft.open_dispute(dispute_id, charge_id, *amount, *fee),
         Fact::DisputeWon { dispute_id, .. } => draft.win_dispute(dispute_id),
         Fact::DisputeLost { dispute_id, .. } => draft.lose_dispute(dispute_id),
-        Fact::ChargeDeclined { .. } | Fact::RefundSucceeded { .. } | Fact::RefundFailed { .. } => Ok(()),
+        Fact::FraudWarning { charge_id, .. } => {
+            let amount = draft.account.charges.get(charge_id).map(|charge| charge.amount);
+            draft.task("fraud_warning", charge_id, amount)
+        }
+        Fact::RefundNotAskedFor { reference, amount, .. } => draft.task("refund_not_asked_for", reference, Some(*amount)),
+        Fact::MethodExtended { tokens, label, expires_on } => extend_method(draft, tokens, label, *expires_on),
+        Fact::ChargeDeclined { .. } | Fact::RefundFailed { .. } => Ok(()),
     }
+}
+
+/// PD-2: a method that is valid for longer is as good as a new one: what is owed is tried at once. One that is not on file any more, or
+/// an older event, changes nothing.
+fn extend_method(draft: &mut Draft<'_>, tokens: &[String], label: &str, expires_on: NaiveDate) -> Planned {
+    let Some(method) = draft.account.profile.method.as_ref().filter(|method| tokens.contains(&method.token)) else { return Ok(()) };
+    if method.expires_on.is_none_or(|known| known >= expires_on) {
+        return Ok(());
+    }
+    let extended = NewMethod { token: method.token.clone(), label: label.to_owned(), expires_on: Some(expires_on) };
+    draft.because("PD-2: the card network has a new expiry date");
+    draft.replace_method(&extended)
 }
 
 impl Runner {
     /// Tries kept facts again, then reads new events from the stored cursor on and applies them. The cursor, and what has to be
     /// kept, is stored after their effects: a crash in between applies them again, which changes nothing.
     pub(super) async fn provider_events(&self, stop: &Stop) -> Result<Summary, EngineError> {
+        let provider = self.engine.provider.capabilities().name;
         let mut summary = self.kept_facts().await?;
         while !stop.requested() {
             let mut tx = self.engine.db.begin_read().await?;
-            let after = kept_facts::provider_cursor(&mut tx, PROVIDER).await?;
+            let after = kept_facts::provider_cursor(&mut tx, provider).await?;
             tx.rollback().await?;
             let page = match self.engine.provider.events(self.engine.clock.now(), after.as_deref(), EVENTS_PAGE).await {
                 Ok(page) => page,
@@ -154,7 +220,7 @@ impl Runner {
             let mut tx = self.engine.db.begin().await?;
             kept_facts::keep(&mut tx, &left).await?;
             if let Some(cursor) = page.cursor {
-                kept_facts::set_provider_cursor(&mut tx, PROVIDER, &cursor).await?;
+                kept_facts::set_provider_cursor(&mut tx, provider, &cursor).await?;
             }
             tx.commit().await?;
             if !left.is_empty() {
@@ -165,15 +231,24 @@ impl Runner {
         Ok(summary)
     }
 
-    /// Applies facts; gives those that are to be kept. Of accounts that have kept facts, all are: they wait their turn.
     async fn apply_facts(&self, by_account: &ByAccount) -> Result<(Summary, Vec<KeptFact>), EngineError> {
+        let (summary, left, _) = self.apply_all(by_account, &ApplyFacts::new(by_account)).await?;
+        Ok((summary, left))
+    }
+
+    /// Applies facts that may have come in any order; gives those that are to be kept, and those that came too early.
+    pub(super) async fn apply_facts_in_any_order(&self, by_account: &ByAccount) -> Result<(Summary, Vec<KeptFact>, TooEarly), EngineError> {
+        self.apply_all(by_account, &ApplyFacts::in_any_order(by_account)).await
+    }
+
+    /// Applies facts; gives those that are to be kept. Of accounts that have kept facts, all are: they wait their turn.
+    async fn apply_all(&self, by_account: &ByAccount, work: &ApplyFacts<'_>) -> Result<(Summary, Vec<KeptFact>, TooEarly), EngineError> {
         let ids: Vec<AccountId> = by_account.keys().cloned().collect();
         let mut tx = self.engine.db.begin().await?;
         accounts::lock(&mut tx, &ids).await?;
         let waiting: BTreeSet<AccountId> = kept_facts::waiting(&mut tx, &ids).await?.into_iter().collect();
         let (queued, ready): (Vec<AccountId>, Vec<AccountId>) = ids.into_iter().partition(|id| waiting.contains(id));
-        let work = ApplyFacts::new(by_account);
-        let summary = self.engine.run_batch(tx, ready.clone(), &work).await?;
+        let summary = self.engine.run_batch(tx, ready.clone(), work).await?;
         let kept_at = self.engine.clock.now().timestamp_micros();
         let mut left = Vec::new();
         for id in queued {
@@ -184,7 +259,7 @@ impl Runner {
                 left.extend(kept(by_account, &id, (from, &reason), kept_at)?);
             }
         }
-        Ok((summary, left))
+        Ok((summary, left, work.too_early()))
     }
 
     /// PV-4: what was kept is tried again when its account is not parked any more.

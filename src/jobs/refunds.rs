@@ -127,7 +127,16 @@ impl Runner {
         if indices.is_empty() {
             return Vec::new();
         }
-        let question = |index: &usize| LookUp { key: refund_key(&leased[*index].refund), id: leased[*index].refund.clone() };
+        let question = |index: &usize| {
+            let refund = &leased[*index];
+            LookUp {
+                key: refund_key(&refund.refund),
+                id: refund.refund.clone(),
+                charge_reference: Some(refund.charge_reference.clone()),
+                since: refund.sent_at,
+                ..LookUp::default()
+            }
+        };
         let questions: Vec<LookUp> = indices.iter().map(question).collect();
         self.engine.provider.look_up_refunds(self.engine.clock.now(), &questions).await
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::calendar::{Corrections, Recognition, Reminders, Renewals};
-use super::{PASSES_MAX, Progress, RENEWAL_CHUNK, Stop};
+use super::{Meter, PASSES_MAX, Progress, RENEWAL_CHUNK, Stop};
 use crate::clock::wall_micros;
 use crate::domain::ids::AccountId;
 use crate::engine::batch::{Accounts, Work};
@@ -37,6 +37,7 @@ pub struct Runner {
     pub(super) mailer: Arc<Mailer>,
     pub(super) progress: Progress,
     pub(super) instance: Arc<Instance>,
+    meter: Meter,
     options: RunOptions,
 }
 
@@ -53,9 +54,15 @@ impl Runner {
         instance: Arc<Instance>,
         options: RunOptions,
     ) -> Result<Self, EngineError> {
-        let runner = Self { engine, mailroom, mailer, progress, instance, options };
+        let runner = Self { engine, mailroom, mailer, progress, instance, meter: Meter::default(), options };
         runner.take_over().await?;
         Ok(runner)
+    }
+
+    /// What counts its jobs.
+    #[must_use]
+    pub const fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// The same runner at another time.
@@ -111,16 +118,19 @@ impl Runner {
 
     /// One pass over all jobs. Price notices go before reminders (RE-2), ends and renewals before charges.
     async fn pass(&self, stop: &Stop) -> Result<Summary, EngineError> {
-        let mut summary = self.provider_events(stop).await?;
-        summary.absorb(self.announce(stop).await?);
-        summary.absorb(self.drain(Due::Subscriptions, "renewals", &Renewals, stop).await?);
-        summary.absorb(self.deliver_mail(stop).await?);
-        summary.absorb(self.drain(Due::Reminders, "reminders", &Reminders, stop).await?);
-        summary.absorb(self.drain(Due::Corrections, "corrections", &Corrections, stop).await?);
-        summary.absorb(self.charge(stop).await?);
-        summary.absorb(self.refund(stop).await?);
-        summary.absorb(self.drain(Due::Recognition, "revenue", &Recognition, stop).await?);
-        summary.absorb(self.deliver_mail(stop).await?);
+        let meter = &self.meter;
+        let mut summary = meter.measured("missed_events", self.missed_events(stop)).await?;
+        summary.absorb(meter.measured("inbox", self.inbox(stop)).await?);
+        summary.absorb(meter.measured("provider_events", self.provider_events(stop)).await?);
+        summary.absorb(meter.measured("announcements", self.announce(stop)).await?);
+        summary.absorb(meter.measured("renewals", self.drain(Due::Subscriptions, "renewals", &Renewals, stop)).await?);
+        summary.absorb(meter.measured("mail", self.deliver_mail(stop)).await?);
+        summary.absorb(meter.measured("reminders", self.drain(Due::Reminders, "reminders", &Reminders, stop)).await?);
+        summary.absorb(meter.measured("corrections", self.drain(Due::Corrections, "corrections", &Corrections, stop)).await?);
+        summary.absorb(meter.measured("charges", self.charge(stop)).await?);
+        summary.absorb(meter.measured("refunds", self.refund(stop)).await?);
+        summary.absorb(meter.measured("revenue", self.drain(Due::Recognition, "revenue", &Recognition, stop)).await?);
+        summary.absorb(meter.measured("mail", self.deliver_mail(stop)).await?);
         Ok(summary)
     }
 

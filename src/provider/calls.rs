@@ -8,6 +8,29 @@ use super::declines::Decline;
 use crate::domain::ids::AccountId;
 use crate::domain::money::Money;
 
+/// How long a batch of calls may take, in seconds: whoever leases work to be called about leases it for longer (F10). Adapters keep it.
+pub const BATCH_SECONDS_MAX: i64 = 270;
+/// How long one call of it may take, tries and pauses included.
+pub const CALL_SECONDS_MAX: i64 = 150;
+
+/// A payment method that is to be put on file, so that it can be charged later.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Enrolment {
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// The provider's token, as it was given to us.
+    pub token: String,
+    /// The token that is on file now.
+    pub on_file: Option<String>,
+}
+
+impl fmt::Debug for Enrolment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the tokens: this may end up in a log (PP-3).
+        f.debug_struct("Enrolment").field("account_id", &self.account_id).finish_non_exhaustive()
+    }
+}
+
 /// A charge to be made, exactly as its intent was recorded: the same key always goes with the same body (F04).
 #[derive(Clone, PartialEq, Eq)]
 pub struct ChargeCall {
@@ -57,12 +80,25 @@ pub struct RefundCall {
 }
 
 /// A question about a call whose outcome is unknown (PV-2).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct LookUp {
     /// The idempotency key that it was sent with.
     pub key: String,
     /// Our id of the charge attempt or of the refund.
     pub id: String,
+    /// The account's payment method, for providers that keep charges by customer.
+    pub method_token: Option<String>,
+    /// The provider's id of the charge, for refunds.
+    pub charge_reference: Option<String>,
+    /// When it may have been sent first.
+    pub since: Option<DateTime<Utc>>,
+}
+
+impl fmt::Debug for LookUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the token: this may end up in a log (PP-3).
+        f.debug_struct("LookUp").field("key", &self.key).field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// What became of a call that moves money. There is no sixth case: an adapter that cannot tell says [`Outcome::Unknown`].

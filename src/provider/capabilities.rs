@@ -16,6 +16,8 @@ pub struct Capabilities {
     pub can_refund: bool,
     /// It answers what became of a charge or a refund, by our id (PV-2).
     pub can_look_up: bool,
+    /// It keeps a list of its events, in which those are found whose webhook got lost (F41).
+    pub lists_events: bool,
     /// A store charges and refunds; we follow (RF-7).
     pub mirror_only: bool,
     /// For how long it remembers idempotency keys, in hours. A key that is older starts a new request (F03).
@@ -59,10 +61,14 @@ pub const SIMULATED: Capabilities = Capabilities {
     can_charge: true,
     can_refund: true,
     can_look_up: true,
+    lists_events: false,
     mirror_only: false,
     key_window_hours: 24,
     minimum_charges: CARD_MINIMUMS,
 };
+
+/// Stripe: direct, by payment intents off session.
+pub const STRIPE: Capabilities = Capabilities { name: "stripe", lists_events: true, ..SIMULATED };
 
 /// What card providers usually ask for, near half a dollar everywhere.
 const CARD_MINIMUMS: &[(&str, i64)] = &[

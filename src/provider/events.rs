@@ -3,7 +3,9 @@
 //! The same fact may also come as the answer to a call or to a look-up, and an event may come twice or late: whoever settles it
 //! goes by the object and what happened to it, never by the event (PV-6).
 
-use chrono::{DateTime, Utc};
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::declines::Decline;
@@ -101,6 +103,95 @@ pub enum Fact {
         /// Lost.
         amount: Money,
     },
+    /// A refund that nobody here asked for, of a charge of ours: somebody made it at the provider. A person says what it is.
+    RefundNotAskedFor {
+        /// The provider's id of the refund.
+        reference: String,
+        /// Our id of the charge.
+        charge_id: String,
+        /// The provider's id of it.
+        charge_reference: String,
+        /// Paid out.
+        amount: Money,
+    },
+    /// The card network fears that a payment was not made by the card's holder: a dispute may follow.
+    FraudWarning {
+        /// Our id of the charge.
+        charge_id: String,
+        /// The provider's id of it.
+        charge_reference: String,
+    },
+    /// The payment method is valid for longer than we knew, as the card network says (PD-2).
+    MethodExtended {
+        /// The provider's token of the method, in each form in which it may be on file.
+        tokens: Vec<String>,
+        /// What the customer recognises now.
+        label: String,
+        /// Its new last day.
+        expires_on: NaiveDate,
+    },
+}
+
+impl Fact {
+    /// The same fact about this charge of ours: for providers whose events name a charge in their words alone.
+    #[must_use]
+    pub fn about_charge(mut self, id: &str) -> Self {
+        match &mut self {
+            Self::ChargeSucceeded { charge_id, .. }
+            | Self::ChargeDeclined { charge_id, .. }
+            | Self::DisputeOpened { charge_id, .. }
+            | Self::DisputeWon { charge_id, .. }
+            | Self::DisputeLost { charge_id, .. }
+            | Self::RefundNotAskedFor { charge_id, .. }
+            | Self::FraudWarning { charge_id, .. } => id.clone_into(charge_id),
+            Self::RefundSucceeded { .. } | Self::RefundFailed { .. } | Self::MethodExtended { .. } => {}
+        }
+        self
+    }
+
+    /// Its place in the life of a payment: facts that came together are applied in this order, whatever order they came in (F37).
+    #[must_use]
+    pub const fn rank(&self) -> u8 {
+        match self {
+            Self::MethodExtended { .. } => 0,
+            Self::ChargeDeclined { .. } => 1,
+            Self::ChargeSucceeded { .. } => 2,
+            Self::FraudWarning { .. } => 3,
+            Self::RefundSucceeded { .. } | Self::RefundNotAskedFor { .. } => 4,
+            Self::RefundFailed { .. } => 5,
+            Self::DisputeOpened { .. } => 6,
+            Self::DisputeLost { .. } => 7,
+            Self::DisputeWon { .. } => 8,
+        }
+    }
+}
+
+/// An event as the provider's list has it. `Debug` shows nothing of its body (PP-3).
+#[derive(Clone, PartialEq, Eq)]
+pub struct MissedEvent {
+    /// The provider's id of it.
+    pub id: String,
+    /// The provider's word for what it tells.
+    pub kind: String,
+    /// When it happened, by the provider's clock.
+    pub occurred_at: DateTime<Utc>,
+    /// The event, byte for byte.
+    pub body: String,
+}
+
+impl fmt::Debug for MissedEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MissedEvent").field("id", &self.id).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// A page of a provider's list of events, in whatever order it has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MissedPage {
+    /// The events.
+    pub events: Vec<MissedEvent>,
+    /// What to ask for the next page with; nothing where this is the last.
+    pub next: Option<String>,
 }
 
 /// Some events in order, and where to go on.

@@ -1,33 +1,39 @@
 //! Payment providers: the doorway through which money moves.
 //!
 //! Everything above speaks to a [`Provider`] in neutral words ([`ChargeCall`], [`Outcome`], [`Fact`], …) and asks its
-//! [`Capabilities`] what it can do; each vendor's own words stay inside its own file. [`simulated`] stands in for a card
-//! provider and needs nothing from outside.
+//! [`Capabilities`] what it can do; each vendor's own words stay inside its own folder. [`simulated`] stands in for a card
+//! provider and needs nothing from outside; [`stripe`] moves real money. What providers send by themselves is in [`webhooks`].
 //!
 //! What the doorway asserts, in production too, because each would be a mistake that loses or doubles money:
 //! - a call that moves money carries an idempotency key (PV-1) and an amount above zero;
 //! - no write transaction of this task is open while somebody outside is called (I13);
 //! - an adapter answers each call, in order.
 //!
-//! A call is sent once: nothing in here tries again by itself (F07). Who gets [`Outcome::Unknown`] looks it up.
+//! A call is made once: nothing in here tries again by itself (F07), but that an adapter may send a request again under its key where
+//! the provider says that it did nothing with it. Who gets [`Outcome::Unknown`] looks it up.
 
 pub mod calls;
 pub mod capabilities;
 pub mod declines;
 pub mod events;
 pub mod simulated;
+pub mod stripe;
+pub mod vendors;
+pub mod webhooks;
 
 use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
 use futures::future::BoxFuture;
 
-pub use calls::{ChargeCall, Doubt, LookUp, NotDone, Outcome, RefundCall};
+pub use calls::{ChargeCall, Doubt, Enrolment, LookUp, NotDone, Outcome, RefundCall};
 pub use capabilities::Capabilities;
 pub use declines::{Decline, DeclineClass};
-pub use events::{EventPage, Fact, ProviderEvent};
+pub use events::{EventPage, Fact, MissedEvent, MissedPage, ProviderEvent};
 pub use simulated::Simulated;
+pub use webhooks::{EventReader, Forged, Label, Meaning, Reading, Subject, Unreadable, WebhookSource};
 
 use crate::store::db::{Db, Tx};
 
@@ -37,6 +43,18 @@ pub enum ProviderError {
     /// The simulated provider failed.
     #[error("the simulated provider failed")]
     Simulated(#[from] simulated::SimulatedError),
+    /// The provider refuses what was asked of it.
+    #[error("the provider refuses: {code}")]
+    Refused {
+        /// Its code.
+        code: String,
+    },
+    /// The provider cannot be reached, or asks us to wait.
+    #[error("the provider cannot be reached")]
+    Unreachable,
+    /// An event in its list is none.
+    #[error("an event of the provider's list cannot be read")]
+    UnreadableEvent,
     /// The cursor is none that this provider ever gave.
     #[error("the cursor of the provider's events cannot be read; it has {chars} characters")]
     BadCursor {
@@ -46,7 +64,7 @@ pub enum ProviderError {
 }
 
 /// What an adapter does for one provider. Calls come in slices, and each gets one outcome, in order; an adapter whose vendor
-/// takes one call at a time sends them side by side. An adapter never retries, and reports what it cannot tell as unknown.
+/// takes one call at a time sends them side by side. An adapter reports what it cannot tell as unknown.
 pub trait PaymentProvider: fmt::Debug + Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> &Capabilities;
@@ -62,6 +80,17 @@ pub trait PaymentProvider: fmt::Debug + Send + Sync {
 
     /// Tells what became of refunds (PV-2); moves no money.
     fn look_up_refunds<'a>(&'a self, now: DateTime<Utc>, calls: &'a [LookUp]) -> BoxFuture<'a, Vec<Outcome>>;
+
+    /// Gives a page of its list of events since an instant, those included that it has sent by webhook; `after` is what an earlier page
+    /// gave to go on with. Whatever has no such list has none.
+    fn missed_events<'a>(&'a self, _since: DateTime<Utc>, _after: Option<&'a str>) -> BoxFuture<'a, Result<MissedPage, ProviderError>> {
+        async move { Ok(MissedPage::default()) }.boxed()
+    }
+
+    /// Makes a payment method chargeable while its owner is away, and gives the token to be put on file. Doing it again does nothing.
+    fn enrol<'a>(&'a self, enrolment: &'a Enrolment) -> BoxFuture<'a, Result<String, ProviderError>> {
+        async move { Ok(enrolment.token.clone()) }.boxed()
+    }
 
     /// Gives at most `limit` events that came after a cursor, or the first ones.
     fn events<'a>(&'a self, now: DateTime<Utc>, after: Option<&'a str>, limit: u32) -> BoxFuture<'a, Result<EventPage, ProviderError>>;
@@ -132,6 +161,30 @@ impl Provider {
     pub async fn look_up_refunds(&self, now: DateTime<Utc>, calls: &[LookUp]) -> Vec<Outcome> {
         assert_outside_of_transactions();
         answered(calls.len(), self.adapter.look_up_refunds(now, calls)).await
+    }
+
+    /// Gives a page of its list of events since an instant.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; the same may be asked again.
+    ///
+    /// # Panics
+    /// If this task has a write transaction open (I13).
+    pub async fn missed_events(&self, since: DateTime<Utc>, after: Option<&str>) -> Result<MissedPage, ProviderError> {
+        assert_outside_of_transactions();
+        self.adapter.missed_events(since, after).await
+    }
+
+    /// Makes a payment method chargeable while its owner is away, and gives the token to be put on file.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; nothing is to be put on file then.
+    ///
+    /// # Panics
+    /// If this task has a write transaction open (I13).
+    pub async fn enrol(&self, enrolment: &Enrolment) -> Result<String, ProviderError> {
+        assert_outside_of_transactions();
+        self.adapter.enrol(enrolment).await
     }
 
     /// Gives at most `limit` events that came after a cursor, or the first ones. No event means that there are none yet.

@@ -4,11 +4,13 @@
 //! each: its statements, its table descriptors and the functions that turn rows into domain values and back.
 
 pub mod account;
+pub mod binding;
 pub mod claims;
 pub mod db;
 pub mod deliveries;
 pub mod desk;
 pub mod error;
+pub mod inbox;
 pub mod instances;
 pub mod journal;
 pub mod kept_facts;

@@ -21,6 +21,7 @@ mod rows;
 mod show;
 mod store_seam;
 mod stories;
+mod stripe;
 mod tidy;
 mod tour;
 mod world;

@@ -1,6 +1,8 @@
 //! Declined charges and what is tried again (PD-1, PD-2).
 
-use super::super::account::{Charge, Invoice, Purpose};
+use chrono::TimeDelta;
+
+use super::super::account::{AttemptState, Charge, Invoice, Purpose};
 use super::super::calendar::{plus_days, start_of_day};
 use super::super::event::Event;
 use super::super::ids::SubscriptionId;
@@ -8,6 +10,12 @@ use super::super::notice::{NoticeData, NoticeKind};
 use super::super::subscription::{Command, State};
 use super::billing::Collection;
 use super::{Draft, Planned};
+
+/// F67: declines of one payment method after which it waits for the customer. Visa allows 15 to 20 attempts in 30 days and Mastercard 35,
+/// 10 of them a day.
+pub const DECLINES_MAX: usize = 10;
+/// The days in which they are counted.
+pub const DECLINES_DAYS: i64 = 30;
 
 /// Which unpaid invoices are tried at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +28,13 @@ pub(super) enum Retry {
 
 impl Draft<'_> {
     pub(super) fn declined(&mut self, charge: &Charge, code: &str, hard: bool) -> Planned {
+        let often = !hard && self.recent_declines(charge.method) >= DECLINES_MAX;
+        if often {
+            self.because(format!(
+                "F67: the method was declined {DECLINES_MAX} times in {DECLINES_DAYS} days; the card networks allow few more"
+            ));
+        }
+        let hard = hard || often;
         self.because(format!("PD-2: {} was declined ({code}, {})", charge.id, if hard { "hard" } else { "soft" }));
         self.emit(Event::ChargeDeclined { charge: charge.id.clone(), code: code.to_owned(), hard, on: self.today })?;
         if hard {
@@ -44,6 +59,13 @@ impl Draft<'_> {
             Purpose::Period => self.plan_retry(&id, charge, hard)?,
         }
         self.cancel_if_requested(&id)
+    }
+
+    /// How often a payment method was declined within the card networks' month, this time included.
+    fn recent_declines(&self, method: u32) -> usize {
+        let since = self.context.now.checked_sub_signed(TimeDelta::days(DECLINES_DAYS)).unwrap_or(self.context.now);
+        let declined = |charge: &&Charge| charge.method == method && charge.state == AttemptState::Failed && charge.requested_at >= since;
+        self.account.charges.values().filter(declined).count().saturating_add(1)
     }
 
     /// F68: the payment method was replaced while the charge was under way: the new one is tried at once.

@@ -13,7 +13,14 @@ impl Draft<'_> {
     pub fn settle_refund(&mut self, id: &str, settlement: &Settlement) -> Planned {
         let refund = self.account.refunds.get(id).cloned().ok_or_else(|| self.no_object("refund", id))?;
         match (refund.state, settlement) {
-            (AttemptState::Succeeded, Settlement::Declined { code, .. }) => self.refund_failed(&refund, code, true),
+            (AttemptState::Succeeded, Settlement::Declined { code, .. }) => self.refund_failed(&refund, code, true, None),
+            (AttemptState::Succeeded, Settlement::CameBack { code, reference }) => self.refund_failed(&refund, code, true, Some(reference)),
+            // PV-6: an older event of what has come back since.
+            (AttemptState::Failed, Settlement::Succeeded { reference } | Settlement::Mismatch { reference, .. })
+                if refund.reference.as_ref() == Some(reference) =>
+            {
+                Ok(())
+            }
             // The amount is account credit, or was asked for anew: a person takes one of the two back.
             (AttemptState::Failed | AttemptState::Abandoned, Settlement::Succeeded { .. } | Settlement::Mismatch { .. }) => {
                 self.task("refund_paid_after_all", id, Some(refund.amount))
@@ -21,7 +28,8 @@ impl Draft<'_> {
             (AttemptState::Succeeded | AttemptState::Failed | AttemptState::Abandoned, _) => Ok(()),
             (_, Settlement::Succeeded { reference }) => self.refund_paid(&refund, reference, None),
             (_, Settlement::Mismatch { reference, moved }) => self.refund_mismatched(&refund, reference, *moved),
-            (_, Settlement::Declined { code, .. }) => self.refund_failed(&refund, code, false),
+            (_, Settlement::Declined { code, .. }) => self.refund_failed(&refund, code, false, None),
+            (_, Settlement::CameBack { code, reference }) => self.refund_failed(&refund, code, false, Some(reference)),
             (_, Settlement::NeverHappened) => {
                 may_go_on(id, refund.lookups)?;
                 self.because("PV-2: the look-up found nothing and the key keeps the failure: the attempt is given up for a new one");
@@ -68,10 +76,11 @@ impl Draft<'_> {
     }
 
     /// RF-4: the provider refused: the amount becomes account credit and an operator task; it is never lost.
-    fn refund_failed(&mut self, refund: &Refund, code: &str, after_success: bool) -> Planned {
+    fn refund_failed(&mut self, refund: &Refund, code: &str, after_success: bool, reference: Option<&String>) -> Planned {
         let id = &refund.id;
         self.because(format!("RF-4: the refund failed ({code}): {} becomes account credit", refund.amount));
-        self.emit(Event::RefundFailed { refund: id.clone(), code: code.to_owned(), on: self.today, after_success })?;
+        let (code, reference) = (code.to_owned(), reference.cloned());
+        self.emit(Event::RefundFailed { refund: id.clone(), code, on: self.today, after_success, reference })?;
         self.task("refund_failed", id, Some(refund.amount))?;
         let subscription = self.owner(&refund.invoice)?;
         let reason = "a refund could not be paid out to the payment method";

@@ -23,6 +23,9 @@ pub const LOOKUP_WAIT_SECONDS: i64 = 60;
 /// The task, and the reason for parking, where the provider moved another amount than asked for (F49).
 pub const AMOUNT_MISMATCH: &str = "amount_mismatch";
 
+/// The task, and the reason for parking, where one attempt moved money twice (I1).
+pub const CAPTURED_TWICE: &str = "captured_twice";
+
 /// What is known of a call that moves money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
@@ -44,6 +47,14 @@ pub enum Settlement {
         code: String,
         /// PD-2: no retry without a new payment method.
         hard: bool,
+    },
+    /// A payout that the provider had taken on came back, at once or after it had succeeded (F62). That is final: whatever else is told
+    /// of the same object is older.
+    CameBack {
+        /// The provider's id of the payout.
+        reference: String,
+        /// Why.
+        code: String,
     },
     /// The provider knows of no such call, and the key is used up: nothing moved, and only a new attempt can.
     NeverHappened,
@@ -83,11 +94,18 @@ impl Draft<'_> {
     pub fn settle_charge(&mut self, id: &str, settlement: &Settlement) -> Planned {
         let charge = self.account.charges.get(id).cloned().ok_or_else(|| self.no_object("charge", id))?;
         match (charge.state, settlement) {
+            (AttemptState::Succeeded, Settlement::Succeeded { reference } | Settlement::Mismatch { reference, .. })
+                if charge.reference.as_ref() != Some(reference) =>
+            {
+                self.captured_twice(&charge, reference)
+            }
             (AttemptState::Succeeded, _) => Ok(()),
             (AttemptState::Failed | AttemptState::Abandoned, Settlement::Declined { .. } | Settlement::Unknown) => Ok(()),
             (_, Settlement::Succeeded { reference }) => self.captured(&charge, reference),
             (_, Settlement::Mismatch { reference, moved }) => self.mismatched(&charge, reference, *moved),
             (_, Settlement::Declined { code, hard }) => self.declined(&charge, code, *hard),
+            // Only payouts come back.
+            (_, Settlement::CameBack { .. }) => Ok(()),
             (AttemptState::Failed | AttemptState::Abandoned, Settlement::NeverHappened | Settlement::NotSent | Settlement::KeyExpired) => {
                 Ok(())
             }
@@ -96,6 +114,13 @@ impl Draft<'_> {
             (_, Settlement::KeyExpired) => self.key_expired(&charge),
             (_, Settlement::Unknown) => self.unknown(&charge),
         }
+    }
+
+    /// I1: one attempt has two objects at the provider that moved money. Nothing else moves until a person has looked.
+    fn captured_twice(&mut self, charge: &Charge, reference: &str) -> Planned {
+        let first = charge.reference.as_deref().unwrap_or_default();
+        self.task(CAPTURED_TWICE, reference, Some(charge.amount))?;
+        self.park(CAPTURED_TWICE, &format!("charge {} was captured as {first}, and again as {reference}", charge.id))
     }
 
     fn captured(&mut self, charge: &Charge, reference: &str) -> Planned {

@@ -154,13 +154,16 @@ impl Account {
                     self.moved_otherwise(id, *short)?;
                 }
             }
-            Event::RefundFailed { refund, code, on, .. } => {
+            Event::RefundFailed { refund, code, on, reference, .. } => {
                 // The payment stays reserved: its money was given back as credit, and this card refused it once.
                 let refund = self.refund_mut(refund)?;
                 refund.state = AttemptState::Failed;
                 refund.code = Some(code.clone());
                 refund.settled_on = Some(*on);
                 refund.due_at = None;
+                if reference.is_some() {
+                    refund.reference.clone_from(reference);
+                }
                 let amount = refund.amount;
                 self.profile.credit_cash = self.profile.credit_cash.plus(amount)?;
             }

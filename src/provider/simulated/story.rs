@@ -3,7 +3,7 @@
 //! All of this is pure: a plan depends on the token, the settings, the key and on what was counted before, and on nothing else.
 
 use super::settings::Settings;
-use crate::provider::declines::CODES;
+use crate::provider::declines::codes;
 
 /// What tokens of stories begin with. Any other token is captured and refunded without further ado.
 const PREFIX: &str = "tok_";
@@ -186,8 +186,8 @@ impl Story {
         let Some(known) = known else { return plain };
         let behind = rest.get(known.name.len()..).unwrap_or_default();
         if known.name == DECLINE {
-            let codes = CODES.iter().map(|(code, _)| *code).filter(|code| behind.starts_with(code));
-            let Some(code) = codes.max_by_key(|code| code.len()) else { return plain };
+            let known_codes = codes().iter().map(|(code, _)| *code).filter(|code| behind.starts_with(code));
+            let Some(code) = known_codes.max_by_key(|code| code.len()) else { return plain };
             return Self { name: known.name, kind: Kind::Decline(code), number: None };
         }
         Self { name: known.name, kind: known.kind, number: number(behind) }

@@ -10,7 +10,7 @@ use super::tx::Tx;
 /// One step of the schema, written for both databases.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Migration {
-    /// Its number; they count up.
+    /// Its number; they count up from 1 without gaps.
     pub version: i64,
     /// What it is about: the rest of the name of its files.
     pub name: &'static str,
@@ -40,7 +40,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(4, "simulated_provider", "0004_simulated_provider.sql"),
     migration!(5, "late_answers", "0005_late_answers.sql"),
     migration!(6, "requests", "0006_requests.sql"),
-    migration!(9, "settlement", "0009_settlement.sql"),
+    migration!(7, "inbox", "0007_inbox.sql"),
+    migration!(8, "settlement", "0008_settlement.sql"),
 ];
 
 const TABLE: &str = "create table if not exists schema_migration (version bigint primary key, name text not null, checksum text not null)";
@@ -152,6 +153,7 @@ async fn found(tx: &mut Tx) -> Result<Found, DbError> {
 /// The last version that the database has, after a check that it has got there by these migrations.
 async fn applied(tx: &mut Tx, migrations: &'static [Migration]) -> Result<i64, DbError> {
     let kind = tx.kind();
+    let mut reached = 0;
     let rows = tx.fetch_all(&APPLIED, &[]).await?;
     // First the highest, so that a newer schema is reported as such.
     if let Some(found) = rows.last().map(|row| row.int("version")).transpose()?
@@ -159,12 +161,10 @@ async fn applied(tx: &mut Tx, migrations: &'static [Migration]) -> Result<i64, D
     {
         return Err(DbError::NewerSchema { found, known: last(migrations) });
     }
-    let mut steps = migrations.iter();
-    let mut reached = 0;
     for row in rows {
         let (version, checksum) = (row.int("version")?, row.text("checksum")?);
         let same = |migration: &Migration| migration.version == version && migration.checksum(kind) == checksum;
-        if !steps.next().is_some_and(same) {
+        if version != reached + 1 || !migrations.iter().any(same) {
             return Err(DbError::ChangedMigration { version });
         }
         reached = version;

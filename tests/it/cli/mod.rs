@@ -10,5 +10,5 @@ mod prices;
 mod refusals;
 mod requests;
 mod settlement;
-mod shop;
+pub mod shop;
 mod unapplied;

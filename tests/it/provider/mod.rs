@@ -45,7 +45,7 @@ fn call(id: &str, token: &str) -> ChargeCall {
 }
 
 fn question(id: &str) -> LookUp {
-    LookUp { key: format!("charge:{id}"), id: id.to_owned() }
+    LookUp { key: format!("charge:{id}"), id: id.to_owned(), ..LookUp::default() }
 }
 
 fn unknown(doubt: Doubt) -> Outcome {

@@ -5,22 +5,24 @@ use std::sync::Mutex;
 
 use kasacare::store::db::{Db, Kind, Sql, Table, Type};
 use kasacare::store::{
-    account, claims, deliveries, desk, instances, journal, kept_facts, lists, reconcile, reference, requests, settlement,
+    account, binding, claims, deliveries, desk, inbox, instances, journal, kept_facts, lists, reconcile, reference, requests, settlement,
 };
 
 use crate::world::on_both;
 
 fn tables() -> impl Iterator<Item = &'static Table> {
     let journal = [&journal::JOURNAL, &journal::POSTINGS];
-    let settled = settlement::TABLES.iter().chain(reconcile::TABLES);
-    account::TABLES.iter().chain(reference::TABLES).chain(claims::TABLES).chain(settled).copied().chain(journal)
+    let others = settlement::TABLES.iter().chain(reconcile::TABLES).chain(inbox::TABLES);
+    account::TABLES.iter().chain(reference::TABLES).chain(claims::TABLES).chain(others).copied().chain(journal)
 }
 
 fn statements() -> impl Iterator<Item = &'static (&'static str, Sql)> {
     let others = [
+        binding::STATEMENTS,
         claims::STATEMENTS,
         deliveries::STATEMENTS,
         desk::STATEMENTS,
+        inbox::STATEMENTS,
         instances::STATEMENTS,
         kept_facts::STATEMENTS,
         lists::STATEMENTS,

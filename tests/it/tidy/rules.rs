@@ -128,7 +128,11 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     ("println!", &["src/cli/", "src/main.rs"], "only the command line prints"),
     ("eprintln!", &["src/cli/", "src/main.rs"], "only the command line prints"),
     ("print!", &["src/cli/", "src/main.rs"], "only the command line prints"),
-    ("stripe", &["src/provider/stripe"], "a vendor's types stay inside its own file"),
+    (
+        "stripe",
+        &["src/provider/stripe", "src/provider/mod.rs", "src/provider/vendors.rs", "src/cli/"],
+        "a vendor's words stay inside its own folder; who sets it up may name it",
+    ),
     ("paypal", &["src/provider/paypal", "src/import/settlement/"], "a vendor's types stay inside its own file"),
     ("todo!", &[], "no stubs"),
     ("unimplemented!", &[], "no stubs"),

@@ -90,6 +90,11 @@ impl Town {
     /// The same town through connections of its own, as another process would have it: a second runner with its own mail server.
     pub async fn beside(&self, db: &Db) -> Self {
         let engine = Engine::open(db.clone(), Clock::Fixed(DateTime::UNIX_EPOCH)).await.unwrap();
+        Self::reopened(engine).await
+    }
+
+    /// A town that is there already, with another engine.
+    pub async fn reopened(engine: Engine) -> Self {
         let mailer = Arc::new(Mailer::Faulty(FaultyMailer::new(Mailer::Memory(MemoryMailer::default()), [])));
         let runner = runner_with(&engine, Arc::clone(&mailer)).await;
         Self { engine, runner, mailer }

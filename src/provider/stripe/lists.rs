@@ -1,0 +1,120 @@
+//! Looking for what was lost (PV-2, F41): payments and refunds by our ids in their metadata, and events that no webhook brought.
+//!
+//! Stripe's lists are up to date at once; its search lags behind, so what it does not find may be there all the same, and it is only asked
+//! where we don't know the customer.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
+use stripe_core::event::ListEvent;
+use stripe_core::payment_intent::ListPaymentIntent;
+use stripe_core::refund::ListRefund;
+use stripe_types::RangeQueryTs;
+
+use super::api::{Api, Trouble};
+use super::objects::{IntentAnswer, Labelled, List, RefundAnswer, Stamped};
+use super::{metadata, outcomes};
+use crate::provider::ProviderError;
+use crate::provider::calls::{Doubt, LookUp, NotDone, Outcome};
+use crate::provider::events::{MissedEvent, MissedPage};
+
+/// Objects in a page: the most that there may be.
+const PAGE: i64 = 100;
+/// Pages that are read at most: a customer has a payment a month, and a payment a few refunds.
+const PAGES_MAX: u32 = 50;
+/// How much earlier than our first call its object may have been made, by Stripe's clock.
+const EARLIER: TimeDelta = TimeDelta::hours(1);
+
+/// What became of a charge: the payment intent that carries its id.
+pub(super) async fn find_charge(api: &Api, question: &LookUp) -> Result<Outcome, Trouble> {
+    let is_it = |intent: &IntentAnswer| intent.metadata.as_ref().is_some_and(|ids| ids.charge.as_deref() == Some(question.id.as_str()));
+    let Some((customer, _)) = question.method_token.as_deref().and_then(|token| token.split_once(':')) else {
+        return search_charge(api, question).await;
+    };
+    let page = |after: Option<String>| {
+        let mut request = ListPaymentIntent::new().customer(customer).limit(PAGE);
+        if let Some(since) = question.since {
+            request = request.created(RangeQueryTs::gte(since.checked_sub_signed(EARLIER).unwrap_or(since).timestamp()));
+        }
+        after.into_iter().fold(request, ListPaymentIntent::starting_after).build()
+    };
+    let found = all::<IntentAnswer>(api, page, |intent| intent.id.clone(), is_it).await?;
+    Ok(one_of(&question.id, found.iter().map(|intent| (intent.status == "succeeded", outcomes::of_intent(intent))).collect()))
+}
+
+/// The same where the customer is not known; nothing found proves nothing.
+async fn search_charge(api: &Api, question: &LookUp) -> Result<Outcome, Trouble> {
+    #[derive(Serialize)]
+    struct Query {
+        query: String,
+        limit: i64,
+    }
+    let query = Query { query: format!("metadata['{}']:'{}'", metadata::CHARGE, question.id), limit: PAGE };
+    let found: List<IntentAnswer> = api.ask(|| RequestBuilder::new(StripeMethod::Get, "/payment_intents/search").query(&query)).await?;
+    let outcomes: Vec<_> = found.data.iter().map(|intent| (intent.status == "succeeded", outcomes::of_intent(intent))).collect();
+    if outcomes.is_empty() { Ok(Outcome::Unknown(Doubt::NoReply)) } else { Ok(one_of(&question.id, outcomes)) }
+}
+
+/// What became of a refund.
+pub(super) async fn find_refund(api: &Api, question: &LookUp) -> Result<Outcome, Trouble> {
+    let Some(charge) = question.charge_reference.as_deref() else { return Ok(Outcome::Unknown(Doubt::Unreachable)) };
+    let is_it = |refund: &RefundAnswer| refund.metadata.as_ref().is_some_and(|ids| ids.refund.as_deref() == Some(question.id.as_str()));
+    let page = |after: Option<String>| {
+        let request = ListRefund::new().limit(PAGE);
+        let request = if charge.starts_with("pi_") { request.payment_intent(charge) } else { request.charge(charge) };
+        after.into_iter().fold(request, ListRefund::starting_after).build()
+    };
+    let found = all::<RefundAnswer>(api, page, |refund| refund.id.clone(), is_it).await?;
+    Ok(one_of(&question.id, found.iter().map(|refund| (true, outcomes::of_refund(refund))).collect()))
+}
+
+/// All objects that answer a question, of all pages.
+async fn all<T: DeserializeOwned>(
+    api: &Api,
+    page: impl Fn(Option<String>) -> RequestBuilder,
+    id: impl Fn(&T) -> String,
+    is_it: impl Fn(&T) -> bool,
+) -> Result<Vec<T>, Trouble> {
+    let (mut found, mut after) = (Vec::new(), None);
+    for _ in 0..PAGES_MAX {
+        let read: List<T> = api.ask(|| page(after.clone())).await?;
+        after = read.data.last().map(&id);
+        let more = read.has_more && after.is_some();
+        found.extend(read.data.into_iter().filter(&is_it));
+        if !more {
+            return Ok(found);
+        }
+    }
+    // What was not read may be it.
+    if found.is_empty() { Err(Trouble::Doubt(Doubt::Unreachable)) } else { Ok(found) }
+}
+
+/// The object of one attempt. Two that moved money are one too many: their events say so, too (I1).
+fn one_of(id: &str, mut found: Vec<(bool, Outcome)>) -> Outcome {
+    if found.iter().filter(|(moved, _)| *moved).count() > 1 {
+        tracing::error!(id, "several objects of one attempt moved money (I1)");
+    }
+    found.sort_by_key(|(moved, _)| !*moved);
+    found.into_iter().next().map_or(Outcome::DidNotHappen(NotDone::NotFound), |(_, outcome)| outcome)
+}
+
+/// One page of the events since an instant, the newest first, as they are.
+pub(super) async fn events(api: &Api, since: DateTime<Utc>, after: Option<&str>) -> Result<MissedPage, ProviderError> {
+    let request = || {
+        let request = ListEvent::new().limit(PAGE).created(RangeQueryTs::gte(since.timestamp()));
+        after.into_iter().fold(request, ListEvent::starting_after).build()
+    };
+    let read: List<Box<RawValue>> = api.ask(request).await.map_err(|trouble| ProviderError::from(&trouble))?;
+    let mut events = Vec::with_capacity(read.data.len());
+    for event in &read.data {
+        let label: Labelled<'_> = serde_json::from_str(event.get()).map_err(|_| ProviderError::UnreadableEvent)?;
+        let Stamped { created } = serde_json::from_str(event.get()).map_err(|_| ProviderError::UnreadableEvent)?;
+        let occurred_at = DateTime::<Utc>::from_timestamp(created, 0).ok_or(ProviderError::UnreadableEvent)?;
+        let (id, kind) = (label.id.into_owned(), label.kind.into_owned());
+        events.push(MissedEvent { id, kind, occurred_at, body: event.get().to_owned() });
+    }
+    let next = events.last().map(|event| event.id.clone()).filter(|_| read.has_more);
+    Ok(MissedPage { events, next })
+}

@@ -1,0 +1,155 @@
+//! The endpoint: what is believed, what is stored, and when it is answered (PV-3, I15).
+
+use std::time::Duration;
+
+use kasacare::provider::stripe::signature::sign;
+use kasacare::store::db::{ConnectOptions, Db, Kind, Sql};
+
+use super::http::{SECRET, Site, limits};
+use super::{entry, number, words};
+use crate::world::on_both;
+use crate::world::town::noon;
+
+const STORED: &str = "select count(*) from inbox";
+
+fn event(id: &str) -> String {
+    words::event(id, "charge.updated", &serde_json::json!({ "id": "ch_1" })).1
+}
+
+#[tokio::test]
+async fn an_event_is_stored_once_and_only_if_it_is_signed() {
+    on_both(async |db| {
+        let site = Site::open(&db, noon("2026-01-31"), limits()).await;
+        assert_eq!(site.post(&event("evt_1")).await, 200);
+        assert_eq!(site.post(&event("evt_1")).await, 200, "again is no fault");
+        assert_eq!(site.post(&event("evt_2")).await, 200);
+        assert_eq!(number(&db, STORED).await, 2);
+        let stored = entry(&db, "evt_1").await;
+        assert_eq!((stored.kind.as_str(), stored.state.as_str(), stored.source.as_str()), ("charge.updated", "new", "webhook"));
+        assert_eq!(stored.received_at, site.now);
+
+        let body = event("evt_3");
+        let by = |secret: &str, seconds: i64| sign(secret, site.now + chrono::TimeDelta::seconds(seconds), body.as_bytes());
+        for (signature, reason) in [
+            (None, "no_signature"),
+            (Some("x".to_owned()), "malformed"),
+            (Some(by("whsec_another_0123456789", 0)), "no_match"),
+            (Some(by(SECRET, -301)), "too_old"),
+            (Some(by(SECRET, 301)), "in_the_future"),
+        ] {
+            assert_eq!(site.post_signed(body.as_bytes(), signature.as_deref()).await, 400, "{reason}");
+            let counted = site.metric(&format!("kasacare_webhooks_refused_total{{provider=\"stripe\",reason=\"{reason}\"}}")).await;
+            assert!((counted - 1.0).abs() < 0.1, "{reason}: {counted}");
+        }
+        let tampered = body.replace("ch_1", "ch_2");
+        assert_eq!(site.post_signed(tampered.as_bytes(), Some(&by(SECRET, 0))).await, 400);
+        assert_eq!(number(&db, STORED).await, 2, "nothing of that is kept");
+        assert_eq!(site.post_signed(body.as_bytes(), Some(&by(SECRET, 299))).await, 200);
+        site.close().await;
+    })
+    .await;
+}
+
+/// F40, F45: what is signed and cannot be read is kept byte for byte, once, and never answered 4xx.
+#[tokio::test]
+async fn what_cannot_be_read_is_kept() {
+    on_both(async |db| {
+        let site = Site::open(&db, noon("2026-01-31"), limits()).await;
+        for body in [&b"not JSON"[..], b"", b"\xff\xfe\x00", b"{\"id\":\"evt_1\"}", b"{\"id\":\"\",\"type\":\"x\"}", b"{\"id\":1}\0"] {
+            for _ in 0..2 {
+                assert_eq!(site.post_signed(body, Some(&sign(SECRET, site.now, body))).await, 200);
+            }
+        }
+        assert_eq!(number(&db, STORED).await, 6);
+        assert_eq!(number(&db, "select count(*) from inbox where kind = 'unreadable' and event_id like 'sha256:%'").await, 6);
+        assert_eq!(number(&db, "select count(*) from inbox where encoding = 'hex' and body in ('fffe00', '7b226964223a317d00')").await, 2);
+        site.close().await;
+    })
+    .await;
+}
+
+/// Each answer comes after the commit that has its event; events that come together share one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_come_together_share_a_commit_and_each_is_there_when_it_is_answered() {
+    on_both(async |db| {
+        let site = std::sync::Arc::new(Site::open(&db, noon("2026-01-31"), limits()).await);
+        let other = db.connect_again().await;
+        let senders = (0..32).map(|sender| {
+            let (site, other) = (std::sync::Arc::clone(&site), other.clone());
+            tokio::spawn(async move {
+                for number in 0..10 {
+                    let id = format!("evt_{sender}_{number}");
+                    assert_eq!(site.post(&event(&id)).await, 200);
+                    assert_eq!(entry(&other, &id).await.event, id, "it was answered and is not there");
+                }
+            })
+        });
+        for sender in futures::future::join_all(senders).await {
+            sender.unwrap();
+        }
+        assert_eq!(number(&db, STORED).await, 320);
+        let commits = site.metric("kasacare_webhook_commits_total").await;
+        assert!((1.0..320.0).contains(&commits), "{commits} commits of 320 events");
+        other.close().await;
+        std::sync::Arc::into_inner(site).unwrap().close().await;
+    })
+    .await;
+}
+
+/// Holds the inbox so that nobody else can write, until it is dropped.
+async fn held(db: &Db) -> kasacare::store::db::Tx {
+    let mut tx = db.begin().await.unwrap();
+    if db.kind() == Kind::Postgres {
+        tx.execute(&Sql::same("lock table inbox in exclusive mode"), &[]).await.unwrap();
+    }
+    tx
+}
+
+/// A database that stalls is said to: the event is not stored, and comes again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stalled_database_is_answered_503_and_recovers() {
+    on_both(async |db| {
+        let patience = Duration::from_millis(400);
+        let site = Site::open(&db, noon("2026-01-31"), kasacare::http::Limits { store_time: patience, ..limits() }).await;
+        let other = Db::connect(db.url(), ConnectOptions::default()).await.unwrap();
+        let stall = held(&other).await;
+        let (first, second) = (event("evt_1"), event("evt_2"));
+        let (one, two) = tokio::join!(site.post(&first), site.post(&second));
+        assert_eq!((one, two), (503, 503));
+        stall.rollback().await.unwrap();
+        let mut tries = 0;
+        while site.post(&event("evt_1")).await != 200 {
+            tries += 1;
+            assert!(tries < 50, "the database is back, and nothing is stored");
+        }
+        assert_eq!(entry(&db, "evt_1").await.state, "new");
+        other.close().await;
+        site.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn health_and_metrics_tell_how_it_is() {
+    on_both(async |db| {
+        let site = Site::open(&db, noon("2026-01-31"), limits()).await;
+        assert_eq!(site.get("/healthz").await, (200, "alive\n".to_owned()));
+        assert_eq!(site.get("/readyz").await, (200, "ready\n".to_owned()));
+        assert_eq!(site.post(&event("evt_1")).await, 200);
+        assert!((site.metric("kasacare_inbox_waiting").await - 1.0).abs() < 0.1);
+        assert!((site.metric("kasacare_database_counted").await - 1.0).abs() < 0.1);
+        assert!((site.metric("kasacare_http_requests_total{path=\"/webhooks\",status=\"200\"}").await - 1.0).abs() < 0.1);
+        for (path, status) in [("/", 404), ("/webhooks/other", 404), ("/webhooks/stripe", 405)] {
+            assert_eq!(site.get(path).await.0, status, "{path}");
+        }
+        let mut tx = db.begin().await.unwrap();
+        tx.execute(&Sql::same("delete from schema_migration where version = (select max(version) from schema_migration)"), &[])
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let (status, text) = site.get("/readyz").await;
+        assert_eq!((status, text.contains("kasacare init")), (503, true), "{text}");
+        site.close().await;
+    })
+    .await;
+}
