@@ -182,6 +182,13 @@ impl JournalBatch {
         Self { records: Columns::of(&JOURNAL), legs: Columns::of(&POSTINGS) }
     }
 
+    /// Adds a record with its legs after the one with the hash `previous`, and gives its hash.
+    pub(super) fn append(&mut self, previous: &str, record: &Record<'_>, legs: &[PostedLeg<'_>]) -> String {
+        let hash = record_hash(previous, record, legs);
+        self.add(record, &hash, legs);
+        hash
+    }
+
     /// Adds a record with its hash and its legs.
     pub(super) fn add(&mut self, record: &Record<'_>, hash: &str, legs: &[PostedLeg<'_>]) {
         self.records

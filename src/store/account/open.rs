@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::super::db::{Columns, DbError, Tx, Value};
 use super::super::error::StoreError;
-use super::super::journal::{JournalBatch, Record, body, record_hash};
+use super::super::journal::{JournalBatch, Record, body};
 use super::profile;
 use crate::domain::account::{Account, Profile};
 use crate::domain::event::Event;
@@ -125,9 +125,7 @@ fn open(
         reason: Some(opening.reason),
         body: &body,
     };
-    let hash = record_hash("", &record, &[]);
-    journal.add(&record, &hash, &[]);
-    Ok(hash)
+    Ok(journal.append("", &record, &[]))
 }
 
 /// Where the mails of these accounts go, by account.

@@ -126,7 +126,7 @@ impl Book {
             reason: posted.reason,
             body: &body,
         };
-        self.hash = self.batch.add(&self.hash, &record, &legs);
+        self.hash = self.batch.append(&self.hash, &record, &legs);
         Ok(())
     }
 
