@@ -137,7 +137,7 @@ async fn the_schema_is_made_once_and_checked() {
     on_both(|db| async move {
         assert_eq!(db.check_schema().await, Ok(()));
         assert_eq!(db.migrate().await, Ok(vec![]), "nothing is missing");
-        let known = i64::try_from(MIGRATIONS.len()).unwrap();
+        let known = MIGRATIONS.last().unwrap().version;
 
         change(&db, "update schema_migration set checksum = 'other' where version = 1").await;
         assert_eq!(db.check_schema().await, Err(DbError::ChangedMigration { version: 1 }));
