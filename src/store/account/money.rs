@@ -134,7 +134,8 @@ impl TableRow for Charge {
 impl TableRow for Payment {
     type Key = (String, String);
     const TABLE: &'static Table = &PAYMENTS;
-    const CHANGING: &'static [&'static str] = &["account_id", "charge_id", "invoice_id", "refunded_minor", "disputed_minor"];
+    const CHANGING: &'static [&'static str] =
+        &["account_id", "charge_id", "invoice_id", "amount_minor", "refunded_minor", "disputed_minor"];
 
     fn of(account: &Account) -> &Keyed<(String, String), Self> {
         &account.payments
@@ -160,8 +161,9 @@ impl TableRow for Payment {
         row.text(&self.charge).text(&self.invoice).money(self.amount).money(self.refunded).money(self.disputed).date(self.captured_on);
     }
 
+    /// What was unapplied of the charge may pay more of the invoice (2320).
     fn write_changes(&self, _: &Self::Key, row: &mut Writer<'_>) {
-        row.text(&self.charge).text(&self.invoice).money(self.refunded).money(self.disputed);
+        row.text(&self.charge).text(&self.invoice).money(self.amount).money(self.refunded).money(self.disputed);
     }
 }
 

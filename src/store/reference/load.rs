@@ -103,9 +103,14 @@ pub(super) async fn price_versions(tx: &mut Tx) -> Result<Vec<PriceVersion>, Sto
 /// The versions of the terms.
 pub(super) async fn terms(tx: &mut Tx) -> Result<Vec<Terms>, StoreError> {
     rows(tx, &LOAD_TERMS, &TERMS, |row| {
-        row.text()?;
+        let version = row.text()?;
         row.count()?;
-        json::<Terms>(row)
+        let terms = json::<Terms>(row)?;
+        if terms.version == version {
+            Ok(terms)
+        } else {
+            Err(StoreError::Corrupt { table: "terms", id: version, column: "body", problem: "is another version" })
+        }
     })
     .await
 }

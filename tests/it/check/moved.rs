@@ -177,20 +177,24 @@ async fn a_refund_of_another_amount_is_booked_as_it_went() {
             assert_eq!(of_1290, unmatched, "{name}");
             assert_clean(&db).await;
             if unmatched > 0 {
-                let task = format!("tk_amount_mismatch_{refund}");
-                let closed = town.try_act(noon("2026-06-03"), &id, |draft| draft.finish_task(&task)).await;
-                assert!(matches!(closed, Err(Refusal::MoneyStands { amount, .. }) if amount == usd(371)), "money stands behind it");
-                town.act(noon("2026-06-03"), &id, |draft| draft.write_off(&refund)).await;
-                let balance = kasacare::reports::trial_balance::load(&db, None).await.unwrap();
-                let of =
-                    |number| balance.currencies[0].lines.iter().find(|line| line.account == number).map_or(0, |line| line.debit.minor());
-                assert_eq!((of(1290), of(5200)), (0, unmatched));
-                assert!(!town.account(&id).await.tasks[&task].is_open(), "and the task is closed with it");
-                let twice = town.try_act(noon("2026-06-03"), &id, |draft| draft.write_off(&refund)).await;
-                assert!(matches!(twice, Err(Refusal::NoExcess { .. })), "there is nothing more");
-                assert_clean(&db).await;
+                Box::pin(is_given_up(&db, &town, &id, &refund)).await;
             }
         }
     })
     .await;
+}
+
+/// The 3.71 are written off, once, and the task that stood for them is closed by that alone.
+async fn is_given_up(db: &Db, town: &Town, id: &AccountId, refund: &str) {
+    let task = format!("tk_amount_mismatch_{refund}");
+    let closed = town.try_act(noon("2026-06-03"), id, |draft| draft.finish_task(&task)).await;
+    assert!(matches!(closed, Err(Refusal::MoneyStands { amount, .. }) if amount == usd(371)), "money stands behind it");
+    town.act(noon("2026-06-03"), id, |draft| draft.write_off(refund)).await;
+    let balance = kasacare::reports::trial_balance::load(db, None).await.unwrap();
+    let of = |number| balance.currencies[0].lines.iter().find(|line| line.account == number).map_or(0, |line| line.debit.minor());
+    assert_eq!((of(1290), of(5200)), (0, 371));
+    assert!(!town.account(id).await.tasks[&task].is_open(), "and the task is closed with it");
+    let twice = town.try_act(noon("2026-06-03"), id, |draft| draft.write_off(refund)).await;
+    assert!(matches!(twice, Err(Refusal::NoExcess { .. })), "there is nothing more");
+    assert_clean(db).await;
 }
