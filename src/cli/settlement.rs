@@ -94,7 +94,7 @@ struct Bank {
     /// The currency of all amounts, where no column says it
     #[arg(long, value_name = "CODE")]
     currency: Option<Currency>,
-    /// The bank's name of one of our columns: booked_on, amount, text, id, account, currency
+    /// The bank's name of one of our columns: `booked_on`, amount, text, id, account, currency
     #[arg(long = "column", value_name = "OURS=THEIRS", value_parser = pair)]
     columns: Vec<(String, String)>,
     /// How dates are written

@@ -246,8 +246,8 @@ async fn settlement_files(args: &Settlement, context: &Context) -> Result<String
             "files": files, "lines": written.lines, "payouts": written.payouts, "planted": written.planted.len(),
         })),
         Format::Table => {
-            let list: String = files.iter().map(|file| format!("  {file}\n")).collect();
-            format!("{} lines and {} payouts, {} differences planted:\n{list}", written.lines, written.payouts, written.planted.len())
+            let list = files.join("\n  ");
+            format!("{} lines and {} payouts, {} differences planted:\n  {list}\n", written.lines, written.payouts, written.planted.len())
         }
     })
 }

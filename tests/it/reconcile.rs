@@ -89,8 +89,8 @@ async fn a_year_agrees_with_its_provider_and_its_bank() {
         // What the bank has is posted: 1020 is what is on its way.
         let on_its_way: i64 = applied.payouts.iter().filter(|payout| payout.bank_line.is_none()).map(|payout| payout.amount.minor()).sum();
         let (bank, transit) = (
-            "select sum(amount_minor) from postings where ledger_account = 1010",
-            "select sum(amount_minor) from postings where ledger_account = 1020",
+            "select cast(sum(amount_minor) as bigint) from postings where ledger_account = 1010",
+            "select cast(sum(amount_minor) as bigint) from postings where ledger_account = 1020",
         );
         assert_eq!(count(&db, transit).await, on_its_way);
         assert!(count(&db, bank).await > 0);

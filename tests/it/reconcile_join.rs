@@ -183,7 +183,9 @@ fn amounts_without_ids_are_matched_where_there_is_one_way() {
     let our = |id: &str, side| Ours::new(Category::Charge, "a".to_owned(), id.to_owned(), Some(id), side);
     let their = |id: &str, side| Their { category: Category::Charge, id: id.to_owned(), reference: None, parent: None, ours: None, side };
     let ours = [our("x", side("2026-03-01", 999)), our("y", side("2026-03-01", 500)), our("z", side("2026-03-02", 500))];
-    let theirs = [their("t1", side("2026-03-03", 999)), their("t2", side("2026-03-02", 500))];
+    // The last one is no payment; it shows that the report goes on until then.
+    let reserve = Their { category: Category::Reserve, ..their("t3", side("2026-03-31", 1)) };
+    let theirs = [their("t1", side("2026-03-03", 999)), their("t2", side("2026-03-02", 500)), reserve];
     let joined = join(&ours, &theirs, usize::MAX);
     let mut found: Vec<_> = joined.found.iter().map(|found| found.kind).collect();
     found.sort_unstable();

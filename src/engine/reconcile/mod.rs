@@ -158,7 +158,7 @@ pub async fn providers(db: &Db) -> Result<Vec<String>, ReconcileError> {
 pub(in crate::engine::reconcile) struct Plan {
     pub report: RunReport,
     pub bank: Bank,
-    pub differences: HashMap<String, Difference>,
+    pub differences: BTreeMap<String, Difference>,
     pub known: BTreeMap<String, StoredBreak>,
     /// What is to be set aside more, by break.
     pub aside: BTreeMap<String, Money>,
@@ -179,7 +179,7 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
         return Err(ReconcileError::NothingTold(provider.clone()));
     }
     inputs.extend(bank.inputs.iter().cloned());
-    let mut differences = HashMap::new();
+    let mut differences = BTreeMap::new();
     for found in &joined.found {
         let difference = of_join(found)?;
         differences.insert(break_id(provider, &difference.subject), difference);
@@ -278,7 +278,7 @@ fn of_bank(found: BankFound) -> Result<Difference, ReconcileError> {
 /// What stands on 1200 at the provider and is nothing of ours is moved to 1290, as much as is not there yet; what was there for a break
 /// that is gone, or smaller, goes back. What our books claim and the provider does not have stays a claim.
 fn to_set_aside(
-    differences: &HashMap<String, Difference>,
+    differences: &BTreeMap<String, Difference>,
     known: &BTreeMap<String, StoredBreak>,
 ) -> Result<BTreeMap<String, Money>, ReconcileError> {
     let mut aside = BTreeMap::new();

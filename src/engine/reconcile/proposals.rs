@@ -55,8 +55,8 @@ pub(super) fn proposal(
         BreakKind::PayoutNotOnBank => format!("trace payout {theirs} with the provider and the bank"),
         BreakKind::BankLineWithoutPayout => match candidates.iter().find(|candidate| candidate.id == id) {
             Some(candidate) => {
-                let payouts: String = candidate.payouts.iter().map(|payout| format!(" --payout {payout}")).collect();
-                format!("confirm that it is several payouts: kasacare breaks match {id}{payouts}")
+                let payouts = candidate.payouts.join(" --payout ");
+                format!("confirm that it is several payouts: kasacare breaks match {id} --payout {payouts}")
             }
             None => "import the payout that it is, or explain it".to_owned(),
         },

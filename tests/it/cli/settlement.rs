@@ -241,7 +241,7 @@ async fn statements_of_a_bank_are_complete_or_refused() {
         let bank = "--source bank-csv --account DE9 --currency EUR --delimiter ; --decimal-comma --date-format %d.%m.%Y \
                     --column booked_on=Buchungstag --column amount=Betrag --column text=Verwendungszweck";
         shop.does(&format!("settlement import {csv} {bank}"));
-        assert_eq!(shop.count("select sum(amount_minor) from bank_lines where bank_account = 'DE9'").await, 110_180);
+        assert_eq!(shop.count("select cast(sum(amount_minor) as bigint) from bank_lines where bank_account = 'DE9'").await, 110_180);
         shop.says(&format!("settlement import {csv} --source bank-csv")).fails(2, "booked_on: this column is missing");
     })
     .await;
@@ -313,7 +313,7 @@ async fn a_run_says_by_its_code_what_it_found_and_is_shown_again_byte_for_byte()
         shop.does(&format!("breaks write-off {id} --by Ada --approved-by Ben --reason lost --as-of 2026-02-12"));
         let shown = shop.does(&format!("breaks show {id}"));
         assert!(shown.contains("written off by Ada, agreed by Ben: lost"), "{shown}");
-        assert_eq!(shop.count("select sum(amount_minor) from postings where ledger_account = 5900").await, -10_824);
+        assert_eq!(shop.count("select cast(sum(amount_minor) as bigint) from postings where ledger_account = 5900").await, -10_824);
         shop.does("check");
     })
     .await;
