@@ -33,8 +33,14 @@ What a file is, is seen by the names of its columns; --source says it. Each file
 file, line and field, and a word for a kind of movement that is not known refuses the file and is named. A file that was taken before
 changes nothing, nor do rows that are there already. Fees and payouts are posted from the provider's own figures (5000, 1020, 1200).";
 
+const GROUP_EXAMPLES: &str = "\
+Examples:
+  kasacare settlement import payout_reconciliation.csv statement.xml
+  kasacare settlement list";
+
 /// Take in what payment providers, stores and banks say has moved
 #[derive(Debug, clap::Args)]
+#[command(after_help = GROUP_EXAMPLES)]
 pub struct Args {
     #[command(subcommand)]
     what: What,

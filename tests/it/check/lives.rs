@@ -6,6 +6,8 @@ use kasacare::domain::change::operator::NewMethod;
 use kasacare::domain::change::start::Order;
 use kasacare::domain::ids::{AccountId, SubscriptionId};
 use kasacare::domain::money::{Currency, Money};
+use kasacare::engine::settlement::{SettlementFile, Taking, take};
+use kasacare::import::settlement::{BankColumns, Reading, Source};
 use kasacare::store::db::Db;
 use kasacare::store::reference;
 
@@ -45,6 +47,22 @@ pub async fn half_a_year(db: &Db) {
     tx.commit().await.unwrap();
     town.reload().await;
     spring(&town).await;
+    settled(db).await;
+}
+
+/// What another provider paid out, less its fee. Its charge is none of ours here: that is for `reconcile` to find, not for `check`.
+const PAYOUTS: &str = "\
+automatic_payout_id,automatic_payout_effective_at,balance_transaction_id,created_utc,available_on_utc,currency,gross,fee,net,\
+reporting_category,source_id,payment_intent_id,charge_id
+po_1,2026-02-04 00:00:00,txn_1,2026-02-01 10:00:00,2026-02-03 00:00:00,usd,108.24,3.44,104.80,charge,ch_1,pi_1,ch_1
+";
+
+async fn settled(db: &Db) {
+    let reading = Reading { source: Source::StripePayouts, month: None, bank: BankColumns::default() };
+    let file = SettlementFile { name: "payouts.csv".to_owned(), reading, provider: None };
+    let how = Taking { at: noon("2026-06-03"), actor: "olga".to_owned(), dry_run: false };
+    let taken = take(db, &file, PAYOUTS.as_bytes(), &how).await.unwrap();
+    assert!(taken.stored.new_rows() > 0, "{taken:?}");
 }
 
 async fn january(town: &Town) {

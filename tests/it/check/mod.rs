@@ -9,7 +9,7 @@ mod promises;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate};
-use faults::{BOOKS, EVENTS, Fault, PROVIDER, ROWS};
+use faults::{BOOKS, EVENTS, Fault, PROVIDER, ROWS, SETTLEMENT};
 use kasacare::demo::{DemoOptions, live};
 use kasacare::reports::check::{self, Check, CheckReport, Options};
 use kasacare::store::db::{Db, Kind, Sql, Tx};
@@ -186,7 +186,7 @@ async fn every_planted_fault_is_caught_by_name_and_every_check_catches_one() {
         let before = counts(&checked(&db).await);
         let mut catching = BTreeSet::new();
         let mut missed = Vec::new();
-        for fault in BOOKS.iter().chain(ROWS).chain(PROVIDER).chain(EVENTS).chain(DOCUMENTS).chain(TIMES).chain(MAILS) {
+        for fault in BOOKS.iter().chain(ROWS).chain(PROVIDER).chain(EVENTS).chain(DOCUMENTS).chain(TIMES).chain(MAILS).chain(SETTLEMENT) {
             let (broken, summary) = planted(&db, fault, &before).await;
             let seen = |check: &&Check| broken.contains(check.name());
             let absent: Vec<_> = fault.caught_by.iter().filter(|check| !seen(check)).map(|check| check.name()).collect();
