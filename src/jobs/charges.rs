@@ -212,7 +212,8 @@ fn question_about(charge: &LeasedCharge, now: DateTime<Utc>) -> LookUp {
     LookUp {
         key: charge_key(&charge.charge),
         id: charge.charge.clone(),
-        method_token: Some(charge.method_token.clone()),
+        // One that was replaced since may belong to another customer, whose list would prove nothing.
+        method_token: Some(charge.method_token.clone()).filter(|_| charge.chargeable),
         charge_reference: None,
         since: Some(charge.sent_at.unwrap_or(now)),
     }

@@ -86,7 +86,7 @@ pub struct LookUp {
     pub key: String,
     /// Our id of the charge attempt or of the refund.
     pub id: String,
-    /// The account's payment method, for providers that keep charges by customer.
+    /// The payment method that it was sent with, if that is still the one on file; for providers that keep charges by customer.
     pub method_token: Option<String>,
     /// The provider's id of the charge, for refunds.
     pub charge_reference: Option<String>,

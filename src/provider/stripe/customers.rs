@@ -27,6 +27,16 @@ struct Attach<'a> {
     customer: &'a str,
 }
 
+/// The customer that a method on file is attached to, if it is.
+pub(super) async fn customer_of(api: &Api, token: &str) -> Result<Option<String>, Trouble> {
+    if let Some((customer, _)) = token.split_once(':') {
+        return Ok(Some(customer.to_owned()));
+    }
+    let path = format!("/payment_methods/{token}");
+    let known: Method = api.ask(|| RequestBuilder::new(StripeMethod::Get, path.as_str())).await?;
+    Ok(known.customer.map(|customer| customer.id().to_owned()))
+}
+
 /// The customer and the method of a token; a bare method is attached first: to the customer on file, or to a new one. Doing it again does
 /// nothing again.
 pub(super) async fn enrolled(api: &Api, enrolment: &Enrolment) -> Result<(String, String), Trouble> {
@@ -34,10 +44,8 @@ pub(super) async fn enrolled(api: &Api, enrolment: &Enrolment) -> Result<(String
     if let Some((customer, method)) = token.split_once(':') {
         return Ok((customer.to_owned(), method.to_owned()));
     }
-    let path = |action: &str| format!("/payment_methods/{token}{action}");
-    let known: Method = api.ask(|| RequestBuilder::new(StripeMethod::Get, path(""))).await?;
-    if let Some(customer) = known.customer {
-        return Ok((customer.id().to_owned(), token.clone()));
+    if let Some(customer) = customer_of(api, token).await? {
+        return Ok((customer, token.clone()));
     }
     let customer = match on_file.as_deref().and_then(|token| token.split_once(':')) {
         Some((customer, _)) => customer.to_owned(),
@@ -48,7 +56,8 @@ pub(super) async fn enrolled(api: &Api, enrolment: &Enrolment) -> Result<(String
             made.id
         }
     };
-    let attach = || RequestBuilder::new(StripeMethod::Post, path("/attach")).form(&Attach { customer: &customer });
+    let path = format!("/payment_methods/{token}/attach");
+    let attach = || RequestBuilder::new(StripeMethod::Post, path.as_str()).form(&Attach { customer: &customer });
     let _attached: Method = api.tell(attach, &format!("kasacare:attach:{customer}:{token}")).await?;
     Ok((customer, token.clone()))
 }

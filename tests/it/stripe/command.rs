@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use super::fake::Fake;
+use super::fake::{Fake, Fault};
 use super::number;
 use crate::cli::shop::Shop;
 use crate::world::town::noon;
@@ -14,6 +14,11 @@ use crate::world::{TestDb, on_both};
 
 pub const KEY: &str = "sk_test_4eC39HqLyjWDarjtT1zdp7dc";
 const JOINED: &str = "2026-01-31";
+
+/// When the runs of these tests take place, in seconds.
+pub fn evening() -> i64 {
+    noon(JOINED).timestamp() + 12 * 3_600 - 1
+}
 
 /// The program with Stripe's key and address in its environment.
 pub fn program(db: &TestDb, fake: &Fake, key: &str, line: &str) -> Command {
@@ -42,7 +47,7 @@ fn run_line(shop: &Shop) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_belongs_to_one_account_and_one_mode() {
     on_both(async |db| {
-        let fake = Fake::start(noon(JOINED).timestamp()).await;
+        let fake = Fake::start(evening()).await;
         let shop = Shop::open(db.clone());
         shop.does(&format!("subscribe us plus/annual --camera us-c1 --as-of {JOINED}"));
         let run = run_line(&shop);
@@ -79,7 +84,7 @@ async fn a_database_belongs_to_one_account_and_one_mode() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn simulated_money_never_becomes_real() {
     on_both(async |db| {
-        let fake = Fake::start(noon(JOINED).timestamp()).await;
+        let fake = Fake::start(evening()).await;
         let shop = Shop::open(db.clone());
         shop.does(&format!("subscribe us plus/annual --camera us-c1 --as-of {JOINED}"));
         shop.runs(JOINED);
@@ -102,6 +107,9 @@ enum Kill {
 
 /// A run that is killed when its first call that moves money is where it is said.
 async fn killed(db: &TestDb, fake: &Fake, line: &str, when: Kill) {
+    if matches!(when, Kill::BeforeItIsExecuted) {
+        fake.fail(&[Fault::LostBefore]);
+    }
     let run: Child = program(db, fake, KEY, line).stdout(Stdio::null()).spawn().unwrap();
     let id = run.id().to_string();
     let mut armed = true;
@@ -133,7 +141,7 @@ async fn killed(db: &TestDb, fake: &Fake, line: &str, when: Kill) {
 async fn killed_between_any_two_steps_nobody_is_charged_twice() {
     use Kill::{After, BeforeItIsExecuted, BeforeItsAnswer};
     on_both(async |db| {
-        let fake = Fake::start(noon(JOINED).timestamp()).await;
+        let fake = Fake::start(evening()).await;
         let shop = Shop::open(db.clone());
         let run = run_line(&shop);
         let customers = [("us", "USD"), ("de", "EUR"), ("jp", "JPY"), ("late", "USD")];

@@ -148,7 +148,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
         Reply::Text(status, text) => (status, text.to_owned()),
         Reply::Nothing => return,
         Reply::Never => {
-            tokio::time::sleep(std::time::Duration::from_secs(600)).await;
+            tokio::time::sleep(std::time::Duration::from_mins(10)).await;
             return;
         }
     };

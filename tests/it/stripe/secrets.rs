@@ -6,13 +6,12 @@ use std::process::Stdio;
 use kasacare::provider::stripe::signature::sign;
 
 use super::cli::{Serving, now};
-use super::command::{KEY, ended, program, runs};
+use super::command::{KEY, ended, evening, program, runs};
 use super::fake::{Fake, Fault};
 use super::http::{SECRET, ask};
 use super::words;
 use crate::cli::shop::Shop;
 use crate::world::on_both;
-use crate::world::town::noon;
 
 const JOINED: &str = "2026-01-31";
 
@@ -41,7 +40,7 @@ fn assert_silent(logged: &str, what: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_is_nobodys_business_is_logged() {
     on_both(async |db| {
-        let fake = Fake::start(noon(JOINED).timestamp()).await;
+        let fake = Fake::start(evening()).await;
         let shop = Shop::open(db.clone());
         shop.does(&format!("subscribe us plus/annual --camera us-c1 --as-of {JOINED}"));
         fake.fail(&[Fault::TooMany, Fault::GarbageAfter]);

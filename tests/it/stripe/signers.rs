@@ -1,4 +1,4 @@
-//! The official libraries of Stripe (npm and PyPI) as referees of our signature code: what they sign we accept, and what we sign they do.
+//! The official libraries of Stripe (of npm and `PyPI`) as referees of our signature code: what they sign we accept, and what we sign they do.
 
 use std::io::Write;
 use std::path::PathBuf;
