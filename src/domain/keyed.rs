@@ -161,6 +161,7 @@ impl<K: Ord + Borrow<Q>, V, Q: Ord + ?Sized> Index<&Q> for Keyed<K, V> {
     ///
     /// # Panics
     /// Where the key has none, as in the standard library's maps: for tests.
+    #[expect(clippy::expect_used, reason = "as the maps of the standard library do; the program itself asks with `get`")]
     fn index(&self, key: &Q) -> &V {
         self.get(key).expect("a value of this key")
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use chrono::{DateTime, NaiveDate, Utc};
 use kasacare::demo::settlement::{Planted, SettlementFiles, Written, write};
 use kasacare::demo::{DemoOptions, live};
+use kasacare::domain::money::Money;
 use kasacare::domain::reconcile::{BreakKind, BreakState};
 use kasacare::engine::reconcile::acts::{self, By};
 use kasacare::engine::reconcile::report::RunReport;
@@ -83,7 +84,7 @@ async fn a_year_agrees_with_its_provider_and_its_bank() {
         assert_eq!(found(&dry), BTreeSet::new());
         assert_eq!(dry.unexplained().collect::<Vec<_>>(), Vec::<&kasacare::engine::reconcile::report::Equation>::new());
         assert!(dry.is_clean() && dry.agreed > 200, "{}", dry.agreed);
-        assert!(dry.equations.len() > 100 && dry.payouts.iter().all(|payout| payout.residual.is_some_and(|residual| residual.is_zero())));
+        assert!(dry.equations.len() > 100 && dry.payouts.iter().all(|payout| payout.residual.is_some_and(Money::is_zero)));
         assert_eq!(count(&db, "select count(*) from reconciliation_runs").await, 0);
         let applied = reconcile(&db, through, Depth::Apply).await;
         // What the bank has is posted: 1020 is what is on its way.
