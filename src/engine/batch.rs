@@ -11,11 +11,8 @@ use crate::domain::account::Account;
 use crate::domain::change::{Change, Draft, Planned, Refusal};
 use crate::domain::ids::AccountId;
 use crate::store::StoreError;
-use crate::store::account::{self as accounts, InvoiceKey, Scope};
+use crate::store::account::{self as accounts, InvoiceKey, SHARE_MIN, Scope};
 use crate::store::db::{Retryable, Tx};
-
-/// How many accounts a processor takes at least: for fewer it is not worth another's while.
-const SHARE_MIN: usize = 64;
 
 /// The accounts of a batch, locked.
 #[derive(Debug, Clone, Default)]

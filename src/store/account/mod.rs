@@ -21,7 +21,7 @@ use super::db::{Sql, Table};
 
 pub use load::{InvoiceKey, load, load_with_invoices, lock};
 pub use open::{Contact, NewAccount, Opening, contacts, insert_accounts, set_contact};
-pub use save::save;
+pub use save::{SHARE_MIN, save};
 pub use scope::Scope;
 pub use uses::promotion_uses;
 

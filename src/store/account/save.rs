@@ -20,8 +20,8 @@ use crate::domain::account::{
 use crate::domain::change::Change;
 use crate::domain::ids::AccountId;
 
-/// How many accounts a processor takes at least: for fewer it is not worth another's while.
-const SHARE_MIN: usize = 64;
+/// How many accounts of a batch a processor takes at least: for fewer it is not worth another's while.
+pub const SHARE_MIN: usize = 64;
 
 /// Saves changes. They take effect with the transaction, all or none; empty ones ([`Change::is_empty`]) write nothing.
 ///
@@ -80,50 +80,61 @@ fn both_ends<'a>(changes: &'a [Change], histories: &'a [History]) -> impl Iterat
 async fn write_journal(tx: &mut Tx, changes: &mut [Change], histories: &[History]) -> Result<(), StoreError> {
     let sealed: Vec<Result<Vec<Sealed>, StoreError>> =
         histories.par_iter().with_min_len(SHARE_MIN).map(|history| seal(changes, history)).collect();
-    let sealed = sealed.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut batch = JournalBatch::new();
-    for Sealed { at, seq, hash, body } in sealed.iter().flatten() {
-        let Some(change) = changes.get(*at) else { continue };
-        batch.add(&record(change, *seq, body), hash, &posted_legs(change)?);
+    let mut ends = Vec::with_capacity(histories.len());
+    for sealed in sealed {
+        let sealed = sealed?;
+        for Sealed { end, record, body, legs } in &sealed {
+            batch.add(&Record { body, ..*record }, &end.hash, legs);
+        }
+        ends.push(sealed.into_iter().map(|sealed| sealed.end).collect::<Vec<End>>());
     }
-    for (history, sealed) in histories.iter().zip(sealed) {
-        move_journal_end(changes, history, sealed);
+    for (history, ends) in histories.iter().zip(ends) {
+        move_journal_end(changes, history, ends);
     }
     tx.insert_rows(&batch.records).await.map_err(|error| refused(error, changes, histories))?;
     tx.insert_rows(&batch.legs).await?;
     Ok(())
 }
 
-/// A record that is ready to be appended, of the change at this position.
-struct Sealed {
+/// Where the journal of an account ends after the change at this position.
+struct End {
     at: usize,
     seq: i64,
     hash: String,
+}
+
+/// A record that is ready to be appended; its body stands beside it.
+struct Sealed<'a> {
+    end: End,
+    record: Record<'a>,
     body: String,
+    legs: Vec<PostedLeg<'a>>,
 }
 
 /// Writes down the records of one account, each chained to the one before it.
-fn seal(changes: &[Change], history: &History) -> Result<Vec<Sealed>, StoreError> {
-    let mut sealed: Vec<Sealed> = Vec::with_capacity(history.len());
+fn seal<'a>(changes: &'a [Change], history: &History) -> Result<Vec<Sealed<'a>>, StoreError> {
+    let mut sealed: Vec<Sealed<'a>> = Vec::with_capacity(history.len());
     for &at in history {
         let Some(change) = changes.get(at).filter(|change| !change.is_empty()) else { continue };
         let loaded = &change.before.profile;
-        let (previous, seq) = sealed.last().map_or((&loaded.journal_hash, loaded.journal_seq), |last| (&last.hash, last.seq));
+        let (previous, seq) = sealed.last().map_or((&loaded.journal_hash, loaded.journal_seq), |last| (&last.end.hash, last.end.seq));
         let seq = seq + 1;
         let body = body(loaded.id.as_str(), &change.events, &change.why)?;
-        let hash = record_hash(previous, &record(change, seq, &body), &posted_legs(change)?);
-        sealed.push(Sealed { at, seq, hash, body });
+        let (record, legs) = (record(change, seq), posted_legs(change)?);
+        let hash = record_hash(previous, &Record { body: &body, ..record }, &legs);
+        sealed.push(Sealed { end: End { at, seq, hash }, record, body, legs });
     }
     Ok(sealed)
 }
 
 /// After a change, an account's journal ends with the change's own record, or with the last one before it.
-fn move_journal_end(changes: &mut [Change], history: &History, sealed: Vec<Sealed>) {
-    let mut sealed = sealed.into_iter().peekable();
+fn move_journal_end(changes: &mut [Change], history: &History, ends: Vec<End>) {
+    let mut ends = ends.into_iter().peekable();
     let mut end = None;
     for at in history {
-        end = sealed.next_if(|record| record.at == *at).map(|record| (record.seq, record.hash)).or(end);
-        if let (Some(change), Some((seq, hash))) = (changes.get_mut(*at), &end) {
+        end = ends.next_if(|end| end.at == *at).or(end);
+        if let (Some(change), Some(End { seq, hash, .. })) = (changes.get_mut(*at), &end) {
             change.after.profile.journal_seq = *seq;
             change.after.profile.journal_hash.clone_from(hash);
         }
@@ -143,7 +154,8 @@ fn refused(error: DbError, changes: &[Change], histories: &[History]) -> StoreEr
     }
 }
 
-fn record<'a>(change: &'a Change, seq: i64, body: &'a str) -> Record<'a> {
+/// The record of a change, without its body.
+fn record(change: &Change, seq: i64) -> Record<'_> {
     Record {
         account_id: change.after.profile.id.as_str(),
         seq,
@@ -153,7 +165,7 @@ fn record<'a>(change: &'a Change, seq: i64, body: &'a str) -> Record<'a> {
         posted_at: change.recorded_at,
         actor: &change.actor,
         reason: change.reason.as_deref(),
-        body,
+        body: "",
     }
 }
 
