@@ -29,6 +29,13 @@ pub fn wall_micros() -> i64 {
     machine_time().timestamp_micros()
 }
 
+/// How long it has been since [`wall_micros`] said `began`, in seconds: for histograms.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "a duration for a histogram, no money")]
+pub fn wall_seconds_since(began: i64) -> f64 {
+    wall_micros().saturating_sub(began).max(0) as f64 / 1_000_000.0
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
 fn machine_time() -> DateTime<Utc> {
     Utc::now()

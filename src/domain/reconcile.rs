@@ -13,8 +13,6 @@ pub const CUT_OFF_DAYS: u32 = 2;
 pub const BANK_DAYS: u32 = 3;
 /// Days within which an amount that differs can be put right with the customer (CO-2).
 pub const CORRECTION_DAYS: u32 = 30;
-/// Fees may differ by so many minor units before a person is asked.
-pub const FEE_TOLERANCE_MINOR: u64 = 1;
 
 macro_rules! kinds {
     ($($(#[$meta:meta])* $kind:ident = $tag:literal;)+) => {

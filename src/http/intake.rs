@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::Metrics;
-use crate::clock::wall_micros;
+use crate::clock::{wall_micros, wall_seconds_since};
 use crate::store::StoreError;
 use crate::store::db::{Db, Retryable};
 use crate::store::inbox::{self, Arrival};
@@ -100,7 +100,7 @@ async fn write(db: Db, metrics: Metrics, mut queue: mpsc::Receiver<Waiting>) {
         }
         let began = wall_micros();
         let done = store_all(&db, arrivals).await;
-        metrics.committed(&done, wall_micros().saturating_sub(began));
+        metrics.committed(&done, wall_seconds_since(began));
         for (answer, stored) in answers.into_iter().zip(done.stored) {
             // Whoever gave up meanwhile is not told.
             let _ = answer.send(stored);

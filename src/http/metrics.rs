@@ -18,7 +18,7 @@ use prometheus_client::registry::Registry;
 
 use super::App;
 use super::intake::Committed;
-use crate::clock::wall_micros;
+use crate::clock::{wall_micros, wall_seconds_since};
 use crate::jobs::Meter;
 use crate::provider::Forged;
 use crate::store::StoreError;
@@ -93,11 +93,11 @@ impl Metrics {
         self.not_believed.get_or_create(&NotBelieved { provider, reason: forged.as_str() }).inc();
     }
 
-    pub(super) fn committed(&self, done: &Committed, micros: i64) {
+    pub(super) fn committed(&self, done: &Committed, took: f64) {
         let stored = done.stored.iter().filter(|stored| **stored).count();
         let all = u64::try_from(stored).unwrap_or(u64::MAX);
         self.commits.inc();
-        self.commit_seconds.observe(seconds(micros));
+        self.commit_seconds.observe(took);
         self.stored.inc_by(done.new);
         self.repeated.inc_by(all.saturating_sub(done.new));
         self.not_stored.inc_by(u64::try_from(done.stored.len().saturating_sub(stored)).unwrap_or(u64::MAX));
@@ -131,11 +131,6 @@ impl Waiting {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a duration for a histogram, no money")]
-fn seconds(micros: i64) -> f64 {
-    micros.max(0) as f64 / 1_000_000.0
-}
-
 /// Counts a request.
 pub(super) async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let path = match request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) {
@@ -148,7 +143,7 @@ pub(super) async fn count(State(app): State<Arc<App>>, request: Request, next: N
     let began = wall_micros();
     let response = next.run(request).await;
     app.metrics.requests.get_or_create(&Asked { path, status: response.status().as_u16() }).inc();
-    app.metrics.request_seconds.observe(seconds(wall_micros().saturating_sub(began)));
+    app.metrics.request_seconds.observe(wall_seconds_since(began));
     response
 }
 

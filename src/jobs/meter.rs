@@ -8,7 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use crate::clock::wall_micros;
+use crate::clock::{wall_micros, wall_seconds_since};
 use crate::engine::EngineError;
 use crate::engine::summary::Summary;
 
@@ -62,14 +62,9 @@ impl Meter {
                 Err(_) => "failed",
             };
             self.runs.get_or_create(&Ended { job, outcome }).inc();
-            self.seconds.get_or_create(&Job { job }).observe(seconds(wall_micros().saturating_sub(began)));
+            self.seconds.get_or_create(&Job { job }).observe(wall_seconds_since(began));
             done
         }
         .boxed()
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a duration for a histogram, no money")]
-fn seconds(micros: i64) -> f64 {
-    micros.max(0) as f64 / 1_000_000.0
 }

@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use super::small_disk::SmallDisk;
-use super::{RENEWS, assert_all_done, assert_sound, end_of, kasacare, number, open, run, with_renewals_due};
-use crate::world::on_sqlite;
+use super::{RENEWS, assert_all_done, assert_sound, end_of, file_with_renewals_due, kasacare, number, open, run};
 
 /// Kilobytes that the disk has to spare at each attempt; a run of all needs several thousand.
 const SPARE: [u64; 5] = [8, 150, 600, 1_200, 2_000];
@@ -16,15 +15,7 @@ const ROOMY: u64 = 64 * 1024;
 async fn disk_with_database() -> (SmallDisk, String, u64) {
     let disk = SmallDisk::of(ROOMY);
     let file = disk.path().join("kasacare.db");
-    let copy = file.clone();
-    on_sqlite(async |db| {
-        with_renewals_due(&db).await;
-        let source = db.url().trim_start_matches("sqlite://").to_owned();
-        // Closed, so that the log is in the file.
-        db.close().await;
-        fs::copy(source, &copy).expect("a copy of the database");
-    })
-    .await;
+    file_with_renewals_due(&file).await;
     let kilobytes = fs::metadata(&file).unwrap().len().div_ceil(1024);
     (disk, format!("sqlite://{}", file.display()), kilobytes)
 }

@@ -15,6 +15,7 @@ use kasacare::reports::check;
 use kasacare::store::db::{ConnectOptions, Db, Sql};
 
 use crate::world::town::{OREGON, Town};
+use crate::world::{PrivateServer, on_sqlite};
 
 /// Everybody joined a month before the renewal's day.
 const JOINED: &str = "2026-01-05";
@@ -29,6 +30,28 @@ async fn with_renewals_due(db: &Db) {
     town.move_all_in(&people).await;
     let ids: Vec<AccountId> = people.iter().map(|(id, _, _)| AccountId::parse(id).unwrap()).collect();
     town.subscribe_all(JOINED, &ids, "plus/monthly").await;
+}
+
+/// A copy of a SQLite database on which renewals are due, closed, so that its log is in the file.
+async fn file_with_renewals_due(file: &Path) {
+    on_sqlite(async |db| {
+        with_renewals_due(&db).await;
+        let source = db.url().trim_start_matches("sqlite://").to_owned();
+        db.close().await;
+        std::fs::copy(source, file).expect("a copy of the database");
+    })
+    .await;
+}
+
+/// A PostgreSQL server of its own with a database on which renewals are due, and its address.
+async fn server_with_renewals_due() -> (PrivateServer, String) {
+    let server = PrivateServer::start();
+    let url = server.url("postgres");
+    let db = open(&url).await;
+    db.migrate().await.unwrap();
+    with_renewals_due(&db).await;
+    db.close().await;
+    (server, url)
 }
 
 /// The program, on a database.

@@ -8,8 +8,7 @@ use kasacare::store::db::{ConnectOptions, Db, DbError};
 use tempfile::TempDir;
 
 use super::small_disk::SmallDisk;
-use super::{RENEWS, end_of, kasacare, open, printed, run, with_renewals_due};
-use crate::world::{PrivateServer, on_sqlite};
+use super::{RENEWS, end_of, file_with_renewals_due, kasacare, printed, run, server_with_renewals_due};
 
 /// What only looks.
 const LOOKING: [&str; 10] = [
@@ -32,14 +31,7 @@ const WRITING: [&str; 3] = ["init", "subscribe f0001 plus/monthly --camera f0001
 async fn books() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("books.db");
-    let copy = file.clone();
-    on_sqlite(async |db| {
-        with_renewals_due(&db).await;
-        let source = db.url().trim_start_matches("sqlite://").to_owned();
-        db.close().await;
-        fs::copy(source, &copy).expect("a copy of the database");
-    })
-    .await;
+    file_with_renewals_due(&file).await;
     (folder, file)
 }
 
@@ -152,12 +144,7 @@ async fn a_file_that_is_written_while_it_is_read_without_locks_is_noticed() {
 
 #[tokio::test]
 async fn a_standby_server_can_be_looked_at() {
-    let server = PrivateServer::start();
-    let url = server.url("postgres");
-    let db = open(&url).await;
-    db.migrate().await.unwrap();
-    with_renewals_due(&db).await;
-    db.close().await;
+    let (server, url) = server_with_renewals_due().await;
     let before: Vec<String> = LOOKING.iter().map(|line| printed(&url, line)).collect();
     server.reconfigure("default_transaction_read_only = on");
     let subscribe = ["subscribe", "f0001", "plus/monthly", "--camera", "f0001-cam2", "--as-of", RENEWS, "--quote"];

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use kasacare::store::db::Db;
 
-use super::{assert_all_done, assert_sound, end_of, ended, number, open, run, with_renewals_due};
-use crate::world::PrivateServer;
+use super::{assert_all_done, assert_sound, end_of, ended, number, open, run, server_with_renewals_due};
 
 /// What has just begun when the server dies, and how one sees it.
 const MOMENTS: [(&str, &str); 3] = [
@@ -28,12 +27,7 @@ async fn begun(db: &Db, sql: &'static str) {
 /// F21, I15: the run ends and says that the server is gone; when it is back, the next run takes over what was left.
 #[tokio::test]
 async fn a_server_that_dies_during_a_run_costs_nobody_a_second_charge() {
-    let server = PrivateServer::start();
-    let url = server.url("postgres");
-    let db = open(&url).await;
-    db.migrate().await.unwrap();
-    with_renewals_due(&db).await;
-    db.close().await;
+    let (server, url) = server_with_renewals_due().await;
     let mails = tempfile::tempdir().unwrap();
     for (what, sql) in MOMENTS {
         let db = open(&url).await;
