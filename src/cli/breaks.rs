@@ -216,7 +216,7 @@ fn in_full(found: &StoredBreak, acts: &[Act], format: Format) -> String {
         ("owner", text(&found.owner)),
         ("since", format!("{} ({} days when it was last touched)", found.since, age_band(found.since, last))),
         ("ours less theirs", found.amount.to_string()),
-        ("waits on 1290", found.aside.to_string()),
+        (if found.state.waits() { "waits on 1290" } else { "went over 1290" }, found.aside.to_string()),
         ("customer", text(&found.account)),
         ("ours", text(&found.ours)),
         ("theirs", text(&found.theirs)),

@@ -113,6 +113,11 @@ async fn reports(args: &Args, db: &crate::store::db::Db) -> Result<Vec<RunReport
         (true, false) => Depth::Propose,
         (false, false) => Depth::Dry,
     };
+    let at = args.as_of.clock().now();
+    if depth != Depth::Dry && through > at.date_naive() {
+        let problem = format!("{through} is not over, and what is posted is dated by it; --as-of says another day");
+        return Err(CliError::Option { option: "--through", problem });
+    }
     let actor = one_line("--by", args.by.as_deref().unwrap_or("reconcile"), BY_CHARS_MAX)?;
     let providers = match &args.provider {
         Some(provider) => vec![provider.clone()],
@@ -123,7 +128,7 @@ async fn reports(args: &Args, db: &crate::store::db::Db) -> Result<Vec<RunReport
     }
     let mut reports = Vec::new();
     for provider in providers {
-        let order = Order { provider, through, depth, actor: actor.clone(), at: args.as_of.clock().now() };
+        let order = Order { provider, through, depth, actor: actor.clone(), at };
         reports.push(reconcile::run(db, &order).await?);
     }
     Ok(reports)

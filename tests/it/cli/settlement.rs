@@ -290,6 +290,11 @@ async fn a_run_says_by_its_code_what_it_found_and_is_shown_again_byte_for_byte()
         let run = "reconcile --through 2026-02-10 --provider stripe --as-of 2026-02-11";
         let dry = shop.says(run).code(1).out;
         assert_eq!(shop.count("select count(*) from breaks").await, 0);
+        for deep in ["--propose", "--apply --by Ada"] {
+            let early = format!("reconcile --through 2026-02-12 --provider stripe --as-of 2026-02-11 {deep}");
+            shop.says(&early).fails(2, "2026-02-12 is not over");
+        }
+        assert_eq!(shop.count("select count(*) from reconciliation_runs").await, 0);
         let applied = shop.says(&format!("{run} --apply --by Ada")).code(1).out;
         assert_ne!(applied, dry, "1290 has what nothing explains");
         for words in
@@ -313,6 +318,7 @@ async fn a_run_says_by_its_code_what_it_found_and_is_shown_again_byte_for_byte()
         shop.does(&format!("breaks write-off {id} --by Ada --approved-by Ben --reason lost --as-of 2026-02-12"));
         let shown = shop.does(&format!("breaks show {id}"));
         assert!(shown.contains("written off by Ada, agreed by Ben: lost"), "{shown}");
+        assert!(shown.contains("went over 1290    108.24 USD") && !shown.contains("waits on"), "{shown}");
         assert_eq!(shop.count("select cast(sum(amount_minor) as bigint) from postings where ledger_account = 5900").await, -10_824);
         shop.does("check");
     })
