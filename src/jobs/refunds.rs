@@ -109,7 +109,12 @@ impl Runner {
             match (&outcomes[at], found) {
                 (_, found @ (Outcome::Succeeded { .. } | Outcome::Declined(_))) => outcomes[at] = found,
                 // As of charges: the key keeps the failure, so only a new attempt can get through.
-                (Outcome::Unknown(Doubt::ServerError), found @ Outcome::DidNotHappen(NotDone::NotFound)) => outcomes[at] = found,
+                (Outcome::Unknown(Doubt::ServerError), found @ Outcome::DidNotHappen(NotDone::NotFound)) => {
+                    let first_sent_at = leased[to_send[at]].sent_at;
+                    if self.engine.provider.capabilities().is_over(first_sent_at, self.engine.clock.now()) {
+                        outcomes[at] = found;
+                    }
+                }
                 (Outcome::Unknown(Doubt::NoReply), Outcome::DidNotHappen(NotDone::NotFound)) => lost.push(at),
                 _ => {}
             }

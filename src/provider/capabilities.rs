@@ -1,6 +1,6 @@
 //! What a provider can do, as data, so that nothing else asks which provider it is.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::money::{Currency, Money};
 
@@ -22,6 +22,9 @@ pub struct Capabilities {
     pub mirror_only: bool,
     /// For how long it remembers idempotency keys, in hours. A key that is older starts a new request (F03).
     pub key_window_hours: u32,
+    /// For how many minutes after a request it may still carry it out unseen, although it has answered that it failed. Only then a
+    /// look-up that finds nothing proves that nothing happened, and a new attempt may be made (PV-2).
+    pub late_minutes: u32,
     /// The least that it charges, in minor units, by ISO 4217 code (MO-5). What is absent has no minimum.
     pub minimum_charges: &'static [(&'static str, i64)],
 }
@@ -31,6 +34,14 @@ impl Capabilities {
     #[must_use]
     pub fn resend_window(&self) -> Duration {
         Duration::hours(i64::from(self.key_window_hours.saturating_sub(1)))
+    }
+
+    /// Whether a request that was first sent then, if it was sent before, and was answered with a failure, can have no effect any more
+    /// that is not seen yet.
+    #[must_use]
+    pub fn is_over(&self, first_sent_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+        let late = Duration::minutes(i64::from(self.late_minutes));
+        late.is_zero() || first_sent_at.is_some_and(|first| now.signed_duration_since(first) >= late)
     }
 
     /// The least that it charges in this currency (MO-5).
@@ -64,11 +75,12 @@ pub const SIMULATED: Capabilities = Capabilities {
     lists_events: false,
     mirror_only: false,
     key_window_hours: 24,
+    late_minutes: 0,
     minimum_charges: CARD_MINIMUMS,
 };
 
 /// Stripe: direct, by payment intents off session.
-pub const STRIPE: Capabilities = Capabilities { name: "stripe", lists_events: true, ..SIMULATED };
+pub const STRIPE: Capabilities = Capabilities { name: "stripe", lists_events: true, late_minutes: 30, ..SIMULATED };
 
 /// What card providers usually ask for, near half a dollar everywhere.
 const CARD_MINIMUMS: &[(&str, i64)] = &[
@@ -113,6 +125,16 @@ mod tests {
         assert_eq!(SIMULATED.minimum_charge(Currency::parse("KRW").unwrap()), None);
         let dinar = Currency::parse("KWD").unwrap();
         assert_eq!(SIMULATED.minimum_charge(dinar).map(Money::major).as_deref(), Some("0.150"));
+    }
+
+    #[test]
+    fn a_failure_proves_something_only_after_a_while() {
+        let now = DateTime::UNIX_EPOCH + Duration::hours(1);
+        assert!(SIMULATED.is_over(None, now));
+        for (minutes, expected) in [(0, false), (29, false), (30, true)] {
+            assert_eq!(STRIPE.is_over(Some(now - Duration::minutes(minutes)), now), expected, "{minutes}");
+        }
+        assert!(!STRIPE.is_over(None, now), "it was sent just now");
     }
 
     #[test]

@@ -150,8 +150,8 @@ impl PaymentProvider for Stripe {
         self.each(calls.iter().map(|call| self.refund_one(call)).collect()).boxed()
     }
 
-    fn look_up_charges<'a>(&'a self, now: DateTime<Utc>, calls: &'a [LookUp]) -> BoxFuture<'a, Vec<Outcome>> {
-        self.each(calls.iter().map(|question| lists::find_charge(&self.api, now, question)).collect()).boxed()
+    fn look_up_charges<'a>(&'a self, _now: DateTime<Utc>, calls: &'a [LookUp]) -> BoxFuture<'a, Vec<Outcome>> {
+        self.each(calls.iter().map(|question| lists::find_charge(&self.api, question)).collect()).boxed()
     }
 
     fn look_up_refunds<'a>(&'a self, _now: DateTime<Utc>, calls: &'a [LookUp]) -> BoxFuture<'a, Vec<Outcome>> {

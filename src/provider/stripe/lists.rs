@@ -1,7 +1,8 @@
 //! Looking for what was lost (PV-2, F41): payments and refunds by our ids in their metadata, and events that no webhook brought.
 //!
 //! Stripe's lists are up to date at once; its search lags behind, so what it does not find may be there all the same: it is only asked
-//! where we don't know the customer, and its "nothing" counts only when it had hours to find it.
+//! where we don't know the customer, and its "nothing" proves nothing, however old the first call is: the last may be young. A person
+//! looks at what stays unknown (PV-8).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -24,19 +25,17 @@ use crate::provider::events::{MissedEvent, MissedPage};
 const PAGE: i64 = 100;
 /// Pages that are read at most: a customer has a payment a month, and a payment a few refunds.
 const PAGES_MAX: u32 = 50;
-/// How far Stripe's search may be behind: minutes, as it says, and an hour when something is broken there.
-const SEARCH_LAG: TimeDelta = TimeDelta::hours(3);
 /// How much earlier than our first call its object may have been made, by Stripe's clock.
 const EARLIER: TimeDelta = TimeDelta::hours(1);
 
 /// What became of a charge: the payment intent that carries its id.
-pub(super) async fn find_charge(api: &Api, now: DateTime<Utc>, question: &LookUp) -> Result<Outcome, Trouble> {
+pub(super) async fn find_charge(api: &Api, question: &LookUp) -> Result<Outcome, Trouble> {
     let is_it = |intent: &IntentAnswer| intent.metadata.as_ref().is_some_and(|ids| ids.charge.as_deref() == Some(question.id.as_str()));
     let customer = match question.method_token.as_deref().filter(|token| !token.is_empty()) {
         Some(token) => customers::customer_of(api, token).await?,
         None => None,
     };
-    let Some(customer) = customer else { return search_charge(api, now, question).await };
+    let Some(customer) = customer else { return search_charge(api, question).await };
     let page = |after: Option<String>| {
         let mut request = ListPaymentIntent::new().customer(customer.as_str()).limit(PAGE);
         if let Some(since) = question.since {
@@ -49,7 +48,7 @@ pub(super) async fn find_charge(api: &Api, now: DateTime<Utc>, question: &LookUp
 }
 
 /// The same where the customer is not known.
-async fn search_charge(api: &Api, now: DateTime<Utc>, question: &LookUp) -> Result<Outcome, Trouble> {
+async fn search_charge(api: &Api, question: &LookUp) -> Result<Outcome, Trouble> {
     #[derive(Serialize)]
     struct Query {
         query: String,
@@ -58,8 +57,7 @@ async fn search_charge(api: &Api, now: DateTime<Utc>, question: &LookUp) -> Resu
     let query = Query { query: format!("metadata['{}']:'{}'", metadata::CHARGE, question.id), limit: PAGE };
     let found: List<IntentAnswer> = api.ask(|| RequestBuilder::new(StripeMethod::Get, "/payment_intents/search").query(&query)).await?;
     let outcomes: Vec<_> = found.data.iter().map(|intent| (intent.status == "succeeded", outcomes::of_intent(intent))).collect();
-    let proves = question.since.is_some_and(|since| now.signed_duration_since(since) >= SEARCH_LAG);
-    if outcomes.is_empty() && !proves { Ok(Outcome::Unknown(Doubt::NoReply)) } else { Ok(one_of(&question.id, outcomes)) }
+    if outcomes.is_empty() { Ok(Outcome::Unknown(Doubt::NoReply)) } else { Ok(one_of(&question.id, outcomes)) }
 }
 
 /// What became of a refund.
