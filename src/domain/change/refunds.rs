@@ -5,7 +5,7 @@ use super::super::event::Event;
 use super::super::money::Money;
 use super::super::notice::{CorrectionOutcome, NoticeData, NoticeKind};
 use super::attempts::may_go_on;
-use super::settle::{AMOUNT_MISMATCH, LOOKUPS_MAX, Settlement};
+use super::settle::{AMOUNT_MISMATCH, LOOKUPS_MAX, REFUNDED_TWICE, Settlement};
 use super::{Draft, Planned};
 
 impl Draft<'_> {
@@ -13,6 +13,10 @@ impl Draft<'_> {
     pub fn settle_refund(&mut self, id: &str, settlement: &Settlement) -> Planned {
         let refund = self.account.refunds.get(id).cloned().ok_or_else(|| self.no_object("refund", id))?;
         match (refund.state, settlement) {
+            (
+                AttemptState::Succeeded,
+                Settlement::Succeeded { reference } | Settlement::Mismatch { reference, .. } | Settlement::CameBack { reference, .. },
+            ) if refund.reference.as_ref().is_some_and(|known| known != reference) => self.refunded_twice(&refund, reference),
             (AttemptState::Succeeded, Settlement::Declined { code, .. }) => self.refund_failed(&refund, code, true, None),
             (AttemptState::Succeeded, Settlement::CameBack { code, reference }) => self.refund_failed(&refund, code, true, Some(reference)),
             // PV-6: an older event of what has come back since.
@@ -43,6 +47,13 @@ impl Draft<'_> {
                 self.emit(Event::RefundUnknown { refund: id.to_owned(), due_at })
             }
         }
+    }
+
+    /// I4: one payout has two objects at the provider. Nothing else moves, and neither undoes the other, until a person has looked.
+    fn refunded_twice(&mut self, refund: &Refund, reference: &str) -> Planned {
+        let first = refund.reference.as_deref().unwrap_or("(none)");
+        self.task(REFUNDED_TWICE, reference, Some(refund.amount))?;
+        self.park(REFUNDED_TWICE, &format!("refund {} is {first} at the provider, and {reference} as well", refund.id))
     }
 
     /// F49: what moved is booked; the difference is account credit, or waits among the unmatched movements. A person looks at it

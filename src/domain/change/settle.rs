@@ -25,6 +25,8 @@ pub const AMOUNT_MISMATCH: &str = "amount_mismatch";
 
 /// The task, and the reason for parking, where one attempt moved money twice (I1).
 pub const CAPTURED_TWICE: &str = "captured_twice";
+/// Kind of the task, and code of the parking, where one payout has two objects at the provider.
+pub const REFUNDED_TWICE: &str = "refunded_twice";
 
 /// What is known of a call that moves money.
 #[derive(Debug, Clone, PartialEq, Eq)]
