@@ -39,6 +39,9 @@ create table provider_movements (
     primary key (provider, movement_id)
 );
 
+-- Movements that are payouts themselves, by the payout: two files may tell of one under two ids.
+create index provider_movements_sent on provider_movements (provider, reference) where category in ('payout', 'payout_failure');
+
 -- What one import brought.
 create index provider_movements_import on provider_movements (import_id);
 

@@ -193,6 +193,8 @@ crate::statements! {
     pub INVOICE_OF = same("select account_id, charge_id, invoice_id from charges where charge_id {in:$1}");
     /// Providers of whom anything is known.
     pub PROVIDERS = same("select distinct provider from provider_movements order by provider");
+    /// The last day through which a provider was reconciled.
+    pub LAST_DAY = same("select max(through_on) as through_on from reconciliation_runs where provider = $1");
 }
 
 /// A movement of the provider as it is stored.

@@ -32,6 +32,7 @@ pub fn entry(booking: &Booking) -> Result<Vec<Leg>, LedgerError> {
         Booking::PayoutReceived { .. } => (BANK, CASH_IN_TRANSIT),
         Booking::SetAside { waits_on: WaitsOn::Provider, .. } => (PROVIDER_CLEARING, UNMATCHED),
         Booking::SetAside { waits_on: WaitsOn::Transit, .. } => (CASH_IN_TRANSIT, UNMATCHED),
+        Booking::SetAside { waits_on: WaitsOn::Bank, .. } => (BANK, UNMATCHED),
         Booking::DifferenceBooked { is: DifferenceIs::Fee, .. } => (UNMATCHED, PROVIDER_FEES),
         Booking::DifferenceBooked { is: DifferenceIs::Loss, .. } => (UNMATCHED, RECONCILIATION_DIFFERENCES),
     };
@@ -78,6 +79,7 @@ mod tests {
         let aside = |waits_on| Booking::SetAside { difference: difference.clone(), waits_on, amount: usd("9.99"), on };
         check(&aside(WaitsOn::Provider), [(1200, 999), (1290, -999)]);
         check(&aside(WaitsOn::Transit), [(1020, 999), (1290, -999)]);
+        check(&aside(WaitsOn::Bank), [(1010, 999), (1290, -999)]);
         let booked = |is| Booking::DifferenceBooked { difference: difference.clone(), is, amount: usd("9.99"), on };
         check(&booked(DifferenceIs::Fee), [(1290, 999), (5000, -999)]);
         check(&booked(DifferenceIs::Loss), [(1290, 999), (5900, -999)]);

@@ -24,6 +24,8 @@ pub enum WaitsOn {
     Provider,
     /// On the way to the bank (1020).
     Transit,
+    /// At the bank (1010).
+    Bank,
 }
 
 /// What somebody has decided that a difference is.

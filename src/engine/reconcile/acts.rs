@@ -136,6 +136,8 @@ pub async fn resolve(db: &Db, id: &str, book_fee: bool, by: &By) -> Result<Store
         tx.rollback().await?;
         return Err(ReconcileError::Refused(problem));
     }
+    // Nothing is posted, and nobody looks at it any more: that has the limits of a posting (AP-1).
+    allowed(found.amount, by)?;
     close(tx, found, BreakState::Resolved, "resolved", by).await
 }
 
@@ -247,7 +249,8 @@ async fn book(
             let problem = format!("a break of kind {} cannot be booked", found.kind.tag());
             return Err(ReconcileError::Refused(problem));
         }
-        BreakKind::PayoutNotOnBank | BreakKind::BankLineWithoutPayout => WaitsOn::Transit,
+        BreakKind::PayoutNotOnBank => WaitsOn::Transit,
+        BreakKind::BankLineWithoutPayout => WaitsOn::Bank,
         _ => WaitsOn::Provider,
     };
     let on = by.at.date_naive();

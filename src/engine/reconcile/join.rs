@@ -253,7 +253,7 @@ impl Join {
         };
         let is_timing = matches!(kind, None | Some(BreakKind::Timing));
         let both = ours.map(|side| (side, effect(side))).into_iter().chain(theirs.map(|side| (side, -effect(side))));
-        for (side, amount) in both {
+        for (side, amount) in both.filter(|(side, _)| side.has_moved) {
             let part = self.result.effects.entry((side.currency, side.on)).or_default();
             if is_timing {
                 part.timing += amount;
@@ -392,10 +392,11 @@ fn place(found: &Found) -> (&str, &str, &str) {
 }
 
 impl Found {
-    /// The day from which on it is there: the earlier of the two.
+    /// The day from which on it is there: the earlier of the two. What has not settled here has no day.
     #[must_use]
     pub fn since(&self) -> NaiveDate {
-        let days = self.ours.iter().map(|(.., side)| side.on).chain(self.theirs.iter().map(|(_, side)| side.on));
+        let ours = self.ours.iter().map(|(.., side)| side).filter(|side| side.has_moved || self.theirs.is_none());
+        let days = ours.chain(self.theirs.iter().map(|(_, side)| side)).map(|side| side.on);
         days.min().unwrap_or(NaiveDate::MIN)
     }
 

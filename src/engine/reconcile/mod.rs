@@ -17,6 +17,7 @@ mod spool;
 mod stored;
 mod table;
 
+use crate::store::settlement::Book;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
@@ -131,7 +132,16 @@ pub(in crate::engine::reconcile) struct Difference {
 /// [`ReconcileError`]; then nothing was changed.
 pub async fn run(db: &Db, order: &Order) -> Result<RunReport, ReconcileError> {
     db.check_schema().await?;
-    let mut tx = if order.depth == Depth::Dry { db.begin_read().await? } else { db.begin().await? };
+    let mut tx = if order.depth == Depth::Dry {
+        db.begin_read().await?
+    } else {
+        let mut tx = db.begin().await?;
+        // Before anything is read: whoever acts on breaks of this provider waits, or is waited for.
+        Book::lock(&mut tx, &order.provider).await?;
+        must_not_go_back(&mut tx, order).await?;
+        tx
+    };
+    must_be_alone(&mut tx, &order.provider).await?;
     let planned = plan(&mut tx, order).await?;
     if order.depth == Depth::Dry {
         tx.rollback().await?;
@@ -140,6 +150,31 @@ pub async fn run(db: &Db, order: &Order) -> Result<RunReport, ReconcileError> {
         tx.commit().await?;
     }
     Ok(planned.report)
+}
+
+/// A run through an earlier day than the last one would take what has come since for gone.
+async fn must_not_go_back(tx: &mut Tx, order: &Order) -> Result<(), ReconcileError> {
+    let last = tx.fetch_one(&crate::store::reconcile::LAST_DAY, &crate::values![order.provider.as_str()]).await?.opt_date_at(0)?;
+    match last.filter(|last| *last > order.through) {
+        Some(last) => Err(ReconcileError::Refused(format!(
+            "{} was reconciled through {last} already: run it through that day or a later one, or look with a dry run",
+            order.provider
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Neither our charges nor 1200 say whose they are, so that only one provider whose money is in our books can be held against them.
+async fn must_be_alone(tx: &mut Tx, provider: &str) -> Result<(), ReconcileError> {
+    let rows = tx.fetch_all(&crate::store::reconcile::PROVIDERS, &[]).await?;
+    let all = rows.iter().map(|row| row.text_at(0)).collect::<Result<Vec<_>, _>>()?;
+    match all.iter().find(|other| *other != provider && is_booked(other)).filter(|_| is_booked(provider)) {
+        Some(other) => Err(ReconcileError::Refused(format!(
+            "movements of {provider} and of {other} are here, and the books do not tell whose charges are whose: \
+             a database is for one of them"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The providers of whom something was imported.

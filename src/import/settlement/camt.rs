@@ -249,10 +249,14 @@ impl State<'_, '_, '_> {
         let text = entry.booked_on.as_deref().ok_or_else(|| missing("BookgDt"))?;
         let booked_on: NaiveDate =
             values::date(text).map_err(|problem| RowProblem::in_field(entry.line, "BookgDt", problem.showing(text)))?;
-        let named = entry.references.iter().flatten().find(|id| !id.is_empty() && id.as_str() != "NOTPROVIDED");
-        let id = match named {
-            Some(id) => values::id(id).map_err(|problem| RowProblem::in_field(entry.line, "AcctSvcrRef", problem.showing(id)))?,
-            None => self.ordinals.name(format!("{booked_on}/{}/{}", amount.major(), fingerprint(&entry.text))),
+        let [servicer, own] = entry.references.each_ref().map(|id| id.as_deref().filter(|id| !id.is_empty() && *id != "NOTPROVIDED"));
+        let id = match (servicer, own) {
+            (Some(id), _) => values::id(id).map_err(|problem| RowProblem::in_field(entry.line, "AcctSvcrRef", problem.showing(id)))?,
+            // Often no more than a number within its statement.
+            (None, Some(own)) => {
+                self.ordinals.name(format!("{booked_on}/{}/{}", amount.major(), fingerprint(&format!("{own} {}", entry.text))))
+            }
+            (None, None) => self.ordinals.name(format!("{booked_on}/{}/{}", amount.major(), fingerprint(&entry.text))),
         };
         let provider = payer(&entry.text);
         let reference = provider.as_ref().and_then(|_| kept_text(&entry.text));

@@ -26,6 +26,11 @@ crate::statements! {
         "select movement_id, category, gross_minor, fee_minor, currency from provider_movements \
          where provider = $1 and movement_id {in:$2}"
     );
+    /// Payouts of which a movement is stored: a provider may tell of one in two files under two ids of its own.
+    KNOWN_SENT = same(
+        "select reference, category, gross_minor, fee_minor, currency from provider_movements \
+         where provider = $1 and reference {in:$2} and category in ('payout', 'payout_failure')"
+    );
     /// Which payouts these movements are known to have been in.
     KNOWN_PAYOUT_LINES = same("select movement_id, payout_id from payout_lines where provider = $1 and movement_id {in:$2}");
     /// What is stored of these payouts.
@@ -89,6 +94,18 @@ pub struct Import {
     pub at: DateTime<Utc>,
 }
 
+/// What a movement says: category, gross, fee, currency.
+type Told = (String, i64, i64, String);
+
+/// A payout that left or came back: its id and the category.
+type Sent = (String, String);
+
+/// Which payout a movement is itself, where it is one.
+fn sent_key(movement: &Movement) -> Option<Sent> {
+    let is_one = matches!(movement.category, Category::Payout | Category::PayoutFailure);
+    movement.reference.clone().filter(|_| is_one).map(|reference| (reference, movement.category.tag().to_owned()))
+}
+
 /// Fees of a day, to be posted at the end.
 type Fees = BTreeMap<(NaiveDate, FeeOf, Currency), (Money, u64)>;
 
@@ -129,16 +146,21 @@ impl Intake {
         let keys = values(&self.import.provider, chunk.iter().map(|(_, movement)| movement.id.as_str()));
         let rows = tx.fetch_all(&KNOWN_MOVEMENTS, &keys).await?;
         let read = |row: &Row| Ok((row.text_at(0)?, (row.text_at(1)?, row.int_at(2)?, row.int_at(3)?, row.text_at(4)?)));
-        let mut known: HashMap<String, (String, i64, i64, String)> = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        let mut known: HashMap<String, Told> = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        let mut sent = self.known_sent(tx, chunk).await?;
         let (mut found, mut new) = (Vec::new(), Columns::of(&MOVEMENTS));
         for (at, (line, movement)) in chunk.iter().enumerate() {
             self.rows += 1;
             let told = (movement.category.tag().to_owned(), movement.gross_minor, movement.fee_minor, movement.currency.code().to_owned());
-            match known.get(&movement.id) {
+            let twin = sent_key(movement).and_then(|key| sent.get(&key));
+            match known.get(&movement.id).or(twin) {
                 Some(stored) if *stored == told => self.stored.known += 1,
                 Some(_) => found.push(Contradiction { at, what: "movement", id: movement.id.clone() }),
                 None => {
                     self.add(&mut new, *line, movement)?;
+                    if let Some(key) = sent_key(movement) {
+                        sent.insert(key, told.clone());
+                    }
                     known.insert(movement.id.clone(), told);
                 }
             }
@@ -146,6 +168,20 @@ impl Intake {
         tx.insert_rows(&new).await?;
         found.extend(self.payout_lines(tx, chunk).await?);
         Ok(found)
+    }
+
+    /// What is stored of the payouts that leave or come back in a chunk, whatever their movements are called.
+    async fn known_sent(&self, tx: &mut Tx, chunk: &[(u64, Movement)]) -> Result<HashMap<Sent, Told>, StoreError> {
+        let keys: Vec<Sent> = chunk.iter().filter_map(|(_, movement)| sent_key(movement)).collect();
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let keys = values(&self.import.provider, keys.iter().map(|(reference, _)| reference.as_str()));
+        let read = |row: &Row| {
+            let category = row.text_at(1)?;
+            Ok(((row.text_at(0)?, category.clone()), (category, row.int_at(2)?, row.int_at(3)?, row.text_at(4)?)))
+        };
+        tx.fetch_all(&KNOWN_SENT, &keys).await?.iter().map(read).collect()
     }
 
     fn add(&mut self, new: &mut Columns, line: u64, movement: &Movement) -> Result<(), StoreError> {
