@@ -123,7 +123,7 @@ fn bank_line(row: &mut Row<'_>, columns: &Found, bank: &BankColumns, ordinals: &
     let id = match named {
         Some(id) => row.need(id, values::id)?,
         // The same line twice on one day is two lines.
-        None => ordinals.name(format!("{booked_on}/{}/{}", amount.major(), fingerprint(&text))),
+        None => ordinals.name_in(&account, format!("{booked_on}/{}/{}", amount.major(), fingerprint(&text))),
     };
     let provider = payer(&text);
     let reference = provider.as_ref().and_then(|_| kept_text(&text));

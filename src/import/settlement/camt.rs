@@ -25,7 +25,7 @@ const TEXT_BYTES_MAX: usize = 16 * 1024;
 struct Amount {
     text: Option<String>,
     currency: Option<String>,
-    is_debit: Option<bool>,
+    side: Option<String>,
 }
 
 impl Amount {
@@ -35,8 +35,11 @@ impl Amount {
         let currency = values::currency(code).map_err(|problem| RowProblem::in_field(line, "Amt/@Ccy", problem.showing(code)))?;
         let text = self.text.as_deref().ok_or_else(|| missing("Amt"))?;
         let minor = values::major(text, currency, false).map_err(|problem| RowProblem::in_field(line, "Amt", problem.showing(text)))?;
-        let is_debit = self.is_debit.ok_or_else(|| missing("CdtDbtInd"))?;
-        Ok(Money::new(if is_debit { -minor } else { minor }, currency))
+        match self.side.as_deref().ok_or_else(|| missing("CdtDbtInd"))? {
+            "CRDT" => Ok(Money::new(minor, currency)),
+            "DBIT" => Ok(Money::new(-minor, currency)),
+            other => Err(RowProblem::in_field(line, "CdtDbtInd", Problem::not_a("CRDT or DBIT").showing(other))),
+        }
     }
 }
 
@@ -183,7 +186,7 @@ impl State<'_, '_, '_> {
         match path.as_str() {
             "Stmt/Acct/Id/IBAN" | "Stmt/Acct/Id/Othr/Id" => self.statement.account = Some(text),
             "Stmt/Ntry/Amt" | "Stmt/Bal/Amt" => entry.amount.text = Some(text),
-            "Stmt/Ntry/CdtDbtInd" | "Stmt/Bal/CdtDbtInd" => entry.amount.is_debit = Some(text == "DBIT"),
+            "Stmt/Ntry/CdtDbtInd" | "Stmt/Bal/CdtDbtInd" => entry.amount.side = Some(text),
             "Stmt/Ntry/Sts" if !text.is_empty() => entry.status = Some(text),
             "Stmt/Ntry/Sts/Cd" => entry.status = Some(text),
             "Stmt/Ntry/BookgDt/Dt" | "Stmt/Ntry/BookgDt/DtTm" => entry.booked_on = Some(text),
@@ -253,14 +256,16 @@ impl State<'_, '_, '_> {
         let id = match (servicer, own) {
             (Some(id), _) => values::id(id).map_err(|problem| RowProblem::in_field(entry.line, "AcctSvcrRef", problem.showing(id)))?,
             // Often no more than a number within its statement.
-            (None, Some(own)) => {
-                self.ordinals.name(format!("{booked_on}/{}/{}", amount.major(), fingerprint(&format!("{own} {}", entry.text))))
-            }
-            (None, None) => self.ordinals.name(format!("{booked_on}/{}/{}", amount.major(), fingerprint(&entry.text))),
+            (None, Some(own)) => self.named_by_content(&account, booked_on, amount, &format!("{own} {}", entry.text)),
+            (None, None) => self.named_by_content(&account, booked_on, amount, &entry.text),
         };
         let provider = payer(&entry.text);
         let reference = provider.as_ref().and_then(|_| kept_text(&entry.text));
         Ok(BankLine { account, id, booked_on, amount, provider, reference })
+    }
+
+    fn named_by_content(&mut self, account: &str, booked_on: NaiveDate, amount: Money, text: &str) -> String {
+        self.ordinals.name_in(account, format!("{booked_on}/{}/{}", amount.major(), fingerprint(text)))
     }
 
     /// Opening balance and entries must be the closing balance.
@@ -289,7 +294,14 @@ impl Entry {
 
 /// Where the text of an entry is that tells who paid, and for what.
 fn is_telling(path: &str) -> bool {
-    ["/RmtInf/Ustrd", "/RmtInf/Strd/CdtrRefInf/Ref", "/Refs/EndToEndId", "/RltdPties/Dbtr/Nm", "/RltdPties/Dbtr/Pty/Nm"]
-        .iter()
-        .any(|end| path.ends_with(end))
+    const ENDS: [&str; 7] = [
+        "/RmtInf/Ustrd",
+        "/RmtInf/Strd/CdtrRefInf/Ref",
+        "/Refs/EndToEndId",
+        "/RltdPties/Dbtr/Nm",
+        "/RltdPties/Dbtr/Pty/Nm",
+        "/RltdPties/Cdtr/Nm",
+        "/RltdPties/Cdtr/Pty/Nm",
+    ];
+    ENDS.iter().any(|end| path.ends_with(end))
 }

@@ -22,7 +22,12 @@ impl Ordinals {
 
     /// What was said, with a number where it was said before.
     pub(super) fn name(&mut self, said: String) -> String {
-        match self.next(&said) {
+        self.name_in("", said)
+    }
+
+    /// The same among the lines of one place, as an account of a bank, which may also come in a file of its own.
+    pub(super) fn name_in(&mut self, place: &str, said: String) -> String {
+        match self.next(&format!("{place}\0{said}")) {
             0 => said,
             before => format!("{said}#{}", before + 1),
         }

@@ -12,6 +12,8 @@ use crate::import::problem::{Problem, RowError};
 
 /// PayPal's event codes: those that are listed whole come before their groups. Codes of no group refuse the file.
 const CODES: &[(&str, Category)] = &[
+    ("T1101", Category::PayoutFailure),
+    ("T1105", Category::Reserve),
     ("T1106", Category::Dispute),
     ("T1107", Category::Refund),
     ("T1108", Category::Fee),
@@ -25,7 +27,8 @@ const CODES: &[(&str, Category)] = &[
     ("T01", Category::Fee),
     ("T03", Category::Adjustment),
     ("T04", Category::Payout),
-    ("T11", Category::Refund),
+    ("T1113", Category::Refund),
+    ("T11", Category::Adjustment),
     ("T12", Category::Adjustment),
     ("T15", Category::Reserve),
     ("T19", Category::Adjustment),
@@ -136,8 +139,10 @@ fn movement(row: &mut Row<'_>, columns: &Columns) -> Option<Movement> {
     let parent_reference = row.may(columns.parent, values::id);
     let our_reference = columns.ours.iter().find_map(|column| row.text(*column)).and_then(|text| values::id(text).ok());
     let ((category, raw), gross_minor, fee_minor) = (found?, gross?, fee?);
+    // A withdrawal that came back names the withdrawal that it undoes.
+    let undone = parent_reference.clone().filter(|_| matches!(found, Some((Category::PayoutFailure, _))));
     Some(Movement {
-        reference: id.clone(),
+        reference: undone.or_else(|| id.clone()),
         id: id?,
         category,
         raw_category: raw.to_owned(),

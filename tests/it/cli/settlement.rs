@@ -159,6 +159,12 @@ SF,USD,1081,0
         assert_eq!((counts(0), counts(1)), ([Some(3), Some(1)], [Some(1), Some(0)]));
         // Fees 4.27 and 0.61, payout 30.00.
         assert_eq!(balances(&shop).await, [row(1020, "USD", 3_000), row(1200, "USD", -3_488), row(5000, "USD", 488)]);
+        // A withdrawal that came back, and other reversals that are no refunds.
+        let back = shop.file("back.csv", &file.replace("1AB,,,T0002", "5CD,4AB,TXN,T1101").replace("2AB,1AB,TXN,T1107", "6CD,,,T1105"));
+        shop.does(&format!("settlement import {back}"));
+        let came = shop.rows("select category, reference from provider_movements where movement_id in ('5CD', '6CD') order by 1").await;
+        let expected = [("payout_failure", "4AB"), ("reserve", "6CD")];
+        assert_eq!(came, expected.map(|(category, reference)| (category.to_owned(), reference.to_owned())));
         let bad = shop.file("bad.csv", &file.replace("T0400", "T0200"));
         shop.says(&format!("settlement import {bad}")).fails(2, "bad.csv:5: transaction_event_code: no category `T0200` is known");
     })
@@ -235,6 +241,22 @@ async fn statements_of_a_bank_are_complete_or_refused() {
         shop.says(&format!("settlement import {cut}")).fails(2, "do not make the closing balance 155.80 EUR: entries are missing");
         let odd = shop.file("odd.xml", &STATEMENT.replace("<Sts>BOOK</Sts>", "<Sts>LOST</Sts>"));
         shop.says(&format!("settlement import {odd}")).fails(2, "odd.xml:8: Sts: no status `LOST` is known");
+        let side = shop.file("side.xml", &STATEMENT.replacen("<CdtDbtInd>DBIT", "<CdtDbtInd>Debit", 1));
+        shop.says(&format!("settlement import {side}")).fails(2, "side.xml:8: CdtDbtInd: `Debit` must be CRDT or DBIT");
+        // A number within a statement is no name: another day's entry 1 is another entry.
+        let numbered = STATEMENT.replace("<AcctSvcrRef>b1</AcctSvcrRef>", "<NtryRef>1</NtryRef>");
+        let first = shop.file("first.xml", &numbered);
+        let second = shop.file("second.xml", &numbered.replace("po_1", "po_2").replace("2026-02-04", "2026-02-05"));
+        shop.does(&format!("settlement import {first} {second}"));
+        assert_eq!(shop.count("select count(*) from bank_lines").await, 2 + 1 + 2, "the rent of the first is known");
+        // Another account's lines in the same file make no difference to the names of this one's.
+        let two = STATEMENT.replace("<AcctSvcrRef>b1</AcctSvcrRef>", "").replace("DE02120300000000202051", "DE2");
+        let (head, rest) = two.split_once("<Stmt>").unwrap();
+        let (statement, tail) = rest.split_once("</Stmt>").unwrap();
+        let both = format!("{head}<Stmt>{statement}</Stmt><Stmt>{}</Stmt>{tail}", statement.replace("DE2", "DE3"));
+        let (both, alone) = (shop.file("both.xml", &both), shop.file("alone.xml", &two.replace("DE2", "DE3")));
+        shop.does(&format!("settlement import {both} {alone}"));
+        assert_eq!(shop.count("select count(*) from bank_lines where bank_account in ('DE2', 'DE3')").await, 4);
         let broken = shop.file("broken.xml", &STATEMENT.replace("</Stmt>", ""));
         shop.says(&format!("settlement import {broken}")).fails(2, "not valid XML");
         let csv = shop.file("u.csv", "Buchungstag;Betrag;Verwendungszweck\n04.02.2026;1.104,80;STRIPE po_9\n04.02.2026;-3,00;Porto\n");
@@ -320,6 +342,27 @@ async fn a_run_says_by_its_code_what_it_found_and_is_shown_again_byte_for_byte()
         assert!(shown.contains("written off by Ada, agreed by Ben: lost"), "{shown}");
         assert!(shown.contains("went over 1290    108.24 USD") && !shown.contains("waits on"), "{shown}");
         assert_eq!(shop.count("select cast(sum(amount_minor) as bigint) from postings where ledger_account = 5900").await, -10_824);
+        shop.does("check");
+    })
+    .await;
+}
+
+/// R1: the payout report tells of a payout by its id, the balance pages by the id of the movement as well.
+#[tokio::test]
+async fn one_payout_that_two_files_name_differently_is_posted_once() {
+    const PAGE: &str = r#"{"object":"list","data":[{"id":"txn_9","object":"balance_transaction","amount":-3304,"fee":0,"net":-3304,
+ "currency":"usd","reporting_category":"payout","created":1770163200,"available_on":1770163200,"type":"payout","source":"po_1"}]}"#;
+    on_both(async |db| {
+        let shop = Shop::empty(db);
+        let (report, page) = (shop.file("payouts.csv", PAYOUTS), shop.file("page.json", PAGE));
+        shop.does(&format!("settlement import {report}"));
+        let before = balances(&shop).await;
+        let taken = shop.says(&format!("--format json settlement import {page}")).json();
+        assert_eq!([&taken["files"][0]["movements"], &taken["files"][0]["known"]].map(Value::as_u64), [Some(0), Some(2)]);
+        assert_eq!(balances(&shop).await, before);
+        let other = shop.file("other.json", &PAGE.replace("3304", "3305"));
+        shop.says(&format!("settlement import {other}")).fails(2, "is stored already");
+        assert_eq!(balances(&shop).await, before);
         shop.does("check");
     })
     .await;
