@@ -160,15 +160,16 @@ create table break_acts (
     primary key (break_id, act_no)
 );
 
--- Payouts that the bank has, each with its line. Several payouts may be one line, where a person has confirmed it.
+-- Payouts that the bank has, or has given back, each with its line. Several payouts may be one line, where a person has confirmed it.
 create table payout_receipts (
     provider     text collate "C" not null,
     payout_id    text collate "C" not null,
+    what         text collate "C" not null check (what in ('received', 'returned')),
     matched_at   bigint not null,
     bank_account text collate "C" not null,
     line_id      text collate "C" not null,
     matched_by   text not null,
-    primary key (provider, payout_id)
+    primary key (provider, payout_id, what)
 );
 
 create index payout_receipts_line on payout_receipts (bank_account, line_id);

@@ -65,18 +65,19 @@ pub const BREAK_ACTS: Table = Table {
     key: &["break_id", "act_no"],
 };
 
-/// Payouts that the bank has.
+/// Payouts that the bank has, or has given back.
 pub const RECEIPTS: Table = Table {
     name: "payout_receipts",
     columns: &[
         Column::text("provider"),
         Column::text("payout_id"),
+        Column::text("what"),
         Column::int("matched_at"),
         Column::text("bank_account"),
         Column::text("line_id"),
         Column::text("matched_by"),
     ],
-    key: &["provider", "payout_id"],
+    key: &["provider", "payout_id", "what"],
 };
 
 /// Every table that batches write.
@@ -162,7 +163,7 @@ crate::statements! {
     /// Until when the statements of each currency go.
     pub STATEMENTS_UNTIL = same("select currency, max(booked_on) as until from bank_lines group by currency");
     /// Payouts that were found on the bank before.
-    pub MATCHED = same("select payout_id, bank_account, line_id from payout_receipts where provider = $1 order by payout_id");
+    pub MATCHED = same("select payout_id, what, bank_account, line_id from payout_receipts where provider = $1 order by payout_id, what");
     /// The breaks of a provider.
     pub BREAKS_OF = same(
         "select break_id, amount_minor, aside_minor, since_on, provider, subject, kind, state, currency, account_id, our_id, their_id, \

@@ -5,7 +5,7 @@ use comfy_table::CellAlignment;
 use crate::cli::{AnyFormat, CliError, table};
 use crate::domain::money::Money;
 use crate::domain::reconcile::BreakKind;
-use crate::engine::reconcile::report::{BreakLine, RunReport};
+use crate::engine::reconcile::report::{BookedNoMore, BreakLine, RunReport};
 
 /// The runs as text.
 ///
@@ -32,7 +32,17 @@ fn in_words(report: &RunReport) -> String {
     text.push_str(&balances(report));
     text.push_str(&payouts(report));
     text.push_str(&breaks(report));
+    text.push_str(&booked_no_more(report));
     text
+}
+
+fn booked_no_more(report: &RunReport) -> String {
+    let mut text = String::new();
+    for BookedNoMore { id, amount, on, was_taken_back } in &report.booked_no_more {
+        let what = if *was_taken_back { "was taken back" } else { "--apply takes it back" };
+        text.push_str(&format!("Break {id} is no more what was booked: {amount} from 1290 to {on}; {what}\n"));
+    }
+    if text.is_empty() { text } else { format!("\n{text}") }
 }
 
 /// The first equation at the end; the days are in the JSON.

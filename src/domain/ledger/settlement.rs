@@ -30,6 +30,7 @@ pub fn entry(booking: &Booking) -> Result<Vec<Leg>, LedgerError> {
         Booking::PayoutSent { .. } => (CASH_IN_TRANSIT, PROVIDER_CLEARING),
         Booking::PayoutFailed { .. } => (PROVIDER_CLEARING, CASH_IN_TRANSIT),
         Booking::PayoutReceived { .. } => (BANK, CASH_IN_TRANSIT),
+        Booking::PayoutReturned { .. } => (CASH_IN_TRANSIT, BANK),
         Booking::SetAside { waits_on: WaitsOn::Provider, .. } => (PROVIDER_CLEARING, UNMATCHED),
         Booking::SetAside { waits_on: WaitsOn::Transit, .. } => (CASH_IN_TRANSIT, UNMATCHED),
         Booking::SetAside { waits_on: WaitsOn::Bank, .. } => (BANK, UNMATCHED),
@@ -68,8 +69,12 @@ mod tests {
         let failed = Booking::PayoutFailed { payout: payout.clone(), amount: usd("104.80"), movement, on };
         check(&failed, [(1200, 10_480), (1020, -10_480)]);
         let (bank_account, bank_line) = ("DE1".to_owned(), "l1".to_owned());
+        let (same_payout, same_account, later_line) = (payout.clone(), bank_account.clone(), "l2".to_owned());
         let received = Booking::PayoutReceived { payout, amount: usd("104.80"), bank_account, bank_line, on };
         check(&received, [(1010, 10_480), (1020, -10_480)]);
+        let returned =
+            Booking::PayoutReturned { payout: same_payout, amount: usd("104.80"), bank_account: same_account, bank_line: later_line, on };
+        check(&returned, [(1020, 10_480), (1010, -10_480)]);
     }
 
     #[test]
@@ -83,5 +88,7 @@ mod tests {
         let booked = |is| Booking::DifferenceBooked { difference: difference.clone(), is, amount: usd("9.99"), on };
         check(&booked(DifferenceIs::Fee), [(1290, 999), (5000, -999)]);
         check(&booked(DifferenceIs::Loss), [(1290, 999), (5900, -999)]);
+        let taken_back = Booking::DifferenceBooked { difference: difference.clone(), is: DifferenceIs::Loss, amount: usd("-9.99"), on };
+        check(&taken_back, [(1290, -999), (5900, 999)]);
     }
 }

@@ -54,6 +54,9 @@ pub enum Booking {
     /// The bank has it.
     #[serde(rename = "payout_received.v1")]
     PayoutReceived { payout: String, amount: Money, bank_account: String, bank_line: String, on: NaiveDate },
+    /// The bank had it, and has given it back.
+    #[serde(rename = "payout_returned.v1")]
+    PayoutReturned { payout: String, amount: Money, bank_account: String, bank_line: String, on: NaiveDate },
     /// A movement of the provider that nothing of ours explains: it waits on 1290 under its break. Negative gives that back.
     #[serde(rename = "set_aside.v1")]
     SetAside {
@@ -63,7 +66,7 @@ pub enum Booking {
         amount: Money,
         on: NaiveDate,
     },
-    /// What waits on 1290 under a break is what somebody says that it is.
+    /// What waits on 1290 under a break is what somebody says that it is. Negative takes that back.
     #[serde(rename = "difference_booked.v1")]
     DifferenceBooked {
         #[serde(rename = "break")]
@@ -83,6 +86,7 @@ impl Booking {
             | Self::PayoutSent { on, .. }
             | Self::PayoutFailed { on, .. }
             | Self::PayoutReceived { on, .. }
+            | Self::PayoutReturned { on, .. }
             | Self::SetAside { on, .. }
             | Self::DifferenceBooked { on, .. } => *on,
         }
@@ -96,6 +100,7 @@ impl Booking {
             | Self::PayoutSent { amount, .. }
             | Self::PayoutFailed { amount, .. }
             | Self::PayoutReceived { amount, .. }
+            | Self::PayoutReturned { amount, .. }
             | Self::SetAside { amount, .. }
             | Self::DifferenceBooked { amount, .. } => *amount,
         }
@@ -110,6 +115,7 @@ impl Booking {
             Self::PayoutSent { .. } => "Payout sent",
             Self::PayoutFailed { .. } => "Payout came back",
             Self::PayoutReceived { .. } => "Payout received by the bank",
+            Self::PayoutReturned { .. } => "Payout returned by the bank",
             Self::SetAside { .. } => "Unmatched movement set aside",
             Self::DifferenceBooked { .. } => "Reconciliation difference booked",
         }
@@ -120,7 +126,10 @@ impl Booking {
     pub fn reference(&self) -> &str {
         match self {
             Self::FeesCharged { import, .. } => import,
-            Self::PayoutSent { payout, .. } | Self::PayoutFailed { payout, .. } | Self::PayoutReceived { payout, .. } => payout,
+            Self::PayoutSent { payout, .. }
+            | Self::PayoutFailed { payout, .. }
+            | Self::PayoutReceived { payout, .. }
+            | Self::PayoutReturned { payout, .. } => payout,
             Self::SetAside { difference, .. } | Self::DifferenceBooked { difference, .. } => difference,
         }
     }

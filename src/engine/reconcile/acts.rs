@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 
-use super::ReconcileError;
+use super::bank::RECEIVED;
 use super::report::RunReport;
 use super::stored::{self, add_acts, of_bank_line};
 pub use super::stored::{Act, StoredBreak};
+use super::{ReconcileError, aside};
 use crate::domain::money::{Currency, Money};
 use crate::domain::reconcile::{BreakKind, BreakState};
-use crate::domain::settlement::booking::{Booking, DifferenceIs, WaitsOn};
+use crate::domain::settlement::booking::{Booking, DifferenceIs};
 use crate::domain::settlement::is_booked;
 use crate::store::db::{Columns, Db, Row, Tx, Value};
 use crate::store::reconcile;
@@ -184,7 +185,8 @@ pub async fn match_payouts(db: &Db, id: &str, payouts: &[String], by: &By) -> Re
     let on = line.booked_on;
     let mut bookings = Vec::new();
     for payout in &known {
-        receipts.row().text(provider).text(&payout.id).int(by.at.timestamp_micros()).text(account).text(line_id).text(&by.actor);
+        let mut cells = receipts.row();
+        cells.text(provider).text(&payout.id).text(RECEIVED).int(by.at.timestamp_micros()).text(account).text(line_id).text(&by.actor);
         bookings.push(Booking::PayoutReceived {
             payout: payout.id.clone(),
             amount: payout.amount,
@@ -249,9 +251,7 @@ async fn book(
             let problem = format!("a break of kind {} cannot be booked", found.kind.tag());
             return Err(ReconcileError::Refused(problem));
         }
-        BreakKind::PayoutNotOnBank => WaitsOn::Transit,
-        BreakKind::BankLineWithoutPayout => WaitsOn::Bank,
-        _ => WaitsOn::Provider,
+        kind => aside::waits_on(kind),
     };
     let on = by.at.date_naive();
     let difference = found.id.clone();
@@ -260,7 +260,9 @@ async fn book(
         bookings.push(Booking::SetAside { difference: difference.clone(), waits_on, amount, on });
     }
     bookings.push(Booking::DifferenceBooked { difference, is, amount, on });
-    let cause = format!("break:{}:{}", found.id, act.replace(' ', "_"));
+    // What was booked once may be booked again, after it was taken back.
+    let number = stored::acts(&mut tx, &found.id).await?.len();
+    let cause = format!("break:{}:{number}:{}", found.id, act.replace(' ', "_"));
     let posted = Posted { kind: "break", cause: &cause, at: by.at, actor: &by.actor, reason: Some(&by.reason) };
     let mut book = Book::lock(&mut tx, &found.provider).await?;
     book.record(on, &posted, bookings, vec![format!("RC-2: break {} is {act}", found.id)])?;

@@ -15,6 +15,9 @@ use crate::values;
 
 /// Days after a payout was to arrive in which its amount on the bank is taken for it.
 const LATE: Days = Days::new(7);
+/// What `payout_receipts` calls the two.
+pub(super) const RECEIVED: &str = "received";
+pub(super) const RETURNED: &str = "returned";
 /// So many payouts are tried for one line.
 const CANDIDATES_MAX: usize = 16;
 
@@ -29,10 +32,25 @@ pub(super) struct Payout {
     pub lines: u64,
     pub net: Option<Money>,
     pub came_back: bool,
+    /// The line with which it came to the bank.
+    pub on_bank: Option<Place>,
+    /// The line with which it left the bank again.
+    pub returned: Option<Place>,
+}
+
+/// Where something stands on the bank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
     /// Account and line.
-    pub on_bank: Option<(String, String)>,
+    pub line: (String, String),
     /// Whether somebody has said so, or an earlier run.
     pub was_known: bool,
+}
+
+impl Place {
+    fn known(line: (String, String)) -> Self {
+        Self { line, was_known: true }
+    }
 }
 
 /// A line of the bank.
@@ -64,6 +82,9 @@ pub(super) struct BankFound {
     pub their_id: String,
 }
 
+/// Lines by currency and minor units, the oldest first.
+type ByAmount = BTreeMap<(Currency, i64), Vec<usize>>;
+
 /// Both legs.
 #[derive(Debug)]
 pub(super) struct Bank {
@@ -87,7 +108,7 @@ pub(super) async fn load(tx: &mut Tx, provider: &str, through: NaiveDate) -> Res
     }
     let mut matched = HashMap::new();
     for row in tx.fetch_all(&reconcile::MATCHED, &values![provider]).await? {
-        matched.insert(row.text_at(0)?, (row.text_at(1)?, row.text_at(2)?));
+        matched.insert((row.text_at(0)?, row.text_at(1)?), Place::known((row.text_at(2)?, row.text_at(3)?)));
     }
     let mut payouts = Vec::new();
     for row in tx.fetch_all(&reconcile::PAYOUTS, &values![provider, through]).await? {
@@ -103,8 +124,8 @@ pub(super) async fn load(tx: &mut Tx, provider: &str, through: NaiveDate) -> Res
             lines: sum.map_or(0, |(lines, _)| lines),
             net: sum.map(|(_, net)| Money::new(net, currency)),
             came_back: failed.contains(&id),
-            on_bank: matched.get(&id).cloned(),
-            was_known: matched.contains_key(&id),
+            on_bank: matched.remove(&(id.clone(), RECEIVED.to_owned())),
+            returned: matched.remove(&(id.clone(), RETURNED.to_owned())),
             id,
         });
     }
@@ -136,17 +157,17 @@ impl Bank {
     fn matched(&mut self) {
         let places: HashMap<(String, String), usize> =
             self.lines.iter().enumerate().map(|(at, line)| ((line.account.clone(), line.id.clone()), at)).collect();
-        for payout in &self.payouts {
-            if let Some(at) = payout.on_bank.as_ref().and_then(|place| places.get(place)) {
+        for place in self.payouts.iter().flat_map(|payout| payout.on_bank.iter().chain(&payout.returned)) {
+            if let Some(at) = places.get(&place.line) {
                 self.lines[*at].is_taken = true;
             }
         }
-        let mut order: Vec<usize> = (0..self.payouts.len()).filter(|at| self.payouts[*at].on_bank.is_none()).collect();
+        let mut order: Vec<usize> = (0..self.payouts.len()).collect();
         order.sort_by(|left, right| {
             let key = |at: &usize| (self.payouts[*at].sent_on, self.payouts[*at].id.clone());
             key(left).cmp(&key(right))
         });
-        let mut by_amount: BTreeMap<(Currency, i64), Vec<usize>> = BTreeMap::new();
+        let mut by_amount = ByAmount::new();
         for (at, line) in self.lines.iter().enumerate() {
             by_amount.entry((line.amount.currency(), line.amount.minor())).or_default().push(at);
         }
@@ -155,23 +176,56 @@ impl Bank {
         }
         for by_reference in [true, false] {
             for at in &order {
-                let payout = &self.payouts[*at];
-                if payout.on_bank.is_some() || payout.came_back {
-                    continue;
-                }
-                let latest = payout.arrives_on.checked_add_days(LATE).unwrap_or(payout.arrives_on);
-                let same = by_amount.get(&(payout.amount.currency(), payout.amount.minor())).map(Vec::as_slice).unwrap_or_default();
-                let found = same.iter().copied().find(|line| {
-                    let line = &self.lines[*line];
-                    let carries = payout.carried_by(line);
-                    !line.is_taken && line.booked_on >= payout.sent_on && if by_reference { carries } else { line.booked_on <= latest }
-                });
-                if let Some(line) = found {
-                    self.lines[line].is_taken = true;
-                    self.payouts[*at].on_bank = Some((self.lines[line].account.clone(), self.lines[line].id.clone()));
+                if self.payouts[*at].came_back {
+                    self.match_both_ways(*at, by_reference, &by_amount);
+                } else if self.payouts[*at].on_bank.is_none() {
+                    let found = self.arrival(&self.payouts[*at], by_reference, &by_amount);
+                    self.payouts[*at].on_bank = found.map(|line| self.take(line));
                 }
             }
         }
+    }
+
+    /// A payout that came back reached the bank only if it left it again: else another payout's line would be taken for its own.
+    fn match_both_ways(&mut self, at: usize, by_reference: bool, by_amount: &ByAmount) {
+        let payout = &self.payouts[at];
+        if payout.returned.is_some() {
+            return;
+        }
+        let arrival = match &payout.on_bank {
+            Some(place) => self.lines.iter().position(|line| (&line.account, &line.id) == (&place.line.0, &place.line.1)),
+            None => self.arrival(payout, by_reference, by_amount),
+        };
+        let Some(arrival) = arrival else { return };
+        let since = self.lines[arrival].booked_on;
+        let back = (payout.amount.currency(), payout.amount.minor().saturating_neg());
+        let same = by_amount.get(&back).map(Vec::as_slice).unwrap_or_default();
+        let returned = same.iter().copied().find(|line| {
+            let line = &self.lines[*line];
+            !line.is_taken && line.booked_on >= since && (!by_reference || payout.carried_by(line))
+        });
+        let Some(returned) = returned else { return };
+        if self.payouts[at].on_bank.is_none() {
+            self.payouts[at].on_bank = Some(self.take(arrival));
+        }
+        self.payouts[at].returned = Some(self.take(returned));
+    }
+
+    /// The line with which a payout came to the bank.
+    fn arrival(&self, payout: &Payout, by_reference: bool, by_amount: &ByAmount) -> Option<usize> {
+        let latest = payout.arrives_on.checked_add_days(LATE).unwrap_or(payout.arrives_on);
+        let same = by_amount.get(&(payout.amount.currency(), payout.amount.minor())).map(Vec::as_slice).unwrap_or_default();
+        same.iter().copied().find(|line| {
+            let line = &self.lines[*line];
+            let is_it = if by_reference { payout.carried_by(line) } else { line.booked_on <= latest };
+            !line.is_taken && line.booked_on >= payout.sent_on && is_it
+        })
+    }
+
+    fn take(&mut self, line: usize) -> Place {
+        let line = &mut self.lines[line];
+        line.is_taken = true;
+        Place { line: (line.account.clone(), line.id.clone()), was_known: false }
     }
 
     /// What differs, payouts first.
@@ -221,10 +275,11 @@ impl Bank {
     }
 
     fn proof(&self, payout: &Payout, through: NaiveDate) -> PayoutProof {
-        let line =
-            payout.on_bank.as_ref().and_then(|(account, id)| self.lines.iter().find(|line| line.account == *account && line.id == *id));
-        let shares = self.payouts.iter().filter(|other| other.on_bank == payout.on_bank).count() > 1;
+        let place = payout.on_bank.as_ref().map(|place| &place.line);
+        let line = place.and_then(|(account, id)| self.lines.iter().find(|line| line.account == *account && line.id == *id));
+        let shares = self.payouts.iter().filter(|other| other.on_bank.as_ref().map(|place| &place.line) == place).count() > 1;
         let stands = match (payout.came_back, payout.on_bank.is_some()) {
+            (true, true) if payout.returned.is_none() => "came back, and is on the bank still",
             (true, _) => "came back",
             (false, true) => "on the bank",
             (false, false) if self.is_on_its_way(payout, through) => "in transit",

@@ -6,6 +6,7 @@
 //! is then stored already: nothing changes.
 
 pub mod acts;
+mod aside;
 mod bank;
 mod equations;
 pub mod join;
@@ -17,13 +18,13 @@ mod spool;
 mod stored;
 mod table;
 
-use crate::store::settlement::Book;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sha2::{Digest, Sha256};
 
+use self::aside::Aside;
 use self::bank::{Bank, BankFound};
 use self::join::{Found, Join, Joined, ROWS_IN_MEMORY};
 use self::report::{BreakLine, Candidate, Input, RunReport};
@@ -34,6 +35,7 @@ use crate::domain::settlement::is_booked;
 use crate::engine::EngineError;
 use crate::store::StoreError;
 use crate::store::db::{Db, DbError, Tx};
+use crate::store::settlement::Book;
 
 /// Why a reconciliation could not run.
 #[derive(Debug, thiserror::Error)]
@@ -195,8 +197,8 @@ pub(in crate::engine::reconcile) struct Plan {
     pub bank: Bank,
     pub differences: BTreeMap<String, Difference>,
     pub known: BTreeMap<String, StoredBreak>,
-    /// What is to be set aside more, by break.
-    pub aside: BTreeMap<String, Money>,
+    /// What is to be set aside more.
+    pub aside: Vec<Aside>,
 }
 
 /// The id of the break about something: the same in every run.
@@ -223,19 +225,18 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
         let difference = of_bank(found)?;
         differences.insert(break_id(provider, &difference.subject), difference);
     }
-    let known = stored::breaks(tx, provider).await?;
-    let aside = if *depth == Depth::Apply { to_set_aside(&differences, &known)? } else { BTreeMap::new() };
-    let mut aside_sums: BTreeMap<Currency, i128> = BTreeMap::new();
-    for amount in aside.values() {
-        *aside_sums.entry(amount.currency()).or_default() += i128::from(amount.minor());
-    }
+    let mut known = stored::breaks(tx, provider).await?;
+    let is_applied = *depth == Depth::Apply;
+    let booked_no_more = aside::booked_no_more(&differences, &mut known, is_applied)?;
+    let aside = if is_applied { aside::to_set_aside(&differences, &known)? } else { Vec::new() };
+    let aside_sums = aside::on_clearing(&aside);
     let equations =
         if is_booked(provider) { equations::equations(tx, provider, *through, &joined, &aside_sums).await? } else { Vec::new() };
     let candidates = candidates(provider, &bank);
     let invoices = proposals::invoices(tx, differences.values()).await?;
     let mut breaks = Vec::with_capacity(differences.len());
     for (id, difference) in &differences {
-        let set_aside = aside_of(id, difference, &known, &aside)?;
+        let set_aside = aside::after(id, difference, &known, &aside)?;
         breaks.push(line(order, id, difference, known.get(id), set_aside, &invoices, &candidates));
     }
     breaks.sort_by(|left, right| (left.kind, left.since, &left.id).cmp(&(right.kind, right.since, &right.id)));
@@ -249,6 +250,7 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
         payouts: bank.proofs(*through),
         breaks,
         candidates,
+        booked_no_more,
     };
     let body = serde_json::to_string(&report).map_err(|_| ReconcileError::Unreadable("new".to_owned()))?;
     report.run = format!("rc_{}", format!("{:x}", Sha256::digest(body)).get(..16).unwrap_or_default());
@@ -310,58 +312,6 @@ fn of_bank(found: BankFound) -> Result<Difference, ReconcileError> {
     })
 }
 
-/// What stands on 1200 at the provider and is nothing of ours is moved to 1290, as much as is not there yet; what was there for a break
-/// that is gone, or smaller, goes back. What our books claim and the provider does not have stays a claim.
-fn to_set_aside(
-    differences: &BTreeMap<String, Difference>,
-    known: &BTreeMap<String, StoredBreak>,
-) -> Result<BTreeMap<String, Money>, ReconcileError> {
-    let mut aside = BTreeMap::new();
-    for (id, difference) in differences {
-        let is_theirs = difference.is_on_clearing
-            && matches!(
-                difference.kind,
-                BreakKind::UnknownCategory
-                    | BreakKind::OrphanRefund
-                    | BreakKind::MissingHere
-                    | BreakKind::DuplicateThere
-                    | BreakKind::Status
-                    | BreakKind::Amount
-                    | BreakKind::Fee
-            );
-        let stored = known.get(id);
-        // What somebody has booked or given up is dealt with.
-        if stored.is_some_and(|stored| !stored.state.waits() && stored.owner.is_some()) {
-            continue;
-        }
-        let wanted = if is_theirs { difference.amount.negated()? } else { Money::zero(difference.amount.currency()) };
-        let there = stored.map_or(Money::zero(wanted.currency()), |stored| stored.aside);
-        let more = if there.currency() == wanted.currency() { wanted.minus(there)? } else { wanted };
-        if !more.is_zero() {
-            aside.insert(id.clone(), more);
-        }
-    }
-    for (id, stored) in known.iter().filter(|(id, stored)| !differences.contains_key(*id) && stored.state.waits()) {
-        if !stored.aside.is_zero() {
-            aside.insert(id.clone(), stored.aside.negated()?);
-        }
-    }
-    Ok(aside)
-}
-
-fn aside_of(
-    id: &str,
-    difference: &Difference,
-    known: &BTreeMap<String, StoredBreak>,
-    aside: &BTreeMap<String, Money>,
-) -> Result<Money, ReconcileError> {
-    let there = known.get(id).map_or(Money::zero(difference.amount.currency()), |stored| stored.aside);
-    Ok(match aside.get(id) {
-        Some(more) => there.plus(*more)?,
-        None => there,
-    })
-}
-
 fn candidates(provider: &str, bank: &Bank) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     for line in bank.lines.iter().filter(|line| !line.is_taken) {
@@ -382,7 +332,7 @@ fn line(
     invoices: &HashMap<String, String>,
     candidates: &[Candidate],
 ) -> BreakLine {
-    let state = known.map_or(BreakState::Open, StoredBreak::state_when_found);
+    let state = known.map_or(BreakState::Open, |known| known.state_when_found(difference.amount));
     BreakLine {
         id: id.to_owned(),
         kind: difference.kind,

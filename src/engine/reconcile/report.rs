@@ -76,7 +76,7 @@ pub struct PayoutProof {
     pub bank_line: Option<String>,
     /// Bank less amount, of a line that is this payout alone: must be zero.
     pub bank_residual: Option<Money>,
-    /// `on the bank`, `in transit`, `came back`, `not on the bank`.
+    /// `on the bank`, `in transit`, `came back`, `came back, and is on the bank still`, `not on the bank`.
     pub stands: String,
 }
 
@@ -128,6 +128,19 @@ pub struct Candidate {
     pub payouts: Vec<String>,
 }
 
+/// A difference that somebody has booked, and that is there no more, or is another: its booking is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookedNoMore {
+    /// The break.
+    pub id: String,
+    /// What was taken from 1290 for it.
+    pub amount: Money,
+    /// Where it was booked: 5000 or 5900.
+    pub on: u16,
+    /// Whether this run has taken the booking back, as `--apply` does.
+    pub was_taken_back: bool,
+}
+
 /// A run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunReport {
@@ -149,13 +162,18 @@ pub struct RunReport {
     pub breaks: Vec<BreakLine>,
     /// What a person may confirm.
     pub candidates: Vec<Candidate>,
+    /// Bookings of differences that are no more, or are others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub booked_no_more: Vec<BookedNoMore>,
 }
 
 impl RunReport {
     /// Whether nothing waits for anybody: timing closes itself.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.unexplained().next().is_none() && self.breaks.iter().all(|it| it.kind == BreakKind::Timing || !it.state.waits())
+        self.unexplained().next().is_none()
+            && self.breaks.iter().all(|it| it.kind == BreakKind::Timing || !it.state.waits())
+            && self.booked_no_more.iter().all(|it| it.was_taken_back)
     }
 
     /// The days that something is left of.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::bank::{Payout, RECEIVED, RETURNED};
 use super::report::RunReport;
 use super::{Depth, Order, Plan, ReconcileError, break_id};
 use crate::domain::money::Money;
 use crate::domain::reconcile::{BreakKind, BreakState};
-use crate::domain::settlement::booking::{Booking, WaitsOn};
+use crate::domain::settlement::booking::{Booking, DifferenceIs};
 use crate::domain::settlement::is_booked;
 use crate::store::db::{Columns, Row, Tx, Value};
 use crate::store::reconcile;
@@ -70,9 +71,22 @@ pub struct Act {
 }
 
 impl StoredBreak {
-    /// What it is when it is found again: what closed itself is open once more; what a person has closed stays closed.
-    pub(super) fn state_when_found(&self) -> BreakState {
-        if self.state == BreakState::Resolved && self.owner.is_none() { BreakState::Open } else { self.state }
+    /// What it is when it is found again: what closed itself is open once more, and what a person has closed stays closed while it is
+    /// what that person has seen. A booking stands until it is taken back ([`super::aside::booked_no_more`]).
+    pub(super) fn state_when_found(&self, amount: Money) -> BreakState {
+        let closed_itself = self.state == BreakState::Resolved && self.owner.is_none();
+        let is_another = !self.state.waits() && self.booked_as().is_none() && self.amount != amount;
+        if closed_itself || is_another { BreakState::Open } else { self.state }
+    }
+
+    /// What a person has booked it as.
+    pub(super) fn booked_as(&self) -> Option<DifferenceIs> {
+        match self.state {
+            _ if self.owner.is_none() || self.aside.is_zero() => None,
+            BreakState::WrittenOff => Some(DifferenceIs::Loss),
+            BreakState::Resolved => Some(DifferenceIs::Fee),
+            BreakState::Open | BreakState::Explained => None,
+        }
     }
 
     pub(super) fn write(&self, rows: &mut Columns) {
@@ -108,6 +122,9 @@ impl StoredBreak {
         })
     }
 }
+
+/// What is remembered of a break whose booking was wrong after all.
+const BOOKING_TAKEN_BACK: &str = "booking taken back";
 
 /// All breaks of a provider.
 pub(super) async fn breaks(tx: &mut Tx, provider: &str) -> Result<BTreeMap<String, StoredBreak>, ReconcileError> {
@@ -170,7 +187,9 @@ async fn save_breaks(tx: &mut Tx, order: &Order, plan: &Plan) -> Result<(), Reco
     let run = &plan.report.run;
     let mut rows = Columns::of(&reconcile::BREAKS);
     let mut acts = Vec::new();
-    for line in &plan.report.breaks {
+    // A booking that this run does not take back is left as it is, with its break.
+    let taken_back = |id: &str| plan.report.booked_no_more.iter().find(|it| it.id == id).map(|it| it.was_taken_back);
+    for line in plan.report.breaks.iter().filter(|line| taken_back(&line.id) != Some(false)) {
         let known = plan.known.get(&line.id);
         let subject = plan.differences.get(&line.id).map(|difference| difference.subject.clone()).unwrap_or_default();
         let stored = StoredBreak {
@@ -192,6 +211,7 @@ async fn save_breaks(tx: &mut Tx, order: &Order, plan: &Plan) -> Result<(), Reco
             last_run: run.clone(),
         };
         match known {
+            Some(_) if taken_back(&line.id).is_some() => acts.push((line.id.clone(), BOOKING_TAKEN_BACK)),
             Some(known) if *known == stored => continue,
             Some(known) if known.state != stored.state => acts.push((line.id.clone(), "opened again")),
             Some(_) => {}
@@ -205,6 +225,9 @@ async fn save_breaks(tx: &mut Tx, order: &Order, plan: &Plan) -> Result<(), Reco
         if known.aside.is_zero() || order.depth == Depth::Apply {
             let aside = Money::zero(known.aside.currency());
             StoredBreak { state: BreakState::Resolved, owner: None, aside, last_run: run.clone(), ..known.clone() }.write(&mut rows);
+            if taken_back(&known.id).is_some() {
+                acts.push((known.id.clone(), BOOKING_TAKEN_BACK));
+            }
             acts.push((known.id.clone(), "closed itself"));
         }
     }
@@ -236,28 +259,27 @@ pub(super) async fn add_acts(
     Ok(())
 }
 
-/// Posts the payouts that the bank has and what is set aside.
+/// Posts the payouts that the bank has or has given back, what is set aside, and what is booked no more.
 async fn post(tx: &mut Tx, order: &Order, plan: &Plan) -> Result<(), ReconcileError> {
     let mut days: BTreeMap<NaiveDate, Vec<Booking>> = BTreeMap::new();
     let mut receipts = Columns::of(&reconcile::RECEIPTS);
-    for payout in plan.bank.payouts.iter().filter(|payout| !payout.was_known) {
-        let Some((account, id)) = &payout.on_bank else { continue };
-        let Some(line) = plan.bank.lines.iter().find(|line| line.account == *account && line.id == *id) else { continue };
+    let at = order.at.timestamp_micros();
+    let places = |payout: &'_ Payout| [(RECEIVED, payout.on_bank.clone()), (RETURNED, payout.returned.clone())];
+    for (payout, (what, place)) in plan.bank.payouts.iter().flat_map(|payout| places(payout).map(|place| (payout, place))) {
+        let Some((account, id)) = place.filter(|place| !place.was_known).map(|place| place.line) else { continue };
+        let Some(line) = plan.bank.lines.iter().find(|line| line.account == account && line.id == id) else { continue };
         let on = line.booked_on;
-        let (bank_account, bank_line) = (account.clone(), id.clone());
-        days.entry(on).or_default().push(Booking::PayoutReceived {
-            payout: payout.id.clone(),
-            amount: payout.amount,
-            bank_account,
-            bank_line,
-            on,
+        receipts.row().text(&order.provider).text(&payout.id).text(what).int(at).text(&account).text(&id).text("system");
+        let (payout, amount, bank_account, bank_line) = (payout.id.clone(), payout.amount, account, id);
+        days.entry(on).or_default().push(match what {
+            RECEIVED => Booking::PayoutReceived { payout, amount, bank_account, bank_line, on },
+            _ => Booking::PayoutReturned { payout, amount, bank_account, bank_line, on },
         });
-        receipts.row().text(&order.provider).text(&payout.id).int(order.at.timestamp_micros()).text(account).text(id).text("system");
     }
     tx.insert_rows(&receipts).await?;
     let on = order.through;
-    for (difference, amount) in &plan.aside {
-        let booking = Booking::SetAside { difference: difference.clone(), waits_on: WaitsOn::Provider, amount: *amount, on };
+    let at_the_end = plan.wrong_bookings(on)?.into_iter().chain(plan.aside.iter().map(|aside| aside.booking(on)));
+    for booking in at_the_end {
         days.entry(on).or_default().push(booking);
     }
     if days.is_empty() {

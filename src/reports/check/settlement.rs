@@ -107,7 +107,10 @@ fn entries(record: &Record, booked: &mut Sums, inspection: &mut Inspection<'_>) 
             Booking::FeesCharged { .. } => sums.0 += amount,
             Booking::PayoutSent { .. } => sums.1 += amount,
             Booking::PayoutFailed { .. } => sums.1 -= amount,
-            Booking::PayoutReceived { .. } | Booking::SetAside { .. } | Booking::DifferenceBooked { .. } => {}
+            Booking::PayoutReceived { .. }
+            | Booking::PayoutReturned { .. }
+            | Booking::SetAside { .. }
+            | Booking::DifferenceBooked { .. } => {}
         }
     }
     inspection.expect(Check::SettlementBooks, legs == record.legs.len(), record.seq, || "has legs of no event".to_owned());

@@ -1,6 +1,7 @@
 //! The command line as people use it: the built program on real databases, its words and its exit codes.
 
 mod amounts;
+mod breaks;
 mod customers;
 mod edges;
 mod environment;
