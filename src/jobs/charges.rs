@@ -114,9 +114,11 @@ impl Runner {
     /// What came of each leased charge, in order. No transaction is open here.
     async fn call(&self, leased: &[LeasedCharge]) -> Vec<Done> {
         let now = self.engine.clock.now();
-        let window = self.engine.provider.capabilities().resend_window();
+        let provider = self.engine.provider.capabilities();
+        let window = provider.resend_window();
         let mut done: Vec<Option<Done>> = vec![None; leased.len()];
-        let (sent_before, mut to_send): (Vec<usize>, Vec<usize>) = (0..leased.len()).partition(|&index| leased[index].sent_at.is_some());
+        let (sent_before, mut to_send): (Vec<usize>, Vec<usize>) =
+            (0..leased.len()).partition(|&index| leased[index].sent_at.is_some() || provider.may_know_of(leased[index].due_at, now));
         let found = self.look_up(leased, &sent_before).await;
         for (index, outcome) in sent_before.into_iter().zip(found) {
             match outcome {
@@ -220,7 +222,7 @@ fn question_about(charge: &LeasedCharge, now: DateTime<Utc>) -> LookUp {
         // One that was replaced since may belong to another customer, whose list would prove nothing.
         method_token: Some(charge.method_token.clone()).filter(|_| charge.chargeable),
         charge_reference: None,
-        since: Some(charge.sent_at.unwrap_or(now)),
+        since: Some(charge.sent_at.unwrap_or(charge.due_at.min(now))),
     }
 }
 

@@ -33,9 +33,10 @@ pub const RENEWAL_CHUNK: u32 = 2_000;
 pub const CALL_CHUNK: u32 = 2_000;
 /// Mails that are leased to a worker at once.
 pub const MAIL_CHUNK: u32 = 500;
-/// How long a worker may keep leased work, in real time; longer than the longest call (F10).
-pub const LEASE_SECONDS: i64 = 300;
-const _: () = assert!(BATCH_SECONDS_MAX < LEASE_SECONDS && CALL_SECONDS_MAX < BATCH_SECONDS_MAX, "a call may outlive its lease (F10)");
+/// How long a worker may keep leased work, in real time: longer than all that it asks the provider under one lease, which is to look
+/// up, to send, to look up what got no answer, and to send that again (F10). Leases of the dead are freed before.
+pub const LEASE_SECONDS: i64 = 1_200;
+const _: () = assert!(4 * BATCH_SECONDS_MAX < LEASE_SECONDS && CALL_SECONDS_MAX < BATCH_SECONDS_MAX, "a call may outlive its lease (F10)");
 /// Passes over all jobs in one run: each pass may make work for the next (a renewal a charge, a charge a receipt).
 pub const PASSES_MAX: u32 = 12;
 

@@ -76,9 +76,11 @@ impl Runner {
     /// What came of each leased payout, in order. No transaction is open here.
     async fn pay_out(&self, leased: &[LeasedRefund]) -> Vec<Done> {
         let now = self.engine.clock.now();
-        let window = self.engine.provider.capabilities().resend_window();
+        let provider = self.engine.provider.capabilities();
+        let window = provider.resend_window();
         let mut done: Vec<Option<Done>> = vec![None; leased.len()];
-        let (sent_before, mut to_send): (Vec<usize>, Vec<usize>) = (0..leased.len()).partition(|&index| leased[index].sent_at.is_some());
+        let (sent_before, mut to_send): (Vec<usize>, Vec<usize>) =
+            (0..leased.len()).partition(|&index| leased[index].sent_at.is_some() || provider.may_know_of(leased[index].due_at, now));
         for (index, outcome) in sent_before.iter().zip(self.look_up_refunds(leased, &sent_before).await) {
             match outcome {
                 Outcome::DidNotHappen(NotDone::NotFound) => to_send.push(*index),
@@ -138,7 +140,7 @@ impl Runner {
                 key: refund_key(&refund.refund),
                 id: refund.refund.clone(),
                 charge_reference: Some(refund.charge_reference.clone()),
-                since: refund.sent_at,
+                since: Some(refund.sent_at.unwrap_or(refund.due_at.min(self.engine.clock.now()))),
                 ..LookUp::default()
             }
         };

@@ -25,6 +25,8 @@ pub struct Capabilities {
     /// For how many minutes after a request it may still carry it out unseen, although it has answered that it failed. Only then a
     /// look-up that finds nothing proves that nothing happened, and a new attempt may be made (PV-2).
     pub late_minutes: u32,
+    /// Whether it knows of calls that this database may have forgotten, because it was restored from a backup (F15).
+    pub outlives_backups: bool,
     /// The least that it charges, in minor units, by ISO 4217 code (MO-5). What is absent has no minimum.
     pub minimum_charges: &'static [(&'static str, i64)],
 }
@@ -34,6 +36,13 @@ impl Capabilities {
     #[must_use]
     pub fn resend_window(&self) -> Duration {
         Duration::hours(i64::from(self.key_window_hours.saturating_sub(1)))
+    }
+
+    /// Whether a call that this database never sent may have been sent all the same: one that has been due for so long that its key would
+    /// not tell (F15). Either the jobs have not run, or the database was restored from a backup; the provider is asked before it is sent.
+    #[must_use]
+    pub fn may_know_of(&self, due_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        self.outlives_backups && now.signed_duration_since(due_at) >= self.resend_window()
     }
 
     /// Whether a request that was first sent then, if it was sent before, and was answered with a failure, can have no effect any more
@@ -76,11 +85,12 @@ pub const SIMULATED: Capabilities = Capabilities {
     mirror_only: false,
     key_window_hours: 24,
     late_minutes: 0,
+    outlives_backups: false,
     minimum_charges: CARD_MINIMUMS,
 };
 
 /// Stripe: direct, by payment intents off session.
-pub const STRIPE: Capabilities = Capabilities { name: "stripe", lists_events: true, late_minutes: 30, ..SIMULATED };
+pub const STRIPE: Capabilities = Capabilities { name: "stripe", lists_events: true, late_minutes: 30, outlives_backups: true, ..SIMULATED };
 
 /// What card providers usually ask for, near half a dollar everywhere.
 const CARD_MINIMUMS: &[(&str, i64)] = &[
@@ -135,6 +145,15 @@ mod tests {
             assert_eq!(STRIPE.is_over(Some(now - Duration::minutes(minutes)), now), expected, "{minutes}");
         }
         assert!(!STRIPE.is_over(None, now), "it was sent just now");
+    }
+
+    #[test]
+    fn what_is_long_due_may_have_been_sent_by_a_database_that_is_gone() {
+        let now = DateTime::UNIX_EPOCH + Duration::days(9);
+        for (hours, expected) in [(0, false), (22, false), (23, true), (90, true)] {
+            assert_eq!(STRIPE.may_know_of(now - Duration::hours(hours), now), expected, "{hours}");
+            assert!(!SIMULATED.may_know_of(now - Duration::hours(hours), now), "it is restored with the database");
+        }
     }
 
     #[test]

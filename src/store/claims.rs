@@ -76,7 +76,7 @@ crate::statements! {
     /// Charges to be sent or looked up, with what the provider must be told.
     DUE_CHARGES = same(
         "select c.account_id, c.charge_id, c.invoice_id, c.amount_minor, c.state, c.lease_no, c.first_sent_at, c.requested_at, \
-         a.currency, a.method_token, a.method_expires_on, \
+         c.due_at, a.currency, a.method_token, a.method_expires_on, \
          case when a.method_blocked = 0 and a.method_no = c.method_no then 1 else 0 end as chargeable \
          from charges c join accounts a on a.account_id = c.account_id \
          where c.due_at is not null and c.due_at <= $1 and (c.lease_until is null or c.lease_until < $2) and a.parked_at is null \
@@ -84,8 +84,8 @@ crate::statements! {
     );
     /// Refunds to be sent or looked up.
     DUE_REFUNDS = same(
-        "select r.account_id, r.refund_id, r.charge_id, r.amount_minor, r.state, r.lease_no, r.first_sent_at, r.requested_at, a.currency, \
-         c.reference \
+        "select r.account_id, r.refund_id, r.charge_id, r.amount_minor, r.state, r.lease_no, r.first_sent_at, r.requested_at, r.due_at, \
+         a.currency, c.reference \
          from refunds r join accounts a on a.account_id = r.account_id \
          join charges c on c.account_id = r.account_id and c.charge_id = r.charge_id \
          where r.due_at is not null and r.due_at <= $1 and (r.lease_until is null or r.lease_until < $2) and a.parked_at is null \
@@ -230,6 +230,8 @@ pub struct LeasedCharge {
     /// When somebody had it before us, or since when its outcome is unknown: to be looked up before it is sent again (F01, PV-2),
     /// and not to be sent with a key that is too old (F03).
     pub sent_at: Option<DateTime<Utc>>,
+    /// Since when it is to be sent or looked up.
+    pub due_at: DateTime<Utc>,
     /// Whether the payment method that it was recorded for is the one on file and is not blocked (PD-2, F68).
     pub chargeable: bool,
     /// The provider's token of the method on file now (LC-4).
@@ -253,6 +255,7 @@ pub async fn lease_charges(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit
                 invoice: row.text("invoice_id")?,
                 amount: money(row)?,
                 sent_at: sent_at(row)?,
+                due_at: due_at(row)?,
                 chargeable: row.int("chargeable")? == 1,
                 method_token: row.opt_text("method_token")?.unwrap_or_default(),
                 method_expires_on: row.opt_date("method_expires_on")?,
@@ -278,6 +281,8 @@ pub struct LeasedRefund {
     pub amount: Money,
     /// As for charges.
     pub sent_at: Option<DateTime<Utc>>,
+    /// As for charges.
+    pub due_at: DateTime<Utc>,
 }
 
 /// Leases refunds that are due.
@@ -296,6 +301,7 @@ pub async fn lease_refunds(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit
                 charge_reference: row.opt_text("reference")?.unwrap_or_default(),
                 amount: money(row)?,
                 sent_at: sent_at(row)?,
+                due_at: due_at(row)?,
             })
         })
         .collect::<Result<Vec<_>, DbError>>()?;
@@ -374,6 +380,10 @@ fn sent_at(row: &Row) -> Result<Option<DateTime<Utc>>, DbError> {
         None => row.int("requested_at")?,
     };
     DateTime::from_timestamp_micros(micros).map(Some).ok_or_else(|| row.corrupt("first_sent_at", "is not an instant"))
+}
+
+fn due_at(row: &Row) -> Result<DateTime<Utc>, DbError> {
+    DateTime::from_timestamp_micros(row.int("due_at")?).ok_or_else(|| row.corrupt("due_at", "is not an instant"))
 }
 
 /// Writes the lease into rows that were found due, and counts it: their first two columns are the key. `sending` is the instant of

@@ -11,6 +11,7 @@ mod limits;
 mod orders;
 mod processing;
 mod racing;
+mod restored;
 mod secrets;
 mod signers;
 mod words;
