@@ -146,6 +146,36 @@ async fn an_attempt_that_moved_money_twice_parks_the_account() {
     .await;
 }
 
+/// I4: two objects at Stripe that both say they are this refund. The first is booked; whether the second was paid out or failed, nothing
+/// else moves until a person has looked, and it does not undo the first.
+#[tokio::test]
+async fn a_refund_with_two_objects_parks_the_account() {
+    on_both(async |db| {
+        let town = town_with(&db, Silent { answers_charges: true }).await;
+        for (name, status) in [("a", "succeeded"), ("b", "failed")] {
+            let id = town.move_in(name, OREGON, "pm_1").await;
+            let subscription = town.subscribe(JOINED, &id, "plus/annual").await;
+            town.act(noon(JOINED), &id, |draft| draft.cancel(&subscription)).await;
+            town.run(JOINED).await;
+            let refund = town.account(&id).await.refunds.values().next().unwrap().clone();
+            let object = |status: &str| words::refund(name, &refund.charge, &refund.id, refund.amount.minor(), status);
+            let mut second = object(status);
+            second["id"] = format!("pr_second_{name}").into();
+            let event = |number: u8, kind: &str, object: &serde_json::Value| words::event(&format!("evt_{name}_{number}"), kind, object);
+            deliver(&db, later(0), &[event(1, "refund.updated", &object("succeeded")), event(2, "refund.updated", &second)]).await;
+            town.run(JOINED).await;
+            let account = town.account(&id).await;
+            assert_eq!(account.profile.parked.as_ref().unwrap().code, "refunded_twice", "{status}");
+            assert_eq!(open_tasks(&town, &id).await, ["refunded_twice"], "{status}");
+            let booked = &account.refunds[&refund.id];
+            let first = format!("pr_{}", refund.id);
+            assert_eq!((booked.state, booked.reference.as_deref()), (AttemptState::Succeeded, Some(first.as_str())), "{status}");
+            assert!(account.profile.credit_cash.is_zero(), "{status}: the first payout stands");
+        }
+    })
+    .await;
+}
+
 /// F37, F38: a dispute before its charge waits; what is about nothing of ours waits a day, and then for a person.
 #[tokio::test]
 async fn what_comes_too_early_waits_and_what_is_never_explained_is_quarantined() {
