@@ -14,6 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   kasacare breaks list
   kasacare breaks show br_0123456789abcdef
+  kasacare breaks assign br_0123456789abcdef --to \"R. Roe\" --by \"J. Doe\" --reason \"knows the bank\"
   kasacare breaks explain br_0123456789abcdef --by \"J. Doe\" --reason \"the provider credits it on Monday\"
   kasacare breaks resolve br_0123456789abcdef --book fee --by \"J. Doe\" --reason \"fee for the terminal\"
   kasacare breaks match br_0123456789abcdef --payout po_1 --payout po_2 --by \"J. Doe\" --reason \"one transfer\"
@@ -36,6 +37,8 @@ enum What {
     List(List),
     /// Show a break with all that was done about it
     Show(Named),
+    /// Say who is to deal with it
+    Assign(Assign),
     /// Say why it is there, and take it on
     Explain(Done),
     /// Say that it was dealt with; `--book fee` books what waits on 1290 as a fee of the provider (5000)
@@ -85,6 +88,16 @@ struct Signed {
     approved_by: Option<String>,
     #[command(flatten)]
     as_of: AsOf,
+}
+
+/// Whose it is.
+#[derive(Debug, clap::Args)]
+struct Assign {
+    #[command(flatten)]
+    done: Done,
+    /// Who is to deal with it
+    #[arg(long, value_name = "NAME", required = true)]
+    to: String,
 }
 
 /// A resolution.
@@ -138,6 +151,10 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         What::Show(named) => {
             let (found, acts) = acts::show(&db, &named.id).await?;
             write(&in_full(&found, &acts, context.format))
+        }
+        What::Assign(Assign { done, to }) => {
+            let owner = one_line("--to", to, BY_CHARS_MAX)?;
+            told(&acts::assign(&db, &done.named.id, &owner, &done.by.by()?).await?, context)
         }
         What::Explain(done) => told(&acts::explain(&db, &done.named.id, &done.by.by()?).await?, context),
         What::Resolve(Resolve { done, book }) => told(&acts::resolve(&db, &done.named.id, book.is_some(), &done.by.by()?).await?, context),

@@ -4,11 +4,12 @@ mod shown;
 
 use chrono::NaiveDate;
 use clap::Subcommand;
+use serde_json::json;
 
 use super::act::{BY_CHARS_MAX, one_line};
 use super::as_of::{self, AsOf};
-use super::change::write;
-use super::{AnyFormat, CliError, Context, Exit, database, table};
+use super::change::{pretty, write};
+use super::{AnyFormat, CliError, Context, Exit, Format, database, table};
 use crate::engine::reconcile::acts;
 use crate::engine::reconcile::report::RunReport;
 use crate::engine::reconcile::{self, Depth, Order, ReconcileError};
@@ -88,6 +89,11 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let done = match &args.what {
         Some(What::List(list)) => {
             let runs = acts::runs(&db, list.limit).await?;
+            if context.format == Format::Json {
+                let shown = |run: &acts::ListedRun| json!({ "run": run.id, "at": run.at, "provider": run.provider, "through": run.through, "breaks": run.breaks, "by": run.actor });
+                db.close().await;
+                return write(&pretty(&json!({ "runs": runs.iter().map(shown).collect::<Vec<_>>() }))).map(|()| Exit::Done);
+            }
             let mut table = table(&["run", "at", "provider", "through", "breaks", "by"]);
             for run in &runs {
                 let at = run.at.format("%Y-%m-%dT%H:%M:%SZ").to_string();

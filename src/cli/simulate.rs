@@ -9,6 +9,7 @@ use super::change::{pretty, write};
 use super::{CliError, Context, Exit, Format, database, table};
 use crate::demo::settlement::{self, FilesError, SettlementFiles};
 use crate::domain::money::Money;
+use crate::import::settlement::Source;
 use crate::provider::Simulated;
 use crate::provider::simulated::{DisputeDone, RefundDone, Settings, TOKENS};
 
@@ -20,6 +21,7 @@ Examples:
   kasacare simulate dispute lost --charge ch_sub-1_1_0_1 --as-of 2026-03-01
   kasacare simulate refund-failure --refund re_sub-1_1_0_1_1
   kasacare simulate settlement --through 2026-10-31 --out settlement --plant 2
+  kasacare simulate settlement --through 2026-10-31 --out settlement --as paypal
   kasacare simulate settings --seed 7 --rate soft_declines=100 --rate disputes_lost=20
 
 What happens here reaches the accounts with the next `kasacare run`.";
@@ -64,6 +66,9 @@ struct Settlement {
     /// Plant so many differences of each kind, and seal the list of them in planted.json
     #[arg(long, default_value_t = 0, value_name = "N")]
     plant: u64,
+    /// The shape of the provider's file: stripe-payouts, stripe-balance, paypal, google-play, apple, recurly
+    #[arg(long = "as", default_value = "stripe-payouts", value_name = "SOURCE", value_parser = shape)]
+    shape: Source,
     /// Where the planted ones are chosen by
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -111,6 +116,14 @@ struct Change {
     /// A rate per mille of `tok_mix` methods; may be given several times
     #[arg(long = "rate", value_name = "NAME=PER-MILLE", value_parser = rate)]
     rates: Vec<(String, u16)>,
+}
+
+fn shape(text: &str) -> Result<Source, String> {
+    let mut shapes = Source::ALL.iter().filter(|(.., provider)| *provider != "bank");
+    shapes.find(|(_, name, _)| *name == text).map(|(source, ..)| *source).ok_or_else(|| {
+        let known: Vec<&str> = Source::ALL.iter().filter(|(.., provider)| *provider != "bank").map(|(_, name, _)| *name).collect();
+        format!("no provider has such a file; they are {}", known.join(", "))
+    })
 }
 
 fn rate(text: &str) -> Result<(String, u16), String> {
@@ -232,7 +245,7 @@ fn tokens(format: Format) -> String {
 async fn settlement_files(args: &Settlement, context: &Context) -> Result<String, CliError> {
     let db = database::open(context, 1).await?;
     db.check_schema().await?;
-    let what = SettlementFiles { through: args.through, seed: args.seed, plant: args.plant, out: args.out.clone() };
+    let what = SettlementFiles { through: args.through, seed: args.seed, plant: args.plant, shape: args.shape, out: args.out.clone() };
     let written = settlement::write(&db, &what).await;
     db.close().await;
     let written = written.map_err(|error| match error {

@@ -14,7 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   kasacare tasks
   kasacare tasks --account acc-1
-  kasacare tasks close acc-1 tk_refund_failed_re_sub-1_1_0_1_1 --by \"J. Doe\" --reason \"paid out by bank transfer\"";
+  kasacare tasks close acc-1 tk_refund_failed_re_sub-1_1_0_1_1 --by \"J. Doe\" --reason \"told; stays account credit\"";
 
 /// List what people have to do; `tasks close` marks one as done
 #[derive(Debug, clap::Args)]

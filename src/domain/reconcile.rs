@@ -11,6 +11,10 @@ use super::settlement::Category;
 pub const CUT_OFF_DAYS: u32 = 2;
 /// Bank days within which a payout is on the bank's statement.
 pub const BANK_DAYS: u32 = 3;
+/// By how many minor units the fee of a dispute may differ and be booked as a difference (5900) without anybody.
+pub const FEE_TOLERANCE_MINOR: u64 = 1;
+/// How many minor units of such differences a month may have, by currency; what is more waits for a person.
+pub const FEE_TOLERANCE_MONTH_MINOR: u64 = 100;
 /// Days within which an amount that differs can be put right with the customer (CO-2).
 pub const CORRECTION_DAYS: u32 = 30;
 

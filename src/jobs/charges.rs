@@ -118,7 +118,7 @@ impl Runner {
         let window = provider.resend_window();
         let mut done: Vec<Option<Done>> = vec![None; leased.len()];
         let (sent_before, mut to_send): (Vec<usize>, Vec<usize>) =
-            (0..leased.len()).partition(|&index| leased[index].sent_at.is_some() || provider.may_know_of(leased[index].due_at, now));
+            (0..leased.len()).partition(|&index| leased[index].sent_at.is_some() || provider.may_know_of(leased[index].wanted_since, now));
         let found = self.look_up(leased, &sent_before).await;
         for (index, outcome) in sent_before.into_iter().zip(found) {
             match outcome {
@@ -176,7 +176,7 @@ impl Runner {
         if indices.is_empty() {
             return Vec::new();
         }
-        let questions: Vec<LookUp> = indices.iter().map(|&index| question_about(&leased[index], self.engine.clock.now())).collect();
+        let questions: Vec<LookUp> = indices.iter().map(|&index| question_about(&leased[index])).collect();
         self.engine.provider.look_up_charges(self.engine.clock.now(), &questions).await
     }
 
@@ -215,14 +215,14 @@ impl Runner {
     }
 }
 
-fn question_about(charge: &LeasedCharge, now: DateTime<Utc>) -> LookUp {
+fn question_about(charge: &LeasedCharge) -> LookUp {
     LookUp {
         key: charge_key(&charge.charge),
         id: charge.charge.clone(),
         // One that was replaced since may belong to another customer, whose list would prove nothing.
         method_token: Some(charge.method_token.clone()).filter(|_| charge.chargeable),
         charge_reference: None,
-        since: Some(charge.sent_at.unwrap_or(charge.due_at.min(now))),
+        since: Some(charge.sent_at.unwrap_or(charge.wanted_since)),
     }
 }
 

@@ -38,11 +38,12 @@ impl Capabilities {
         Duration::hours(i64::from(self.key_window_hours.saturating_sub(1)))
     }
 
-    /// Whether a call that this database never sent may have been sent all the same: one that has been due for so long that its key would
-    /// not tell (F15). Either the jobs have not run, or the database was restored from a backup; the provider is asked before it is sent.
+    /// Whether a call that this database never sent may have been sent all the same: one that has been wanted for so long that its key
+    /// would not tell (F15). Either the jobs have not run, or the database was restored from a backup; the provider is asked before it
+    /// is sent.
     #[must_use]
-    pub fn may_know_of(&self, due_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-        self.outlives_backups && now.signed_duration_since(due_at) >= self.resend_window()
+    pub fn may_know_of(&self, wanted_since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        self.outlives_backups && now.signed_duration_since(wanted_since) >= self.resend_window()
     }
 
     /// Whether a request that was first sent then, if it was sent before, and was answered with a failure, can have no effect any more

@@ -4,9 +4,12 @@
 //! rows that somebody else has locked are skipped, and nothing is marked, so that a claim costs no second update (P5).
 //! Calls to a provider or a mail server happen with no transaction open; their rows are leased, by name and in real time.
 
+mod cells;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
+use self::cells::{account_of, due_at, money, sent_at, wanted_since, zone};
 use super::StoreError;
 use super::account::InvoiceKey;
 use super::db::{Column, Columns, DbError, Row, Sql, Table, Tx, Value};
@@ -76,9 +79,10 @@ crate::statements! {
     /// Charges to be sent or looked up, with what the provider must be told.
     DUE_CHARGES = same(
         "select c.account_id, c.charge_id, c.invoice_id, c.amount_minor, c.state, c.lease_no, c.first_sent_at, c.requested_at, \
-         c.due_at, a.currency, a.method_token, a.method_expires_on, \
+         c.due_at, i.period_start, a.time_zone, a.currency, a.method_token, a.method_expires_on, \
          case when a.method_blocked = 0 and a.method_no = c.method_no then 1 else 0 end as chargeable \
          from charges c join accounts a on a.account_id = c.account_id \
+         left join invoices i on i.account_id = c.account_id and i.invoice_id = c.invoice_id \
          where c.due_at is not null and c.due_at <= $1 and (c.lease_until is null or c.lease_until < $2) and a.parked_at is null \
          order by c.due_at, c.account_id, c.charge_id limit $3 {postgres: for update of a skip locked}"
     );
@@ -196,15 +200,6 @@ pub async fn due(tx: &mut Tx, what: Due, now: DateTime<Utc>, after: Option<&Curs
     Ok(claimed)
 }
 
-fn account_of(row: &Row) -> Result<AccountId, DbError> {
-    AccountId::parse(row.str_at(0)?).map_err(|_| row.corrupt("account_id", "is not an id"))
-}
-
-fn money(row: &Row) -> Result<Money, DbError> {
-    let currency = Currency::parse(&row.text("currency")?).map_err(|_| row.corrupt("currency", "is not a currency"))?;
-    Ok(Money::new(row.int("amount_minor")?, currency))
-}
-
 /// Who may work on leased rows, and until when, in microseconds of real time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
@@ -230,8 +225,8 @@ pub struct LeasedCharge {
     /// When somebody had it before us, or since when its outcome is unknown: to be looked up before it is sent again (F01, PV-2),
     /// and not to be sent with a key that is too old (F03).
     pub sent_at: Option<DateTime<Utc>>,
-    /// Since when it is to be sent or looked up.
-    pub due_at: DateTime<Utc>,
+    /// Since when it may have been sent by a database that this one is the backup of: the beginning of its invoice's period (F15).
+    pub wanted_since: DateTime<Utc>,
     /// Whether the payment method that it was recorded for is the one on file and is not blocked (PD-2, F68).
     pub chargeable: bool,
     /// The provider's token of the method on file now (LC-4).
@@ -255,7 +250,7 @@ pub async fn lease_charges(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit
                 invoice: row.text("invoice_id")?,
                 amount: money(row)?,
                 sent_at: sent_at(row)?,
-                due_at: due_at(row)?,
+                wanted_since: wanted_since(row)?,
                 chargeable: row.int("chargeable")? == 1,
                 method_token: row.opt_text("method_token")?.unwrap_or_default(),
                 method_expires_on: row.opt_date("method_expires_on")?,
@@ -281,7 +276,7 @@ pub struct LeasedRefund {
     pub amount: Money,
     /// As for charges.
     pub sent_at: Option<DateTime<Utc>>,
-    /// As for charges.
+    /// Since when it is to be sent or looked up.
     pub due_at: DateTime<Utc>,
 }
 
@@ -358,7 +353,7 @@ pub async fn lease_notices(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit
                 data: row.text("data")?,
                 email: row.opt_text("email")?,
                 name: row.opt_text("name")?,
-                zone: row.text("time_zone")?.parse().map_err(|_| row.corrupt("time_zone", "is not a time zone"))?,
+                zone: zone(row)?,
             })
         })
         .collect::<Result<Vec<_>, DbError>>()?;
@@ -368,22 +363,6 @@ pub async fn lease_notices(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit
 
 async fn due_rows(tx: &mut Tx, sql: &Sql, now: DateTime<Utc>, lease: &Lease, limit: u32) -> Result<Vec<Row>, DbError> {
     tx.fetch_all(sql, &[Value::Int(now.timestamp_micros()), Value::Int(lease.now), Value::Int(i64::from(limit))]).await
-}
-
-/// When a leased call may have been sent first; nothing where it never was.
-fn sent_at(row: &Row) -> Result<Option<DateTime<Utc>>, DbError> {
-    if row.int("lease_no")? == 0 && row.text("state")? != "unknown" {
-        return Ok(None);
-    }
-    let micros = match row.opt_int("first_sent_at")? {
-        Some(first) => first,
-        None => row.int("requested_at")?,
-    };
-    DateTime::from_timestamp_micros(micros).map(Some).ok_or_else(|| row.corrupt("first_sent_at", "is not an instant"))
-}
-
-fn due_at(row: &Row) -> Result<DateTime<Utc>, DbError> {
-    DateTime::from_timestamp_micros(row.int("due_at")?).ok_or_else(|| row.corrupt("due_at", "is not an instant"))
 }
 
 /// Writes the lease into rows that were found due, and counts it: their first two columns are the key. `sending` is the instant of

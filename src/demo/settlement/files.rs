@@ -1,4 +1,5 @@
-//! The files, in the shapes of real ones: an itemised payout report, and a CAMT.053 statement for each currency's account.
+//! The files, in the shapes of real ones: the provider's, an itemised payout report if nothing else is asked for, and a CAMT.053
+//! statement for each currency's account.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,13 +9,21 @@ use std::path::PathBuf;
 use quick_xml::Writer;
 use quick_xml::events::BytesText;
 
-use super::{BankEntry, FilesError, Line, Planted, SettlementFiles, Sheets, file};
+use super::{BankEntry, FilesError, Line, Planted, SettlementFiles, Sheets, file, shapes};
 use crate::domain::money::{Currency, Money};
 use crate::domain::settlement::Category;
+use crate::import::settlement::Source;
 
 pub(super) fn write(sheets: &Sheets, planted: &[Planted], what: &SettlementFiles) -> Result<Vec<PathBuf>, FilesError> {
     fs::create_dir_all(&what.out)?;
-    let mut files = vec![payout_report(sheets, what)?];
+    let mut files = match what.shape {
+        Source::StripeBalance => shapes::balance_pages(sheets, what)?,
+        Source::PayPal => shapes::transaction_search(sheets, what)?,
+        Source::GooglePlay => shapes::monthly_earnings(sheets, what)?,
+        Source::Apple => shapes::totals(sheets, what)?,
+        Source::Recurly => shapes::gateway_export(sheets, what)?,
+        Source::StripePayouts | Source::BankCamt | Source::BankCsv => vec![payout_report(sheets, what)?],
+    };
     let mut by_currency: BTreeMap<Currency, Vec<&BankEntry>> = BTreeMap::new();
     for entry in &sheets.bank {
         by_currency.entry(entry.amount.currency()).or_default().push(entry);
@@ -33,7 +42,7 @@ pub(super) fn write(sheets: &Sheets, planted: &[Planted], what: &SettlementFiles
 }
 
 /// The reporting category of a line.
-const fn reporting_category(category: Category) -> &'static str {
+pub(super) const fn reporting_category(category: Category) -> &'static str {
     match category {
         Category::Charge => "charge",
         Category::Refund => "refund",
@@ -91,7 +100,7 @@ fn payout_report(sheets: &Sheets, what: &SettlementFiles) -> Result<PathBuf, Fil
 fn row(line: &Line, arrives: String) -> [String; 15] {
     let currency = line.gross.currency();
     let major = |minor: i64| Money::new(minor, currency).major();
-    let is_refund = matches!(line.category, Category::Refund | Category::RefundFailure);
+    let is_refund = shapes::is_refund(line.category);
     let ours = line.ours.clone().unwrap_or_default();
     let at = line.at.format("%Y-%m-%d %H:%M:%S").to_string();
     [

@@ -3,6 +3,7 @@
 
 mod files;
 mod planted;
+mod shapes;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ pub use planted::Planted;
 use super::chance::Chance;
 use crate::domain::money::{Currency, Money};
 use crate::domain::settlement::Category;
+use crate::import::settlement::Source;
 use crate::provider::simulated::settlement::{Moved, moved};
 use crate::store::StoreError;
 use crate::store::db::Db;
@@ -28,6 +30,8 @@ pub struct SettlementFiles {
     pub seed: u64,
     /// Of each kind of difference so many; none for files that agree.
     pub plant: u64,
+    /// Whose shape the provider's file has.
+    pub shape: Source,
     /// Where they go.
     pub out: PathBuf,
 }

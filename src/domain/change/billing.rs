@@ -95,7 +95,7 @@ impl Draft<'_> {
     }
 
     /// MO-3: ends a code that does not apply to the next billed period.
-    fn end_spent_promotion(&mut self, id: &SubscriptionId, plan: &Plan) -> Planned {
+    pub(super) fn end_spent_promotion(&mut self, id: &SubscriptionId, plan: &Plan) -> Planned {
         let Some(redemption) = self.subscription(id)?.promotion.clone() else { return Ok(()) };
         let promotion = self.context.reference.catalog.promotion(&redemption.code);
         let because = match promotion {

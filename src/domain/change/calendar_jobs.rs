@@ -76,10 +76,12 @@ impl Draft<'_> {
 
     /// CA-3: refuses where more periods than are caught up without an operator began before today. Those that were caught up
     /// on earlier days of the same backlog do not count again.
-    fn check_missed(&self, id: &SubscriptionId, anchor: NaiveDate, cycle: Cycle, first: u32) -> Planned {
+    pub(super) fn check_missed(&self, id: &SubscriptionId, anchor: NaiveDate, cycle: Cycle, first: u32) -> Planned {
+        // More are not counted: two thousand months are longer than anybody has had cameras.
+        const COUNTED_MAX: u32 = 2_000;
         let max = self.terms(id)?.catch_up_periods_max;
         let mut missed = 0_u32;
-        while missed <= max && boundary(anchor, cycle, first.saturating_add(missed))? < self.today {
+        while missed < COUNTED_MAX && boundary(anchor, cycle, first.saturating_add(missed))? < self.today {
             missed = missed.saturating_add(1);
         }
         if missed > max { Err(Refusal::TooManyMissed { missed, max }) } else { Ok(()) }

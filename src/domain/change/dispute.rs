@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::super::account::{AttemptState, Dispute, DisputeState, NoteReason};
+use super::super::account::{AttemptState, Dispute, DisputeState, NoteReason, Purpose};
 use super::super::event::{Event, Given, Reversal};
 use super::super::ids::SubscriptionId;
 use super::super::money::Money;
 use super::super::notice::{NoticeData, NoticeKind};
+use super::super::refund::{Destination, Unused};
 use super::super::subscription::{Command, State};
+use super::super::terms::{ChangeKind, Effective, UnusedValue};
 use super::billing::invoice_id;
 use super::operator::part_of;
 use super::{Draft, Planned, Refusal};
@@ -113,7 +115,7 @@ impl Draft<'_> {
         self.because("PD-6: the dispute was lost: the money is gone");
         let Taken { applied, credited, beyond } = self.taken(&dispute)?;
         for (invoice, amount) in applied {
-            self.lose_on_invoice(&invoice, amount)?;
+            self.lose_on_invoice(&dispute.charge, &invoice, amount)?;
         }
         let as_credit = super::super::money::total(beyond.currency(), credited.iter().map(|(_, amount)| *amount))?;
         let from_credit = as_credit.at_most(self.account.profile.credit_cash)?;
@@ -126,10 +128,12 @@ impl Draft<'_> {
         self.pay_out_credit_if_last()
     }
 
-    fn lose_on_invoice(&mut self, invoice: &str, amount: Money) -> Planned {
+    fn lose_on_invoice(&mut self, charge: &str, invoice: &str, amount: Money) -> Planned {
         let owner = self.owner(invoice)?;
         self.recognise_before_document(invoice)?;
-        self.end_for_dispute(&owner, invoice)?;
+        // CO-4: what is corrected, and what becomes of it, does not touch the subscription's state.
+        let is_correction = self.account.charges.get(charge).is_some_and(|row| row.purpose == Purpose::Correction);
+        let ended = if is_correction { None } else { self.end_for_dispute(&owner, invoice)? };
         let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
         let held_used = row.held.at_most(amount)?;
         let gross = row.net.plus(row.tax)?;
@@ -148,19 +152,42 @@ impl Draft<'_> {
         self.abandon_planned(invoice)?;
         self.note(invoice, NoteReason::DisputeLost, net, tax, given)?;
         self.owe_less(invoice)?;
+        if let Some(parts) = ended {
+            self.credit_undisputed(invoice, &parts)?;
+        }
         self.catch_up(invoice, self.through_today(invoice)?, Reversal::Dispute).map(|_| ())
+    }
+
+    /// What was unearned when the term ended, and more than the loss took, was paid and not disputed: it is the customer's.
+    fn credit_undisputed(&mut self, invoice: &str, parts: &Unused) -> Planned {
+        let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
+        let (net, tax) = (row.net.minus(parts.earned_net)?.or_zero(), row.tax.minus(parts.tax_kept)?.or_zero());
+        let value = net.plus(tax)?;
+        if value.is_positive() {
+            self.because(format!("PD-6: {value} was neither used nor disputed, and is credited"));
+            self.credit_note(invoice, NoteReason::DisputeLost, net, tax, Destination::Credit)?;
+        }
+        Ok(())
+    }
+
+    /// What is unearned of a live term today, where its terms give that back to who ends it: monthly ones give nothing (RF-5).
+    fn unearned_today(&self, id: &SubscriptionId) -> Planned<Option<Unused>> {
+        let Some(term) = self.subscription(id)?.state.term() else { return Ok(None) };
+        let policy = self.policy(id, ChangeKind::CancelToFree, term.plan.cycle)?;
+        if policy.effective == Effective::AtOnce && policy.unused != UnusedValue::None { self.unused_today(id) } else { Ok(None) }
     }
 
     /// Ends the live term that the disputed invoice pays for. PD-6 says "a live term ends that day"; what is meant is the choice
     /// made here: the term whose present period the lost payment was for. A dispute about an earlier period takes that period's
     /// money and leaves the present one alone, which the customer has paid for and not disputed; whoever does not want such a
-    /// customer terminates the subscription (LC-7).
-    fn end_for_dispute(&mut self, id: &SubscriptionId, invoice: &str) -> Planned {
+    /// customer terminates the subscription (LC-7). Gives what was unearned then.
+    fn end_for_dispute(&mut self, id: &SubscriptionId, invoice: &str) -> Planned<Option<Unused>> {
         let state = self.subscription(id)?.state.clone();
         let pays = |state: &State| state.term().is_some_and(|term| invoice_id(id, term.number, term.period_no) == invoice);
         if !pays(&state) {
-            return Ok(());
+            return Ok(None);
         }
+        let unearned = self.unearned_today(id)?;
         let data = NoticeData {
             ended_on: Some(self.today),
             effective_on: Some(self.today),
@@ -171,7 +198,7 @@ impl Draft<'_> {
         self.command(id, &Command::LoseDispute { on: self.today })?;
         self.emit(Event::ServiceEnded { invoice: invoice.to_owned(), on: self.today })?;
         self.notify(NoticeKind::TerminationNotice, &self.cause_now(id), Some(id), data);
-        Ok(())
+        Ok(unearned)
     }
 }
 

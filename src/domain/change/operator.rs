@@ -319,10 +319,25 @@ impl Draft<'_> {
         for id in &ids {
             self.cancel_if_requested(id)?;
         }
-        if waive_missed {
-            ids.iter().try_for_each(|id| self.skip_missed(id))?;
+        for id in &ids {
+            if waive_missed { self.skip_missed(id) } else { self.warn_of_missed(id) }?;
         }
         self.retry_what_is_owed(Retry::Untried, None)
+    }
+
+    /// CA-3: what is behind by too much is not caught up with, so that the next run parks the account again.
+    fn warn_of_missed(&mut self, id: &SubscriptionId) -> Planned {
+        let behind = match &self.subscription(id)?.state {
+            State::Trialing { trial } => self.check_missed(id, trial.ends, trial.plan.cycle, 0),
+            State::Active { term } | State::PastDue { term, .. } if term.intent != Intent::Ends => {
+                self.check_missed(id, term.anchor, term.plan.cycle, term.period_no.saturating_add(1))
+            }
+            _ => Ok(()),
+        };
+        if let Err(refused @ Refusal::TooManyMissed { .. }) = behind {
+            self.because(format!("{refused}: {id} parks the account again when the jobs run, unless --waive-missed gives the periods up"));
+        }
+        Ok(())
     }
 
     /// CA-3: an operator decided not to bill the missed periods; a new term starts today.

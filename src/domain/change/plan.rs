@@ -50,6 +50,7 @@ impl Draft<'_> {
         self.lose_coverage_difference(id, &trial.plan, to, camera, self.today)?;
         let changed = Trial { plan: to.clone(), version, ..trial.clone() };
         self.command(id, &Command::ChangeTrial { trial: changed })?;
+        self.end_spent_promotion(id, to)?;
         self.emit(Event::CameraCovered { subscription: id.clone(), camera: camera.cloned() })?;
         let data = NoticeData {
             plan_old: Some(self.plan_title(&trial.plan)),

@@ -112,6 +112,16 @@ pub async fn stored_run(db: &Db, id: &str) -> Result<RunReport, ReconcileError> 
     run
 }
 
+/// Somebody is to deal with it.
+///
+/// # Errors
+/// [`ReconcileError::NotFound`], [`ReconcileError::Refused`] where it is closed.
+pub async fn assign(db: &Db, id: &str, owner: &str, by: &By) -> Result<StoredBreak, ReconcileError> {
+    let mut tx = db.begin().await?;
+    let found = StoredBreak { owner: Some(owner.to_owned()), ..waiting(&mut tx, id).await? };
+    save(tx, found, &format!("assigned to {owner}"), by).await
+}
+
 /// Somebody knows why, and takes it on; it stays until it is no more.
 ///
 /// # Errors
@@ -224,15 +234,18 @@ async fn waiting(tx: &mut Tx, id: &str) -> Result<StoredBreak, ReconcileError> {
     }
 }
 
-async fn close(mut tx: Tx, found: StoredBreak, state: BreakState, act: &str, by: &By) -> Result<StoredBreak, ReconcileError> {
-    let closed = StoredBreak { state, owner: Some(by.actor.clone()), reason: Some(by.reason.clone()), ..found };
+async fn close(tx: Tx, found: StoredBreak, state: BreakState, act: &str, by: &By) -> Result<StoredBreak, ReconcileError> {
+    save(tx, StoredBreak { state, owner: Some(by.actor.clone()), reason: Some(by.reason.clone()), ..found }, act, by).await
+}
+
+async fn save(mut tx: Tx, found: StoredBreak, act: &str, by: &By) -> Result<StoredBreak, ReconcileError> {
     let mut rows = Columns::of(&reconcile::BREAKS);
-    closed.write(&mut rows);
+    found.write(&mut rows);
     tx.upsert_rows(&rows).await?;
-    let acts = [(closed.id.clone(), act)];
+    let acts = [(found.id.clone(), act)];
     add_acts(&mut tx, &acts, by.at, &by.actor, by.approved_by.as_deref(), Some(&by.reason)).await?;
     tx.commit().await?;
-    Ok(closed)
+    Ok(found)
 }
 
 /// Moves what waits on 1290, or else what stands on 1200, to where somebody says that it belongs.

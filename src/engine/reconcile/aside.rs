@@ -1,16 +1,19 @@
 //! What waits on 1290 for a break, and what somebody has booked from there (ledger.md, sections 2 and 5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 
-use super::report::BookedNoMore;
+use super::report::{BookedNoMore, BreakLine};
 use super::stored::StoredBreak;
 use super::{Difference, Plan, ReconcileError};
 use crate::domain::ledger::{PROVIDER_FEES, RECONCILIATION_DIFFERENCES};
 use crate::domain::money::{Currency, Money};
-use crate::domain::reconcile::{BreakKind, BreakState};
+use crate::domain::reconcile::{BreakKind, BreakState, FEE_TOLERANCE_MINOR, FEE_TOLERANCE_MONTH_MINOR};
 use crate::domain::settlement::booking::{Booking, DifferenceIs, WaitsOn};
+
+/// Who has booked what is within the tolerance.
+pub(super) const TOLERANCE: &str = "(tolerance)";
 
 /// What is to be set aside more for a break; a negative amount goes back to where it came from.
 pub(super) struct Aside {
@@ -132,6 +135,27 @@ pub(super) fn after(
     Ok(there)
 }
 
+/// Fees that differ by so little that the difference is booked (5900) without anybody, up to a cap a month and currency; the month
+/// is that of the difference. What was booked so before counts.
+pub(super) fn within_tolerance(differences: &BTreeMap<String, Difference>, known: &BTreeMap<String, StoredBreak>) -> BTreeSet<String> {
+    let month = |on: NaiveDate, amount: Money| (on.year(), on.month(), amount.currency());
+    let mut booked: BTreeMap<_, u64> = BTreeMap::new();
+    for stored in known.values().filter(|stored| !stored.state.waits() && stored.owner.as_deref() == Some(TOLERANCE)) {
+        *booked.entry(month(stored.since, stored.amount)).or_default() += stored.amount.minor().unsigned_abs();
+    }
+    let mut within = BTreeSet::new();
+    for (id, difference) in differences.iter().filter(|(_, difference)| difference.kind == BreakKind::Fee) {
+        let state = known.get(id).map_or(BreakState::Open, |stored| stored.state_when_found(difference.amount));
+        let size = difference.amount.minor().unsigned_abs();
+        let sum = booked.entry(month(difference.since, difference.amount)).or_default();
+        if state.waits() && size <= FEE_TOLERANCE_MINOR && *sum + size <= FEE_TOLERANCE_MONTH_MINOR {
+            *sum += size;
+            within.insert(id.clone());
+        }
+    }
+    within
+}
+
 /// What these move on 1200, by currency.
 pub(super) fn on_clearing(aside: &[Aside]) -> BTreeMap<Currency, i128> {
     let mut sums = BTreeMap::new();
@@ -142,6 +166,16 @@ pub(super) fn on_clearing(aside: &[Aside]) -> BTreeMap<Currency, i128> {
 }
 
 impl Plan {
+    /// What is given up within the tolerance.
+    pub(super) fn tolerated(&self, on: NaiveDate) -> Vec<Booking> {
+        let lines = self.report.breaks.iter().filter(|line| self.within_tolerance.contains(&line.id));
+        let booking = |line: &BreakLine| {
+            let (difference, amount) = (line.id.clone(), line.set_aside);
+            Booking::DifferenceBooked { difference, is: DifferenceIs::Loss, amount, on }
+        };
+        lines.map(booking).collect()
+    }
+
     /// The mirrors of the bookings that this run takes back.
     pub(super) fn wrong_bookings(&self, on: NaiveDate) -> Result<Vec<Booking>, ReconcileError> {
         let mirror = |wrong: &BookedNoMore| {

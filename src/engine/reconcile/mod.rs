@@ -18,7 +18,7 @@ mod spool;
 mod stored;
 mod table;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -199,6 +199,8 @@ pub(in crate::engine::reconcile) struct Plan {
     pub known: BTreeMap<String, StoredBreak>,
     /// What is to be set aside more.
     pub aside: Vec<Aside>,
+    /// Breaks that are booked because they are so small.
+    pub within_tolerance: BTreeSet<String>,
 }
 
 /// The id of the break about something: the same in every run.
@@ -230,6 +232,7 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
     let booked_no_more = aside::booked_no_more(&differences, &mut known, is_applied)?;
     let aside = if is_applied { aside::to_set_aside(&differences, &known)? } else { Vec::new() };
     let aside_sums = aside::on_clearing(&aside);
+    let within_tolerance = if is_applied { aside::within_tolerance(&differences, &known) } else { BTreeSet::new() };
     let equations =
         if is_booked(provider) { equations::equations(tx, provider, *through, &joined, &aside_sums).await? } else { Vec::new() };
     let candidates = candidates(provider, &bank);
@@ -237,7 +240,11 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
     let mut breaks = Vec::with_capacity(differences.len());
     for (id, difference) in &differences {
         let set_aside = aside::after(id, difference, &known, &aside)?;
-        breaks.push(line(order, id, difference, known.get(id), set_aside, &invoices, &candidates));
+        let mut line = line(order, id, difference, known.get(id), set_aside, &invoices, &candidates);
+        if within_tolerance.contains(id) {
+            (line.state, line.owner) = (BreakState::WrittenOff, Some(aside::TOLERANCE.to_owned()));
+        }
+        breaks.push(line);
     }
     breaks.sort_by(|left, right| (left.kind, left.since, &left.id).cmp(&(right.kind, right.since, &right.id)));
     let mut report = RunReport {
@@ -254,7 +261,7 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
     };
     let body = serde_json::to_string(&report).map_err(|_| ReconcileError::Unreadable("new".to_owned()))?;
     report.run = format!("rc_{}", format!("{:x}", Sha256::digest(body)).get(..16).unwrap_or_default());
-    Ok(Plan { report, bank, differences, known, aside })
+    Ok(Plan { report, bank, differences, known, aside, within_tolerance })
 }
 
 async fn joined(tx: &mut Tx, provider: &str, through: NaiveDate) -> Result<(Joined, Vec<Input>), ReconcileError> {

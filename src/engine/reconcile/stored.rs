@@ -126,6 +126,9 @@ impl StoredBreak {
 /// What is remembered of a break whose booking was wrong after all.
 const BOOKING_TAKEN_BACK: &str = "booking taken back";
 
+/// What is remembered of a break that was booked because it is so small.
+const WITHIN_TOLERANCE: &str = "booked within the tolerance";
+
 /// All breaks of a provider.
 pub(super) async fn breaks(tx: &mut Tx, provider: &str) -> Result<BTreeMap<String, StoredBreak>, ReconcileError> {
     let mut all = BTreeMap::new();
@@ -190,7 +193,7 @@ async fn save_breaks(tx: &mut Tx, order: &Order, plan: &Plan) -> Result<(), Reco
     // A booking that this run does not take back is left as it is, with its break.
     let taken_back = |id: &str| plan.report.booked_no_more.iter().find(|it| it.id == id).map(|it| it.was_taken_back);
     for line in plan.report.breaks.iter().filter(|line| taken_back(&line.id) != Some(false)) {
-        let known = plan.known.get(&line.id);
+        let (known, is_tolerated) = (plan.known.get(&line.id), plan.within_tolerance.contains(&line.id));
         let subject = plan.differences.get(&line.id).map(|difference| difference.subject.clone()).unwrap_or_default();
         let stored = StoredBreak {
             id: line.id.clone(),
@@ -206,16 +209,19 @@ async fn save_breaks(tx: &mut Tx, order: &Order, plan: &Plan) -> Result<(), Reco
             theirs: line.theirs.clone(),
             proposal: line.proposal.clone(),
             owner: line.owner.clone(),
-            reason: known.and_then(|known| known.reason.clone()),
+            reason: if is_tolerated { Some(WITHIN_TOLERANCE.to_owned()) } else { known.and_then(|known| known.reason.clone()) },
             first_run: known.map_or(run, |known| &known.first_run).clone(),
             last_run: run.clone(),
         };
         match known {
             Some(_) if taken_back(&line.id).is_some() => acts.push((line.id.clone(), BOOKING_TAKEN_BACK)),
             Some(known) if *known == stored => continue,
-            Some(known) if known.state != stored.state => acts.push((line.id.clone(), "opened again")),
+            Some(known) if known.state != stored.state && !is_tolerated => acts.push((line.id.clone(), "opened again")),
             Some(_) => {}
             None => acts.push((line.id.clone(), "found")),
+        }
+        if is_tolerated {
+            acts.push((line.id.clone(), WITHIN_TOLERANCE));
         }
         stored.write(&mut rows);
     }
@@ -278,7 +284,8 @@ async fn post(tx: &mut Tx, order: &Order, plan: &Plan) -> Result<(), ReconcileEr
     }
     tx.insert_rows(&receipts).await?;
     let on = order.through;
-    let at_the_end = plan.wrong_bookings(on)?.into_iter().chain(plan.aside.iter().map(|aside| aside.booking(on)));
+    let set_aside = plan.aside.iter().map(|aside| aside.booking(on));
+    let at_the_end = plan.wrong_bookings(on)?.into_iter().chain(set_aside).chain(plan.tolerated(on));
     for booking in at_the_end {
         days.entry(on).or_default().push(booking);
     }

@@ -12,6 +12,9 @@ use crate::reports::stored::Record;
 /// before the day on which they are recorded.
 const RECOGNISE: &str = "recognise";
 
+/// What records are called that an import makes.
+pub(super) const IMPORTED: [&str; 2] = ["account_opened", "take_over"];
+
 /// How far instants may go back: a command as of a date takes the end of that day where the account is, and a run as of the same date
 /// its end in UTC, whichever comes first.
 const BACK_MAX: TimeDelta = TimeDelta::days(1);
@@ -25,7 +28,10 @@ pub(super) fn records(books: &AccountBooks, inspection: &mut Inspection<'_>) {
         inspection.expect(Check::RecordDates, in_order, record.seq, || {
             format!("was recorded at {}, before records that it follows", record.posted_at)
         });
-        last = last.max(Some(record.posted_at));
+        // Imports are dated when they come in, which may be long after the fact, and nothing need follow them.
+        if !IMPORTED.contains(&record.kind.as_str()) {
+            last = last.max(Some(record.posted_at));
+        }
         if record.kind != RECOGNISE {
             let here = local_date(record.posted_at, zone);
             inspection.expect(Check::RecordDates, record.effective_on == here, record.seq, || dated(record, here));

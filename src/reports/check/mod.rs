@@ -57,7 +57,7 @@ crate::statements! {
     /// When the last record was made, through the head of each account's journal.
     LATEST = same(
         "select max(j.posted_at) as latest from accounts a \
-         join journal j on j.account_id = a.account_id and j.seq = a.journal_seq"
+         join journal j on j.account_id = a.account_id and j.seq = a.journal_seq and j.kind not in ('account_opened', 'take_over')"
     );
     /// The next accounts.
     NEXT_ACCOUNTS = same("select account_id from accounts where account_id > $1 order by account_id limit $2");
@@ -218,7 +218,7 @@ async fn load_reference(tx: &mut Tx, findings: &mut Findings) -> Result<Option<R
     }
 }
 
-/// The latest instant in the journal: that of some account's last record, since instants never go back.
+/// The latest instant in the journal, imports apart: that of some account's last record, since instants never go back.
 async fn latest(tx: &mut Tx) -> Result<DateTime<Utc>, ReportError> {
     let row = tx.fetch_one(&LATEST, &[]).await?;
     let micros = row.opt_int("latest")?.unwrap_or_default();

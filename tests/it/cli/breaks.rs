@@ -162,6 +162,10 @@ async fn a_run_goes_forward_alone_and_within_limits() {
         // R9: nothing is posted, and the limits hold all the same.
         let big = shop.rows("select break_id, their_id from breaks where amount_minor = 10480").await[0].0.clone();
         shop.says(&format!("breaks resolve {big} --by Ada --reason found")).fails(3, "a second person must agree");
+        shop.says(&format!("breaks assign {big} --by Ada --reason knows")).fails(2, "--to");
+        shop.does(&format!("breaks assign {big} --to Ben --by Ada --reason knows"));
+        let shown = shop.does(&format!("breaks show {big}"));
+        assert!(shown.contains("assigned to Ben by Ada: knows") && shown.contains("open"), "{shown}");
         let small = shop.rows("select break_id, their_id from breaks where amount_minor = 100").await[0].0.clone();
         shop.does(&format!("breaks resolve {small} --by Ada --reason found --as-of 2026-02-21"));
         shop.does(&format!("breaks resolve {big} --by Ada --approved-by Ben --reason found --as-of 2026-02-21"));

@@ -12,6 +12,7 @@ mod attempts;
 mod begin;
 mod cancelling;
 mod changing;
+mod disputes;
 mod ends;
 mod ledger_rows;
 mod oldest_first;

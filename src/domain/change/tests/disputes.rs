@@ -1,0 +1,56 @@
+//! PD-6 where less than a whole payment is disputed, or what was paid was a correction. Annual 99.99, tax 8.25 %.
+
+use super::world::{World, money};
+use crate::domain::change::correct::Correct;
+use crate::domain::subscription::State;
+
+const INVOICE: &str = "in_a1-s1_1_0";
+
+/// On day 123, 33.70 are earned with 2.78 of tax: of 71.76 that are not, 30.00 are lost and 41.76 are the customer's.
+#[test]
+fn what_is_neither_used_nor_disputed_is_the_customers() {
+    let mut world = World::on("2026-01-31");
+    world.subscribe("plus/annual");
+    world.advance_to("2026-06-02");
+    world.plan(|draft| draft.open_dispute("dp_1", "ch_a1-s1_1_0_1", money("30.00 USD"), money("15.00 USD")));
+    let first = world.books.len();
+    world.plan(|draft| draft.lose_dispute("dp_1"));
+    world.run();
+    let notes: Vec<String> = world.books.since(first).into_iter().filter(|line| line.starts_with("note_issued")).collect();
+    let expected = ["note_issued.v1: 2100 27.71; 2200 2.29 | 1210 30.00", "note_issued.v1: 2100 38.58; 2200 3.18 | 2300 41.76"];
+    assert_eq!(notes, expected);
+    // CP-3: it was the last subscription.
+    assert_eq!(world.refunds_made(), ["41.76 ch_a1-s1_1_0_1 Succeeded"]);
+    assert_eq!(world.trial_balance(), "1200 21.48; 2200 -2.78; 4000 -33.70; 5100 15.00");
+}
+
+/// Of a monthly plan nothing is given back: the rest of the period is earned.
+#[test]
+fn a_monthly_term_gives_nothing_back() {
+    let mut world = World::on("2026-04-01");
+    world.subscribe("plus/monthly");
+    world.advance_to("2026-04-10");
+    world.plan(|draft| draft.open_dispute("dp_1", "ch_a1-s1_1_0_1", money("3.00 USD"), money("15.00 USD")));
+    world.plan(|draft| draft.lose_dispute("dp_1"));
+    world.run();
+    // 10.81 less 3.00 less the fee; tax 0.82 less 0.23; 9.99 less 2.77.
+    assert_eq!(world.trial_balance(), "1200 -7.19; 2200 -0.59; 4000 -7.22; 5100 15.00");
+    assert!(matches!(world.subscription(&"a1-s1".parse().expect("an id")).state, State::Closed { .. }));
+}
+
+/// CO-4: 20.00 and 1.65 of tax were collected later, and are lost on day 41. R(41) of 99.99 is 11.23, of 79.99 it is 8.99.
+#[test]
+fn a_correction_that_is_disputed_ends_nothing() {
+    let mut world = World::on("2026-01-31");
+    world.order("plus/annual", 1, Some("TWENTY"));
+    world.advance_to("2026-02-19");
+    world.plan(|draft| draft.correct(INVOICE, Correct::Net(money("99.99 USD"))));
+    world.run();
+    world.advance_to("2026-03-12");
+    world.plan(|draft| draft.open_dispute("dp_1", "ch_a1-s1_1_0_2", money("21.65 USD"), money("15.00 USD")));
+    world.plan(|draft| draft.lose_dispute("dp_1"));
+    world.run();
+    assert_eq!(world.books.last("note_issued.v1"), "2100 20.00; 2200 1.65 | 1210 21.65");
+    assert_eq!(world.books.last("revenue_recognised.v1"), "4300 2.24 | 2100 2.24");
+    assert!(matches!(world.subscription(&"a1-s1".parse().expect("an id")).state, State::Active { .. }));
+}
