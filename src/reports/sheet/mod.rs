@@ -3,8 +3,15 @@
 //! A report runs its query once and tells what it finds to a [`Sink`]; each format is a sink. So
 //! the formats cannot differ, and a report with a million rows is never in memory as a whole.
 
+mod rough;
+mod teller;
+
+use std::io::Write;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
+
+pub use teller::{Teller, Told};
 
 use super::ReportError;
 use crate::domain::money::{Currency, Money};
@@ -129,4 +136,24 @@ pub trait Sink {
     fn totals(&mut self, totals: &[Cell]) -> Result<(), ReportError>;
     /// The report ends with what it ties out to, and what else is to be said.
     fn end(&mut self, ties: &[Tie], notes: &[String]) -> Result<(), ReportError>;
+}
+
+/// What a report can be written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SheetFormat {
+    /// Tables for people.
+    Table,
+    /// Comma-separated values, RFC 4180.
+    Csv,
+    /// One JSON document.
+    Json,
+    /// A workbook with live totals.
+    Xlsx,
+    /// One page that needs nothing else.
+    Html,
+}
+
+/// The sink that writes a format.
+pub fn sink(_format: SheetFormat, out: &mut dyn Write) -> Box<dyn Sink + '_> {
+    Box::new(rough::Rough::new(out))
 }
