@@ -107,7 +107,7 @@ impl From<ReportError> for CliError {
             ReportError::Store(error) => error.into(),
             ReportError::Write(error) => Self::Write(error),
             ReportError::NotFound { .. } => Self::NotFound(error.to_string()),
-            ReportError::Ambiguous { .. } => Self::BadInput(error.to_string()),
+            ReportError::Ambiguous { .. } | ReportError::Taken { .. } => Self::BadInput(error.to_string()),
             ReportError::UnreadableRecord { .. } | ReportError::SumTooLarge { .. } | ReportError::Money(_) | ReportError::Stopped => {
                 Self::Environment(error.to_string())
             }

@@ -1,6 +1,7 @@
 //! Why a report could not be made.
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::domain::money::{Currency, MoneyError};
 use crate::store::StoreError;
@@ -26,6 +27,12 @@ pub enum ReportError {
     /// The output broke off.
     #[error("cannot write the output")]
     Write(#[from] io::Error),
+    /// Something else is where a folder is to be written.
+    #[error("{} is there already, with other things in it than a pack; name another folder, or empty it", path.display())]
+    Taken {
+        /// The place.
+        path: PathBuf,
+    },
     /// There is no such thing.
     #[error("there is no {what} `{id}`")]
     NotFound {

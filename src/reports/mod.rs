@@ -10,6 +10,7 @@ pub mod check;
 mod error;
 pub mod explain;
 pub mod journal;
+pub mod pack;
 pub mod sheet;
 mod stored;
 mod sums;
