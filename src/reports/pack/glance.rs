@@ -27,7 +27,7 @@ struct Figure {
 enum Place {
     /// The total of a column; for the month before, that of the report told for it.
     Total(&'static str),
-    /// A column of the month's row, in a report that has both months.
+    /// A column of the month's row, in a report that has earlier months, too.
     Row(&'static str),
     /// A balance of the month's row: how it opens and how it closes.
     Balance(&'static str, &'static str),
@@ -54,8 +54,8 @@ pub(super) fn needs_before(report: &str) -> bool {
     FIGURES.iter().any(|figure| figure.report == report && matches!(figure.place, Place::Total(_)))
 }
 
-/// Whether a report over a range begins with the month before.
-pub(super) fn has_both_months(report: &str) -> bool {
+/// Whether a report over a range begins with earlier months.
+pub(super) fn has_earlier_months(report: &str) -> bool {
     FIGURES.iter().any(|figure| figure.report == report && matches!(figure.place, Place::Row(_)))
 }
 
@@ -72,20 +72,14 @@ pub(super) struct Glance {
 struct Card {
     label: &'static str,
     number: NumberView,
-    change: Option<Change>,
-    /// What it is compared with, in words.
-    compared: String,
+    /// How much more or less it is than in the month before.
+    change: Option<String>,
+    /// What is said instead.
+    compared: &'static str,
     #[serde(skip)]
     now: Value,
     #[serde(skip)]
     before: Option<Value>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct Change {
-    arrow: &'static str,
-    /// How much more or less.
-    size: String,
 }
 
 /// A figure: an amount, or a number of things.
@@ -104,6 +98,12 @@ pub(super) fn of(month: Month, now: &Gathered, before: &Gathered) -> Vec<Glance>
         Glance { code: currency.code().to_owned(), currency: Some(currency), cards }
     };
     currencies.into_iter().map(glance).filter(|glance| !glance.cards.is_empty()).collect()
+}
+
+/// The currency that is looked at first, and the others.
+pub(super) fn split(glances: Vec<Glance>, first: Option<Currency>) -> (Option<Glance>, Vec<Glance>) {
+    let (mut own, others): (Vec<_>, Vec<_>) = glances.into_iter().partition(|glance| glance.currency == first);
+    (own.pop(), others)
 }
 
 /// Tells them as a report.
@@ -141,7 +141,10 @@ impl Figure {
         let (present, former) = match self.place {
             Place::Total(column) => {
                 let total = |sheet: &Sheet| sheet.totals.get(sheet.column(column)?).and_then(value);
-                (self.sum(currency, now, total), self.sum(currency, before, total))
+                // Before the books began a report shows what came first, which is not the month before.
+                let last = Some(month.before().last());
+                let is_there = before.report(self.report).is_some_and(|told| told.asked().to.or(told.asked().as_of) == last);
+                (self.sum(currency, now, total), if is_there { self.sum(currency, before, total) } else { None })
             }
             Place::Row(column) => {
                 let of = |month: Month| self.sum(currency, now, |sheet| cell_of(sheet, month, column));
@@ -153,12 +156,11 @@ impl Figure {
             }
         };
         let now = present?;
-        let name = month.before().first().format("%B");
-        let (change, compared) = match (former, former.and_then(|former| now.less(former))) {
-            (None, _) => (None, format!("nothing in {name}")),
-            (Some(_), None) => (None, String::new()),
-            (Some(_), Some(change)) if change.is_zero() => (None, format!("as in {name}")),
-            (Some(_), Some(change)) => (Some(change.in_words()), format!("than in {name}")),
+        let change = former.and_then(|former| now.less(former));
+        let (change, compared) = match change {
+            Some(change) if change.is_zero() => (None, "unchanged"),
+            Some(change) => (Some(change.signed()), ""),
+            None => (None, "nothing before"),
         };
         Some(Card { label: self.label, number: now.view(), change, compared, now, before: former })
     }
@@ -230,10 +232,9 @@ impl Value {
         }
     }
 
-    /// How much more or less it is.
-    fn in_words(self) -> Change {
-        let plain = self.cell().plain();
-        let (arrow, word) = if plain.starts_with('-') { ("\u{2193}", "less") } else { ("\u{2191}", "more") };
-        Change { arrow, size: format!("{} {word}", grouped(plain.trim_start_matches('-'))) }
+    /// With a plus or a minus.
+    fn signed(self) -> String {
+        let text = grouped(&self.cell().plain());
+        if text.starts_with('\u{2212}') { text } else { format!("+{text}") }
     }
 }

@@ -9,10 +9,11 @@ use super::glance::{self, Glance};
 use crate::reports::ReportError;
 use crate::reports::sheet::gathered::{Gathered, Report};
 use crate::reports::sheet::html;
-use crate::reports::sheet::view::ReportView;
+use crate::reports::sheet::view::{ReportView, first_currency};
 
 /// Reports in the order in which people read them; others come after these.
 const ORDER: &[&str] = &[
+    "cash",
     "reconciliation",
     "prepayment-roll-forward",
     "waterfall",
@@ -31,12 +32,15 @@ const ORDER: &[&str] = &[
 #[derive(Serialize)]
 struct Facts {
     month: String,
+    /// The name of the month before.
+    before: String,
     from: String,
     to: String,
     known_at: Option<String>,
     ties: usize,
     broken: usize,
-    glance: Vec<Glance>,
+    glance: Option<Glance>,
+    others: Vec<Glance>,
     reports: Vec<ReportView>,
     files: Vec<Filed>,
 }
@@ -45,25 +49,29 @@ struct Facts {
 pub(super) fn page(
     month: Month,
     known_at: Option<DateTime<Utc>>,
-    now: &Gathered,
-    before: &Gathered,
+    told: &Gathered,
+    glance: Vec<Glance>,
     files: &[Filed],
 ) -> Result<String, ReportError> {
     let place = |report: &&Report| ORDER.iter().position(|name| *name == report.head.name).unwrap_or(ORDER.len());
-    let mut reports: Vec<&Report> = now.reports.iter().collect();
+    let mut reports: Vec<&Report> = told.reports.iter().filter(|report| report.head.name != glance::NAME).collect();
     reports.sort_by_key(place);
-    let ties = || now.reports.iter().flat_map(|report| &report.ties);
+    let ties = || told.reports.iter().flat_map(|report| &report.ties);
     let mut files = files.to_vec();
     files.sort_by(|left, right| left.name.cmp(&right.name));
+    let first = first_currency(&told.reports);
+    let (glance, others) = glance::split(glance, first);
     let facts = Facts {
         month: month.in_words(),
+        before: month.before().first().format("%B").to_string(),
         from: month.first().to_string(),
         to: month.last().to_string(),
         known_at: known_at.map(|at| format!("{} UTC", at.format("%Y-%m-%d %H:%M:%S"))),
         ties: ties().count(),
         broken: ties().filter(|tie| !tie.holds()).count(),
-        glance: glance::of(month, now, before),
-        reports: reports.into_iter().map(ReportView::new).collect::<Result<_, _>>()?,
+        glance,
+        others,
+        reports: reports.into_iter().map(|report| ReportView::new(report, first)).collect::<Result<_, _>>()?,
         files,
     };
     html::page("pack.html", &facts)

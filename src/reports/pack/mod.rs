@@ -7,6 +7,7 @@
 //!
 //! The folder is written beside its place, under a name that begins with a dot, and takes its place when it is complete.
 
+mod cash;
 mod csvs;
 mod folder;
 mod glance;
@@ -20,13 +21,55 @@ use self::csvs::Csvs;
 pub use self::folder::Filed;
 use self::folder::Folder;
 use super::ReportError;
+use super::finance::{Entry, Takes};
 use super::journal::{self, JournalFormat, Range};
 use super::sheet::gathered::Gathered;
 use super::sheet::html;
 use super::sheet::xlsx::Book;
 use super::sheet::{Asked, Cell, Head, Section, Sink, Tie};
 use crate::domain::calendar::month_end;
-use crate::store::db::Tx;
+use crate::store::db::{Db, Sql, Tx};
+
+/// Every statement that only a pack needs.
+pub(super) const STATEMENTS: &[(&str, Sql)] = cash::STATEMENTS;
+
+/// Months that a report begins earlier whose chart shows a year.
+const YEAR_BEFORE: Months = Months::new(11);
+
+/// Writes a month's pack from these reports; `next` hears what is being told.
+///
+/// # Errors
+/// [`ReportError::Taken`] where something else than an earlier pack is at the place, a month in which the books had not begun,
+/// what the database or the system says. Then nothing is there that was not there before.
+pub async fn write(
+    db: &Db,
+    reports: &[Entry],
+    (month, known_at): (Month, Option<DateTime<Utc>>),
+    place: &Path,
+    mut next: impl FnMut(&str),
+) -> Result<Packed, ReportError> {
+    let mut packing = Packing::begin(place, month, known_at)?;
+    let mut tx = db.begin_read().await?;
+    next("Cash");
+    cash::tell(&mut tx, month, known_at, &mut packing).await?;
+    cash::tell(&mut tx, month.before(), known_at, packing.before()).await?;
+    for report in reports {
+        next(report.title);
+        let mut asked = month.asked(known_at);
+        if report.takes == Takes::Range && glance::has_earlier_months(report.name) {
+            asked.from = month.first().checked_sub_months(YEAR_BEFORE);
+        }
+        report.tell(&mut tx, &asked, &mut packing).await?;
+        if glance::needs_before(report.name) {
+            report.tell(&mut tx, &month.before().asked(known_at), packing.before()).await?;
+        }
+    }
+    next("Journals");
+    packing.journals(&mut tx).await?;
+    tx.rollback().await?;
+    next("Workbook and page");
+    packing.finish()
+}
 
 /// A calendar month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,11 +200,12 @@ impl Packing {
     /// # Errors
     /// What the system says; then nothing is there.
     pub fn finish(mut self) -> Result<Packed, ReportError> {
-        self.csvs.finish(&mut self.folder)?;
+        let glances = glance::of(self.month, &self.page, &self.before);
+        glance::tell(self.month, &self.month.asked(self.known_at), &glances, &mut self)?;
         let mut file = self.folder.file(&format!("books-{}.xlsx", self.month.in_digits()), "every report as a sheet, with live totals")?;
         self.book.save(&mut file)?;
         self.folder.filed(file)?;
-        let page = index::page(self.month, self.known_at, &self.page, &self.before, self.folder.files())?;
+        let page = index::page(self.month, self.known_at, &self.page, glances, self.folder.files())?;
         let mut file = self.folder.file("index.html", "this page")?;
         std::io::Write::write_all(&mut file, page.as_bytes())?;
         self.folder.filed(file)?;
@@ -173,6 +217,10 @@ impl Packing {
 
 impl Sink for Packing {
     fn head(&mut self, head: &Head) -> Result<(), ReportError> {
+        // Where the books begin later, reports show what there is.
+        if head.asked.to.or(head.asked.as_of).is_some_and(|last| last != self.month.last()) {
+            return Err(ReportError::NotFound { what: "month in the books", id: self.month.in_digits() });
+        }
         self.csvs.head(head);
         self.book.head(head)?;
         self.page.head(head)

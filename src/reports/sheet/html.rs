@@ -10,7 +10,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 
 use super::gathered::Gathered;
-use super::view::ReportView;
+use super::view::{ReportView, first_currency};
 use super::{Cell, Head, Section, Sink, Tie};
 use crate::reports::ReportError;
 
@@ -18,9 +18,10 @@ use crate::reports::ReportError;
 pub const ROWS_SHOWN: usize = 500;
 
 /// What pages consist of, by name.
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("style.css", include_str!("templates/style.css")),
     ("sheet.html", include_str!("templates/sheet.html")),
+    ("figure.html", include_str!("templates/figure.html")),
     ("report.html", include_str!("templates/report.html")),
     ("page.html", include_str!("templates/page.html")),
     ("pack.html", include_str!("templates/pack.html")),
@@ -81,7 +82,9 @@ impl Sink for Html<'_> {
 
     fn end(&mut self, ties: &[Tie], notes: &[String]) -> Result<(), ReportError> {
         self.gathered.end(ties, notes)?;
-        let reports: Vec<ReportView> = self.gathered.reports.iter().map(ReportView::new).collect::<Result<_, _>>()?;
+        let reports = &self.gathered.reports;
+        let first = first_currency(reports);
+        let reports: Vec<ReportView> = reports.iter().map(|report| ReportView::new(report, first)).collect::<Result<_, _>>()?;
         let title = reports.first().map(|report| report.title);
         self.out.write_all(page("page.html", &Facts { title, reports })?.as_bytes())?;
         Ok(self.out.flush()?)

@@ -1,11 +1,13 @@
 //! A report as a page's template sees it: words, and beside every number the same as the CSV has it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
 use super::gathered::{Report, Sheet};
 use super::words::grouped;
 use super::{Cell, Column, Kind, Tie, figure};
-use crate::domain::money::Money;
+use crate::domain::money::{Currency, Money};
 use crate::reports::ReportError;
 
 /// A report.
@@ -21,12 +23,21 @@ pub struct ReportView {
     pub asked: String,
     /// What it ties out to.
     pub ties: Vec<TieView>,
+    /// How many of these do not hold.
+    pub broken: usize,
     /// What else it says.
     pub notes: Vec<String>,
-    /// Its charts.
-    pub figures: Vec<FigureView>,
-    /// Its sections.
-    pub sheets: Vec<SheetView>,
+    /// Its charts and sections, by currency.
+    pub parts: Vec<PartView>,
+}
+
+/// What a report says in one currency.
+#[derive(Debug, Clone, Serialize)]
+pub struct PartView {
+    /// The currency's code, where it is not the one that is looked at first: then it is folded.
+    folded: Option<String>,
+    figures: Vec<FigureView>,
+    sheets: Vec<SheetView>,
 }
 
 /// A tie.
@@ -56,8 +67,14 @@ pub struct FigureView {
     currency: String,
     svg: String,
     is_bridge: bool,
-    series: Vec<String>,
+    series: Vec<SeriesView>,
     rows: Vec<FigureRow>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct SeriesView {
+    name: String,
+    colour: usize,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -70,6 +87,8 @@ struct FigureRow {
 #[derive(Debug, Clone, Serialize)]
 pub struct SheetView {
     id: String,
+    key: &'static str,
+    currency: String,
     title: String,
     columns: Vec<ColumnView>,
     rows: Vec<Vec<CellView>>,
@@ -78,6 +97,7 @@ pub struct SheetView {
     shown: String,
     is_empty: bool,
     is_long: bool,
+    is_narrow: bool,
     is_cut: bool,
 }
 
@@ -99,24 +119,48 @@ struct CellView {
 const LONG: usize = 24;
 
 impl ReportView {
-    /// Everything of a report.
+    /// Everything of a report. What is not in the currency that is looked at first is folded.
     ///
     /// # Errors
     /// A chart that cannot be drawn.
-    pub fn new(report: &Report) -> Result<Self, ReportError> {
+    pub fn new(report: &Report, first: Option<Currency>) -> Result<Self, ReportError> {
         let name = report.head.name;
-        let figures = figure::of(report).into_iter().enumerate();
+        let currencies: BTreeSet<Option<Currency>> = report.sheets.iter().map(|sheet| sheet.section.currency).collect();
+        let is_folded = |currency: Option<Currency>| currency.is_some() && currency != first && currencies.len() > 1;
+        let (folded, shown): (Vec<_>, Vec<_>) = currencies.iter().copied().partition(|currency| is_folded(*currency));
+        let figures: Vec<_> = figure::of(report).into_iter().enumerate().collect();
+        let part = |currency: Option<Currency>| {
+            let own = figures.iter().filter(|(_, figure)| Some(figure.currency) == currency);
+            let sheets = report.sheets.iter().enumerate().filter(|(_, sheet)| sheet.section.currency == currency);
+            Ok(PartView {
+                folded: currency.filter(|_| is_folded(currency)).map(|currency| currency.code().to_owned()),
+                figures: own.map(|(at, figure)| FigureView::new(figure, format!("{name}-f{at}"))).collect::<Result<_, ReportError>>()?,
+                sheets: sheets.map(|(at, sheet)| SheetView::new(sheet, format!("{name}-{at}"))).collect(),
+            })
+        };
         Ok(Self {
             name,
             title: report.head.title,
             about: report.head.about,
             asked: report.asked().in_words(),
             ties: report.ties.iter().map(TieView::new).collect(),
+            broken: report.ties.iter().filter(|tie| !tie.holds()).count(),
             notes: report.notes.clone(),
-            figures: figures.map(|(at, figure)| FigureView::new(&figure, format!("{name}-f{at}"))).collect::<Result<_, _>>()?,
-            sheets: report.sheets.iter().enumerate().map(|(at, sheet)| SheetView::new(sheet, format!("{name}-{at}"))).collect(),
+            parts: shown.into_iter().chain(folded).map(part).collect::<Result<_, ReportError>>()?,
         })
     }
+}
+
+/// The currency in which most rows are: the one that is looked at first.
+#[must_use]
+pub fn first_currency(reports: &[Report]) -> Option<Currency> {
+    let mut rows: BTreeMap<Currency, u64> = BTreeMap::new();
+    for sheet in reports.iter().flat_map(|report| &report.sheets) {
+        if let Some(currency) = sheet.section.currency {
+            *rows.entry(currency).or_default() += sheet.count;
+        }
+    }
+    rows.into_iter().max_by_key(|(_, rows)| *rows).map(|(currency, _)| currency)
 }
 
 impl TieView {
@@ -153,13 +197,15 @@ impl FigureView {
                 .map(|series| CellView::new(&series.minor.get(at).map_or(Cell::Empty, |minor| Cell::Money(figure.amount(*minor)))))
                 .collect(),
         };
+        let series = figure.series.iter().enumerate();
+        let series = series.map(|(at, series)| SeriesView { name: series.name.clone(), colour: figure.colour(at) + 1 });
         Ok(Self {
             title: figure.title.clone(),
             about: figure.about.clone(),
             currency: figure.currency.code().to_owned(),
             svg: figure.svg(&id)?,
             is_bridge: figure.balances.is_some(),
-            series: figure.series.iter().map(|series| series.name.clone()).collect(),
+            series: series.collect(),
             rows: figure.groups.iter().enumerate().map(row).collect(),
             id,
         })
@@ -171,6 +217,8 @@ impl SheetView {
         let has_totals = !sheet.rows.is_empty() && sheet.totals.iter().any(|cell| *cell != Cell::Empty);
         Self {
             id,
+            key: sheet.section.key,
+            currency: sheet.section.currency.map(|currency| currency.code().to_owned()).unwrap_or_default(),
             title: sheet.section.title(),
             columns: sheet.section.columns.iter().map(ColumnView::new).collect(),
             rows: sheet.rows.iter().map(|row| row.iter().map(CellView::new).collect()).collect(),
@@ -178,6 +226,7 @@ impl SheetView {
             count: grouped(&sheet.count.to_string()),
             shown: grouped(&sheet.rows.len().to_string()),
             is_empty: sheet.rows.is_empty(),
+            is_narrow: sheet.section.columns.len() <= 3,
             is_long: sheet.rows.len() > LONG,
             is_cut: sheet.left_out() > 0,
         }

@@ -28,16 +28,16 @@ DESKTOP, PHONE, PAPER = (1280, 900), (390, 844), (1045, 740)
 # What a person would see of the page, asked of the page itself.
 LOOK = r"""
 (() => {
+  const said = cell => { const data = cell.querySelector('data'); return data ? data.value : cell.textContent.trim(); };
   const tables = [...document.querySelectorAll('table')].map(table => ({
     caption: table.caption ? table.caption.firstChild.textContent.trim() : null,
     report: table.closest('section') ? table.closest('section').getAttribute('aria-labelledby') : null,
-    isChart: !!table.closest('details'),
+    section: table.dataset.section || null, currency: table.dataset.currency || '',
     scopes: [...table.querySelectorAll('th')].every(th => th.scope),
-    rows: [...table.tBodies[0].rows].map(row => [...row.cells].map(cell => cell.textContent.trim())),
-    values: [...table.tBodies[0].rows].map(row => [...row.querySelectorAll('data')].map(data => data.value)),
-    shown: [...table.querySelectorAll('data')].map(data => [data.value, data.textContent]),
-    totals: table.tFoot ? [...table.tFoot.querySelectorAll('data')].map(data => data.value) : [],
+    rows: [...table.tBodies[0].rows].map(row => [...row.cells].map(said)),
+    totals: table.tFoot ? [...table.tFoot.rows[0].cells].map(said) : null,
   }));
+  const numbers = [...document.querySelectorAll('data')].map(data => [data.value, data.textContent]);
   const cards = [...document.querySelectorAll('.card')].map(card => ({
     currency: card.closest('dl').previousElementSibling.textContent,
     label: card.querySelector('dt').textContent, value: card.querySelector('data').value,
@@ -49,7 +49,7 @@ LOOK = r"""
   const missing = [...document.querySelectorAll('[aria-labelledby]')].flatMap(element => element.getAttribute('aria-labelledby').split(' ')).filter(id => !document.getElementById(id));
   const anchors = [...document.querySelectorAll('a[href^="#"]')].map(a => a.getAttribute('href').slice(1)).filter(id => !document.getElementById(id));
   const images = [...document.querySelectorAll('svg')].filter(svg => svg.getAttribute('role') !== 'img' || !svg.querySelector('title') || !svg.querySelector('desc')).length;
-  return { title: document.title, lang: document.documentElement.lang, tables, cards,
+  return { title: document.title, lang: document.documentElement.lang, tables, numbers, cards,
     charts: document.querySelectorAll('svg').length, bars: document.querySelectorAll('svg rect').length,
     landmarks: ['main', 'nav', 'header'].filter(name => document.querySelectorAll(name).length === 1),
     h1: levels.filter(level => level === 1).length, skipped, missing, anchors, images,

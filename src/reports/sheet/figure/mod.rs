@@ -74,6 +74,12 @@ impl Figure {
         Money::new(minor, self.currency)
     }
 
+    /// Which of the page's colours a series has. Two are told apart better than two that follow each other.
+    #[must_use]
+    pub fn colour(&self, series: usize) -> usize {
+        if self.series.len() == 2 { series * 3 } else { series.min(drawing::SERIES_MAX - 1) }
+    }
+
     fn bars(&self) -> Vec<Bar> {
         self.balances.as_ref().map_or_else(|| self.stacked(), |balances| self.bridge(balances))
     }
@@ -89,7 +95,7 @@ impl Figure {
                 let from = *end;
                 *end = from.saturating_add(amount);
                 if amount != 0 {
-                    bars.push(Bar { group, from, to: *end, shade: Shade::Series(number) });
+                    bars.push(Bar { group, from, to: *end, shade: Shade::Series(self.colour(number)) });
                 }
             }
         }

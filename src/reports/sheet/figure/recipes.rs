@@ -31,6 +31,13 @@ const ROLL: Form = Form::Steps(&["opening", "billed", "debit_notes", "credit_not
 
 const RECIPES: &[Recipe] = &[
     Recipe {
+        report: "cash",
+        section: "cash",
+        title: "Paid and given back",
+        about: "What customers paid each day, and below the line what they got back.",
+        form: Form::Rows("on", &["captured", "given_back"]),
+    },
+    Recipe {
         report: "prepayment-roll-forward",
         section: "prepayments",
         title: "Prepayments from opening to closing",
