@@ -10,6 +10,7 @@ use super::{Exit, Format, aside};
 use crate::domain::change::Refusal;
 use crate::domain::money::MoneyError;
 use crate::engine::EngineError;
+use crate::engine::closing::ClosingError;
 use crate::engine::reconcile::ReconcileError;
 use crate::import::ImportError;
 use crate::provider::simulated::SimulatedError;
@@ -74,6 +75,9 @@ pub enum CliError {
     /// Reconciling.
     #[error(transparent)]
     Reconcile(#[from] ReconcileError),
+    /// Closing a month.
+    #[error(transparent)]
+    Closing(#[from] ClosingError),
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -107,10 +111,12 @@ impl From<ReportError> for CliError {
             ReportError::Store(error) => error.into(),
             ReportError::Write(error) => Self::Write(error),
             ReportError::NotFound { .. } => Self::NotFound(error.to_string()),
-            ReportError::Ambiguous { .. } | ReportError::Taken { .. } => Self::BadInput(error.to_string()),
-            ReportError::UnreadableRecord { .. } | ReportError::SumTooLarge { .. } | ReportError::Money(_) | ReportError::Stopped => {
-                Self::Environment(error.to_string())
-            }
+            ReportError::Ambiguous { .. } | ReportError::Taken { .. } | ReportError::TooLong { .. } => Self::BadInput(error.to_string()),
+            ReportError::UnreadableRecord { .. }
+            | ReportError::SumTooLarge { .. }
+            | ReportError::Shape { .. }
+            | ReportError::Money(_)
+            | ReportError::Stopped => Self::Environment(error.to_string()),
         }
     }
 }
@@ -145,6 +151,7 @@ impl CliError {
             | Self::Refused(_)
             | Self::CouldNotRun(_) => Exit::BadInput,
             Self::Reconcile(error) => of_reconcile(error),
+            Self::Closing(error) => of_closing(error),
             Self::Read(_) | Self::Write(_) | Self::Runtime(_) | Self::Environment(_) => Exit::Environment,
             Self::NotFound(_) => Exit::NotFound,
             Self::Engine(error) => of_engine(error),
@@ -193,6 +200,18 @@ const fn of_reconcile(error: &ReconcileError) -> Exit {
         ReconcileError::Disk(_) | ReconcileError::TooLarge { .. } | ReconcileError::Money(_) | ReconcileError::Unreadable(_) => {
             Exit::Environment
         }
+    }
+}
+
+const fn of_closing(error: &ClosingError) -> Exit {
+    match error {
+        ClosingError::Store(error) => of_store(error),
+        ClosingError::Moved { .. } => Exit::Conflict,
+        ClosingError::NotOver { .. }
+        | ClosingError::AlreadyClosed { .. }
+        | ClosingError::EarlierIsOpen { .. }
+        | ClosingError::NothingClosed
+        | ClosingError::NotTheLast { .. } => Exit::Refused,
     }
 }
 
@@ -255,6 +274,7 @@ const fn of_simulated(error: &SimulatedError) -> Exit {
 const fn of_database(error: &DbError) -> Exit {
     match error {
         DbError::Address { .. } => Exit::BadInput,
+        DbError::ClosedMonth { .. } => Exit::Refused,
         DbError::Busy | DbError::Serialization | DbError::Deadlock | DbError::UniqueViolation { .. } => Exit::Conflict,
         _ => Exit::Environment,
     }

@@ -21,8 +21,12 @@ pub enum AnyFormat {
     Table,
     /// One JSON document for programs
     Json,
-    /// Comma-separated, RFC 4180 (journal, trial-balance, reconcile)
+    /// Comma-separated, RFC 4180 (report, journal, trial-balance, reconcile)
     Csv,
+    /// A workbook with live totals (report)
+    Xlsx,
+    /// One page that needs nothing else (report)
+    Html,
     /// A plain-text journal for hledger (journal, which prints it if nothing is said)
     Hledger,
     /// A plain-text journal for beancount (journal)
@@ -42,7 +46,9 @@ impl AnyFormat {
     pub const fn usual(self) -> Format {
         match self {
             Self::Json => Format::Json,
-            Self::Table | Self::Csv | Self::Hledger | Self::Beancount | Self::Markdown | Self::Mermaid => Format::Table,
+            Self::Table | Self::Csv | Self::Xlsx | Self::Html | Self::Hledger | Self::Beancount | Self::Markdown | Self::Mermaid => {
+                Format::Table
+            }
         }
     }
 

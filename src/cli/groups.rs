@@ -26,8 +26,8 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     ("Run", &["run", "serve", "simulate"]),
-    ("Reconcile", &["settlement", "reconcile", "breaks"]),
-    ("Look", &["account", "explain", "journal", "trial-balance", "check", "states", "quote"]),
+    ("Reconcile and close", &["settlement", "reconcile", "breaks", "close"]),
+    ("Look", &["report", "account", "explain", "journal", "trial-balance", "check", "states", "quote"]),
 ];
 
 /// The command with its list of commands in groups.

@@ -1,14 +1,12 @@
 //! `kasacare journal`: the books as other programs read them (LE, F77).
 
-use std::fs::Metadata;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
 use super::format::AnyFormat;
-use super::replacing::Replacing;
-use super::{CliError, Context, Exit, Moment, as_of, database};
+use super::{CliError, Context, Exit, Moment, as_of, database, out_file};
 use crate::domain::ids::AccountId;
 use crate::engine::desk;
 use crate::reports::journal::{self, JournalFormat, Range};
@@ -58,7 +56,9 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         AnyFormat::Csv => JournalFormat::Csv,
         AnyFormat::Json => JournalFormat::Json,
         // Of the others, all but this one were refused before.
-        AnyFormat::Hledger | AnyFormat::Table | AnyFormat::Markdown | AnyFormat::Mermaid => JournalFormat::Hledger,
+        AnyFormat::Hledger | AnyFormat::Table | AnyFormat::Xlsx | AnyFormat::Html | AnyFormat::Markdown | AnyFormat::Mermaid => {
+            JournalFormat::Hledger
+        }
     };
     if args.from.zip(args.to).is_some_and(|(from, to)| from > to) {
         return Err(CliError::Option { option: "--to", problem: "lies before --from".to_owned() });
@@ -83,38 +83,7 @@ async fn to_standard_output(db: &Db, format: JournalFormat, range: &Range) -> Re
 }
 
 async fn to_file(db: &Db, format: JournalFormat, range: &Range, path: &Path) -> Result<(), CliError> {
-    if db.file().is_some_and(|database| belongs_to(database, path)) {
-        let problem = format!("{} belongs to the database, which it would destroy", path.display());
-        return Err(CliError::Option { option: "--out", problem });
-    }
-    let mut out = Replacing::begin(path).map_err(|source| CliError::OpenOutput { path: path.to_owned(), source })?;
+    let mut out = out_file::begin(db, path)?;
     journal::write(db, format, range, &mut out).await?;
     out.finish().map_err(CliError::Write)
-}
-
-/// Whether a path names a database, one of SQLite's files beside it, or the lock of its runner; through whatever links.
-fn belongs_to(database: &Path, path: &Path) -> bool {
-    ["", "-wal", "-shm", "-journal", ".runner"].into_iter().any(|ending| {
-        let mut file = database.as_os_str().to_owned();
-        file.push(ending);
-        is_same(Path::new(&file), path)
-    })
-}
-
-/// Whether two paths name one file, or would if it were there.
-fn is_same(left: &Path, right: &Path) -> bool {
-    if let (Ok(left), Ok(right)) = (std::fs::metadata(left), std::fs::metadata(right)) {
-        return is_one(&left, &right);
-    }
-    let placed = |path: &Path| {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Some((std::fs::canonicalize(folder).ok()?, path.file_name()?.to_owned()))
-    };
-    placed(left).is_some_and(|left| placed(right) == Some(left))
-}
-
-#[cfg(unix)]
-fn is_one(left: &Metadata, right: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    (left.dev(), left.ino()) == (right.dev(), right.ino())
 }

@@ -15,6 +15,7 @@ mod cancel_unpaid;
 pub mod change;
 mod change_plan;
 mod check;
+mod close;
 mod collection_cost;
 mod correct;
 mod credit;
@@ -31,6 +32,7 @@ mod inbox;
 mod init;
 mod journal;
 mod log;
+mod out_file;
 mod parked;
 mod payment_method;
 mod price;
@@ -42,6 +44,7 @@ mod reconcile;
 mod reinstate;
 mod release;
 mod replacing;
+mod report;
 mod resume;
 pub mod run;
 pub mod secret;
@@ -146,6 +149,7 @@ enum Command {
     Run(run::Args),
     Settlement(settlement::Args),
     Reconcile(reconcile::Args),
+    Close(close::Args),
     Breaks(breaks::Args),
     Serve(serve::Args),
     Inbox(inbox::Args),
@@ -155,6 +159,7 @@ enum Command {
     Check(check::Args),
     Account(account::Args),
     Explain(explain::Args),
+    Report(report::Args),
     Journal(journal::Args),
     TrialBalance(trial_balance::Args),
     States(states::Args),
@@ -200,6 +205,7 @@ impl Command {
     /// What `--format` may be.
     const fn formats(&self) -> &'static [AnyFormat] {
         match self {
+            Self::Report(_) => report::FORMATS,
             Self::Journal(_) => journal::FORMATS,
             Self::TrialBalance(_) => trial_balance::FORMATS,
             Self::Reconcile(_) => reconcile::FORMATS,
@@ -239,6 +245,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Unapplied(args) => block_on(unapplied::run(args, context)),
         Command::Run(args) => block_on(run::run(args, context)),
         Command::Reconcile(args) => block_on(reconcile::run(args, context)),
+        Command::Close(args) => block_on(close::run(args, context)),
         Command::Breaks(args) => block_on(breaks::run(args, context)),
         Command::Settlement(args) => block_on(settlement::run(args, context)),
         Command::Serve(args) => block_on(serve::run(args, context)),
@@ -249,6 +256,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Check(args) => block_on(check::run(args, context)),
         Command::Account(args) => block_on(account::run(args, context)),
         Command::Explain(args) => block_on(explain::run(args, context)),
+        Command::Report(args) => block_on(report::run(args, context)),
         Command::Journal(args) => block_on(journal::run(args, context)),
         Command::TrialBalance(args) => block_on(trial_balance::run(args, context)),
         Command::States(args) => states::run(args, context),

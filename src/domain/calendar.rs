@@ -164,11 +164,16 @@ pub fn minus_days(date: NaiveDate, days: u32) -> Result<NaiveDate, CalendarError
     date.checked_sub_days(Days::new(u64::from(days))).ok_or(CalendarError::OutOfRange).and_then(in_range)
 }
 
+/// The first day of `date`'s month.
+#[must_use]
+pub fn first_of_month(date: NaiveDate) -> NaiveDate {
+    date.with_day(1).unwrap_or(date)
+}
+
 /// The last day of `date`'s month.
 #[must_use]
 pub fn month_end(date: NaiveDate) -> NaiveDate {
-    let first = date.with_day(1).unwrap_or(date);
-    first.checked_add_months(Months::new(1)).and_then(|next| next.pred_opt()).unwrap_or(DATE_MAX)
+    first_of_month(date).checked_add_months(Months::new(1)).and_then(|next| next.pred_opt()).unwrap_or(DATE_MAX)
 }
 
 /// The calendar date of an instant in a time zone.

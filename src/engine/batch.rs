@@ -12,6 +12,7 @@ use crate::domain::change::{Change, Draft, Planned, Refusal};
 use crate::domain::ids::AccountId;
 use crate::store::StoreError;
 use crate::store::account::{self as accounts, InvoiceKey, SHARE_MIN, Scope};
+use crate::store::closings;
 use crate::store::db::{Retryable, Tx};
 
 /// The accounts of a batch, locked.
@@ -39,6 +40,11 @@ pub trait Work: Sync {
 
     /// Whether this account needs to be loaded whole before it can be planned.
     fn needs_everything(&self, _account: &Account) -> bool {
+        false
+    }
+
+    /// Whether decisions may be dated back, which closed months forbid (RC-3).
+    fn dates_back(&self) -> bool {
         false
     }
 
@@ -83,7 +89,8 @@ impl Engine {
         who: &Who,
     ) -> Result<Summary, EngineError> {
         let accounts = self.load_for(&mut tx, ids, invoices, work).await?;
-        let mut changes = self.plan_all(accounts, work, who)?;
+        let closed_through = if work.dates_back() { closings::closed_through(&mut tx).await? } else { self.closed_through };
+        let mut changes = Self { closed_through, ..self.clone() }.plan_all(accounts, work, who)?;
         accounts::save(&mut tx, &mut changes).await?;
         tx.commit().await?;
         work.stored(&changes);

@@ -5,6 +5,7 @@
 //! that one poisoned account never stops the others.
 
 pub mod batch;
+pub mod closing;
 pub mod desk;
 pub mod error;
 pub mod intake;
@@ -17,6 +18,8 @@ pub mod summary;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
+
 use crate::clock::Clock;
 use crate::domain::account::Account;
 use crate::domain::change::{Change, Context, Draft, Planned, Reference};
@@ -24,7 +27,7 @@ use crate::domain::ids::AccountId;
 use crate::provider::Provider;
 use crate::store::account::{self as accounts, Scope};
 use crate::store::db::{Db, Tx};
-use crate::store::reference;
+use crate::store::{closings, reference};
 
 pub use error::EngineError;
 pub use requests::Request;
@@ -65,6 +68,8 @@ pub struct Engine {
     pub provider: Provider,
     /// What time it is.
     pub clock: Clock,
+    /// RC-3: the last day of the months that are closed, as of opening; work that may be dated back asks anew.
+    pub closed_through: Option<NaiveDate>,
 }
 
 impl Engine {
@@ -86,8 +91,9 @@ impl Engine {
         let minimums = provider.capabilities().minimums();
         let mut tx = db.begin_read().await?;
         let reference = reference::load(&mut tx, minimums).await?;
+        let closed_through = closings::closed_through(&mut tx).await?;
         tx.rollback().await?;
-        Ok(Self { db, reference: Arc::new(reference), provider, clock })
+        Ok(Self { db, reference: Arc::new(reference), provider, clock, closed_through })
     }
 
     /// The same engine at another time.
@@ -108,7 +114,8 @@ impl Engine {
     /// The surroundings of a decision made now.
     fn context<'a>(&'a self, who: &'a Who) -> Context<'a> {
         let (actor, reason) = (who.actor.as_str(), who.reason.as_deref());
-        Context { reference: &self.reference, now: self.clock.now(), actor, reason, promotion_uses: BTreeMap::new() }
+        let (now, closed_through) = (self.clock.now(), self.closed_through);
+        Context { reference: &self.reference, now, actor, reason, promotion_uses: BTreeMap::new(), closed_through }
     }
 
     /// Loads one account whole.

@@ -85,6 +85,10 @@ impl Work for Recognition {
         "recognise"
     }
 
+    fn dates_back(&self) -> bool {
+        true
+    }
+
     fn scope(&self) -> Scope {
         Scope::RECOGNITION
     }

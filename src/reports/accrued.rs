@@ -7,7 +7,7 @@ use chrono::{Days, NaiveDate};
 
 use super::ReportError;
 use super::stored::Body;
-use crate::domain::calendar::Period;
+use crate::domain::calendar::{Period, first_of_month};
 use crate::domain::event::Event;
 use crate::domain::ledger::{DEFERRED_REVENUE, PREPAYMENTS};
 use crate::domain::money::{Currency, Money};
@@ -26,34 +26,47 @@ const ACCOUNTS: usize = 500;
 crate::statements! {
     /// Lines of which something is left to be recognised at the end of day `$1`: what is left, what was recognised and whether
     /// anything was before `$2`. A line that is still pending is none: it was so on every day before, too (LC-3).
-    UNEARNED = same(
+    UNEARNED = same(concat!(
         "select p.account_id, p.invoice_id, i.subscription_id, p.currency, i.cycle, i.period_start, i.period_end, i.term_no, i.period_no, \
          cast(-sum(case when p.ledger_account in (2100, 2110) then p.amount_minor else 0 end) as bigint) as left_over, \
          cast(-sum(case when p.ledger_account in (4000, 4200, 4300) then p.amount_minor else 0 end) as bigint) as recognised, \
-         max(case when p.ledger_account in (4000, 4200, 4300) and p.effective_on < $2 then 1 else 0 end) as long_since \
-         from postings p join invoices i on i.account_id = p.account_id and i.invoice_id = p.invoice_id \
-         where p.effective_on <= $1 and i.period_start <= $1 and i.pending = 0 \
-         group by p.account_id, p.invoice_id, i.subscription_id, p.currency, i.cycle, i.period_start, i.period_end, i.term_no, i.period_no \
-         having sum(case when p.ledger_account in (2100, 2110) then p.amount_minor else 0 end) <> 0"
-    );
-    /// What these accounts had recorded by a day about invoices that were issued and first periods that began.
+         max(case when p.ledger_account in (4000, 4200, 4300) and p.effective_on < $2 then 1 else 0 end) as long_since, \
+         i.issued_on from postings p join invoices i on i.account_id = p.account_id and i.invoice_id = p.invoice_id \
+         where p.effective_on <= $1 and i.period_start <= $1 and i.pending = 0 and ",
+        known!("$3"),
+        " group by p.account_id, p.invoice_id, i.subscription_id, p.currency, i.cycle, i.period_start, i.period_end, i.term_no, \
+         i.period_no, i.issued_on having sum(case when p.ledger_account in (2100, 2110) then p.amount_minor else 0 end) <> 0"
+    ));
+    /// What these accounts had recorded by a day and an instant about invoices that were issued and first periods that began.
     STARTS = same(
-        "select account_id, seq, body from journal where account_id {in:$1} and effective_on <= $2 \
+        "select account_id, seq, body from journal where account_id {in:$1} and effective_on <= $2 and posted_at <= $3 \
          and (body like '%\"invoice_issued.v1\"%' or body like '%\"activated\"%') order by account_id, seq"
     );
 }
 
-/// Sums by currency and prepayment account, 2100 or 2110.
-pub(super) type Accrued = BTreeMap<(Currency, u16), Money>;
+/// What of it belongs together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Part {
+    /// The currency.
+    pub(super) currency: Currency,
+    /// The prepayment account, 2100 or 2110.
+    pub(super) prepaid: u16,
+    /// The first day of the month in which the invoice was issued.
+    pub(super) booked: NaiveDate,
+}
 
-/// What was earned through the end of a day and is not posted with that date or an earlier one.
+/// Sums by currency, prepayment account and month of issue; none is zero or less.
+pub(super) type Accrued = BTreeMap<Part, Money>;
+
+/// What was earned through the end of a day and is not posted with that date or an earlier one, as far as it was recorded by an
+/// instant, in microseconds.
 ///
 /// # Errors
 /// What the database says, or a sum that does not fit 64 bits.
-pub(super) async fn through(tx: &mut Tx, on: NaiveDate) -> Result<Accrued, ReportError> {
+pub(super) async fn through(tx: &mut Tx, on: NaiveDate, known_until: i64) -> Result<Accrued, ReportError> {
     let (mut sums, mut in_question) = (Accrued::new(), Vec::new());
     let long_since = on.checked_sub_days(SETTLES_WITHIN).unwrap_or(on);
-    tx.for_each_batch(&UNEARNED, &values![on, long_since], |rows| {
+    tx.for_each_batch(&UNEARNED, &values![on, long_since, known_until], |rows| {
         for line in rows.iter().map(|row| Line::read(row, on)).collect::<Result<Vec<_>, _>>()? {
             if line.may_be_pending {
                 in_question.push(line);
@@ -65,7 +78,7 @@ pub(super) async fn through(tx: &mut Tx, on: NaiveDate) -> Result<Accrued, Repor
     })
     .await?;
     for lines in in_question.chunks(ACCOUNTS) {
-        let pending = pending_on(tx, lines, on).await?;
+        let pending = pending_on(tx, lines.iter().map(|line| line.owner.as_str()), on, known_until).await?;
         for line in lines.iter().filter(|line| !pending.contains(&(line.owner.clone(), line.subscription.clone()))) {
             add(&mut sums, line)?;
         }
@@ -75,7 +88,8 @@ pub(super) async fn through(tx: &mut Tx, on: NaiveDate) -> Result<Accrued, Repor
 }
 
 fn add(sums: &mut Accrued, line: &Line) -> Result<(), ReportError> {
-    let sum = sums.entry((line.amount.currency(), line.account)).or_insert(Money::zero(line.amount.currency()));
+    let part = Part { currency: line.amount.currency(), prepaid: line.account, booked: line.booked };
+    let sum = sums.entry(part).or_insert(Money::zero(part.currency));
     *sum = sum.plus(line.amount)?;
     Ok(())
 }
@@ -86,6 +100,8 @@ struct Line {
     subscription: String,
     /// The prepayment account.
     account: u16,
+    /// The first day of the month in which it was issued.
+    booked: NaiveDate,
     /// What it has earned and not recognised.
     amount: Money,
     /// Whether its first charge may not have settled by then (LC-3). Only a subscription's first period can be pending.
@@ -104,6 +120,7 @@ impl Line {
             owner: row.text_at(0)?,
             subscription: row.text_at(2)?,
             account: account.number,
+            booked: first_of_month(row.date_at(12)?),
             amount: earned.minus(recognised)?.or_zero(),
             may_be_pending: is_first && row.int_at(11)? == 0,
         })
@@ -112,10 +129,15 @@ impl Line {
 
 /// The accounts and subscriptions whose first charge had not settled by a day: their invoice was issued as pending, and nothing
 /// that was recorded by then made them active.
-async fn pending_on(tx: &mut Tx, lines: &[Line], on: NaiveDate) -> Result<BTreeSet<(String, String)>, ReportError> {
-    let owners: BTreeSet<&str> = lines.iter().map(|line| line.owner.as_str()).collect();
+pub(super) async fn pending_on(
+    tx: &mut Tx,
+    owners: impl Iterator<Item = &str>,
+    on: NaiveDate,
+    known_until: i64,
+) -> Result<BTreeSet<(String, String)>, ReportError> {
+    let owners: BTreeSet<&str> = owners.collect();
     let mut pending = BTreeSet::new();
-    tx.for_each_batch(&STARTS, &[Value::texts(owners), Value::from(on)], |rows| {
+    tx.for_each_batch(&STARTS, &[Value::texts(owners), Value::from(on), Value::from(known_until)], |rows| {
         for row in &rows {
             let (owner, seq) = (row.str_at(0)?, row.int_at(1)?);
             let body: Body = serde_json::from_str(row.str_at(2)?).map_err(|error| ReportError::UnreadableRecord {

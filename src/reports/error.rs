@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
+
 use crate::domain::money::{Currency, MoneyError};
 use crate::store::StoreError;
 use crate::store::db::DbError;
@@ -58,6 +60,24 @@ pub enum ReportError {
         line: usize,
         /// Where reading stopped.
         column: usize,
+    },
+    /// A report told something that its own section has no place for: a mistake of the program.
+    #[error("section {section} of the report is wrong: {problem}")]
+    Shape {
+        /// The section.
+        section: &'static str,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A range of more months than a table can have rows.
+    #[error("from {from} to {to} are more than {max} months; ask for fewer with --from and --to")]
+    TooLong {
+        /// First date.
+        from: NaiveDate,
+        /// Last date.
+        to: NaiveDate,
+        /// How many there may be.
+        max: usize,
     },
     /// A part of the work ended before it was done.
     #[error("the report was stopped before it was complete")]

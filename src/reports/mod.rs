@@ -3,12 +3,36 @@
 //! A report reads in one read transaction, so that all of it is the state of one moment; it takes no locks and never holds up
 //! the jobs. Large results are streamed.
 
+/// A condition: the posting `p` was recorded by the instant of a parameter, in microseconds. With the largest of all numbers
+/// nothing is looked up.
+macro_rules! known {
+    ($parameter:literal) => {
+        concat!(
+            "(",
+            $parameter,
+            " = 9223372036854775807 or exists (select 1 from journal known where known.account_id = p.account_id \
+             and known.seq = p.seq and known.posted_at <= ",
+            $parameter,
+            "))"
+        )
+    };
+}
+
+/// Two columns, `high` and `low`: the sum of an amount in halves; see [`sums`].
+macro_rules! halves {
+    ($amount:expr) => {
+        concat!("cast(sum(", $amount, " / 4294967296) as bigint) as high, cast(sum(", $amount, " % 4294967296) as bigint) as low")
+    };
+}
+
 pub mod account;
 mod accrued;
 mod chart;
 pub mod check;
+pub mod closing;
 mod error;
 pub mod explain;
+pub mod finance;
 pub mod journal;
 pub mod pack;
 pub mod sheet;
@@ -32,5 +56,6 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     explain::STATEMENTS,
     explain::FIND_STATEMENTS,
     journal::STATEMENTS,
+    pack::STATEMENTS,
     trial_balance::STATEMENTS,
 ];

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
@@ -17,15 +17,15 @@ use super::sums;
 use crate::domain::calendar::DATE_MAX;
 use crate::domain::ledger::{AccountType, LedgerAccount, REVENUE, by_number};
 use crate::domain::money::{Currency, Money};
-use crate::store::db::{Db, Row};
+use crate::store::db::{Db, Row, Tx};
 use crate::values;
 
 crate::statements! {
-    /// What was posted through a date, by currency and ledger account.
-    SUMS = same(
-        "select currency, ledger_account, cast(sum(amount_minor / 4294967296) as bigint) as high, \
-         cast(sum(amount_minor % 4294967296) as bigint) as low from postings where effective_on <= $1 group by currency, ledger_account order by currency, ledger_account"
-    );
+    /// What was posted through a date and recorded by an instant, by currency and ledger account.
+    SUMS = same(concat!(
+        "select p.currency, p.ledger_account, ", halves!("p.amount_minor"), " from postings p where p.effective_on <= $1 and ",
+        known!("$2"), " group by p.currency, p.ledger_account order by p.currency, p.ledger_account"
+    ));
 }
 
 /// What stands on the ledger accounts.
@@ -79,18 +79,30 @@ pub struct Line {
 /// What the database says, a posting to an account that the chart does not have, or a sum that does not fit 64 bits.
 pub async fn load(db: &Db, as_of: Option<NaiveDate>) -> Result<TrialBalance, ReportError> {
     let mut tx = db.begin_read().await?;
-    let rows = tx.fetch_all(&SUMS, &values![as_of.unwrap_or(DATE_MAX)]).await?;
-    let accrued = match as_of {
-        Some(on) => accrued::through(&mut tx, on).await?,
-        None => BTreeMap::new(),
-    };
+    let balance = load_in(&mut tx, as_of, None).await?;
     tx.rollback().await?;
+    Ok(balance)
+}
+
+/// The same on what a transaction sees, and of that only what was recorded by `known_at`.
+///
+/// # Errors
+/// As [`load`].
+pub async fn load_in(tx: &mut Tx, as_of: Option<NaiveDate>, known_at: Option<DateTime<Utc>>) -> Result<TrialBalance, ReportError> {
+    let known_until = known_at.map_or(i64::MAX, |at| at.timestamp_micros());
+    let posted = posted(tx, as_of.unwrap_or(DATE_MAX), known_until).await?;
+    let accrued = match as_of {
+        Some(on) => accrued::through(tx, on, known_until).await?,
+        None => accrued::Accrued::new(),
+    };
     let mut sums = Sums::new();
-    for row in &rows {
-        let (currency, account, posted) = read(row)?;
-        sums.entry(currency).or_default().insert(account.number, Line::of(account, posted, Money::zero(currency))?);
+    for ((currency, number), posted) in posted {
+        if let Some(account) = by_number(number) {
+            let posted = sums::fitting(posted, || format!("account {number} {}", account.name), currency)?;
+            sums.entry(currency).or_default().insert(number, Line::of(account, posted, Money::zero(currency))?);
+        }
     }
-    for ((currency, prepaid), amount) in accrued {
+    for (accrued::Part { currency, prepaid, .. }, amount) in accrued {
         accrue(&mut sums, currency, prepaid, amount)?;
         accrue(&mut sums, currency, REVENUE.number, amount.negated()?)?;
     }
@@ -110,13 +122,18 @@ fn accrue(sums: &mut Sums, currency: Currency, number: u16, amount: Money) -> Re
     Ok(())
 }
 
-fn read(row: &Row) -> Result<(Currency, LedgerAccount, Money), ReportError> {
-    let code = row.str_at(0)?;
-    let currency = Currency::parse(code).map_err(|_| row.corrupt("currency", "is not a currency"))?;
-    let number = u16::try_from(row.int_at(1)?).ok();
-    let account = number.and_then(by_number).ok_or_else(|| row.corrupt("ledger_account", "is not in the chart of accounts"))?;
-    let what = || format!("account {} {}", account.number, account.name);
-    Ok((currency, account, sums::fitting(sums::exact(row, 2)?, what, currency)?))
+/// What was posted through a date and recorded by an instant, by currency and ledger account; nothing has accrued yet.
+///
+/// # Errors
+/// What the database says, or a posting to an account that the chart does not have.
+pub(super) async fn posted(tx: &mut Tx, through: NaiveDate, known_until: i64) -> Result<BTreeMap<(Currency, u16), i128>, ReportError> {
+    let read = |row: &Row| {
+        let currency = Currency::parse(row.str_at(0)?).map_err(|_| row.corrupt("currency", "is not a currency"))?;
+        let number = u16::try_from(row.int_at(1)?).ok().filter(|number| by_number(*number).is_some());
+        let number = number.ok_or_else(|| row.corrupt("ledger_account", "is not in the chart of accounts"))?;
+        Ok(((currency, number), sums::exact(row, 2)?))
+    };
+    tx.fetch_all(&SUMS, &values![through, known_until]).await?.iter().map(read).collect()
 }
 
 impl Line {
@@ -225,7 +242,9 @@ impl TrialBalance {
     }
 }
 
-const fn kind_name(kind: AccountType) -> &'static str {
+/// The word for what kind of account it is.
+#[must_use]
+pub const fn kind_name(kind: AccountType) -> &'static str {
     match kind {
         AccountType::Asset => "asset",
         AccountType::Liability => "liability",

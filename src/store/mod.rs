@@ -6,6 +6,7 @@
 pub mod account;
 pub mod binding;
 pub mod claims;
+pub mod closings;
 pub mod db;
 pub mod deliveries;
 pub mod desk;

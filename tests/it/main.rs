@@ -17,6 +17,7 @@ mod provider;
 mod quote;
 mod reconcile;
 mod reconcile_join;
+mod reports;
 mod reports_shown;
 mod rows;
 mod show;

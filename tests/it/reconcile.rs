@@ -20,9 +20,9 @@ use kasacare::store::db::{Db, Sql};
 use crate::world::on_both;
 use crate::world::town::{Town, noon};
 
-const PROVIDER: &str = "simulated";
+pub const PROVIDER: &str = "simulated";
 
-async fn year(db: &Db) -> NaiveDate {
+pub async fn year(db: &Db) -> NaiveDate {
     let town = Town::on(db).await;
     live(town.engine, town.runner, DemoOptions { accounts: 120, months: 5, seed: 3 }, |_| {}).await.unwrap();
     let mut tx = db.begin_read().await.unwrap();
@@ -35,11 +35,11 @@ async fn count(db: &Db, sql: &'static str) -> i64 {
     tx.fetch_one(&Sql::same(sql), &[]).await.unwrap().int_at(0).unwrap()
 }
 
-async fn write_files(db: &Db, out: &Path, through: NaiveDate, plant: u64) -> Written {
+pub async fn write_files(db: &Db, out: &Path, through: NaiveDate, plant: u64) -> Written {
     write(db, &SettlementFiles { through, seed: 5, plant, out: out.to_owned() }).await.unwrap()
 }
 
-async fn take_all(db: &Db, written: &Written) {
+pub async fn take_all(db: &Db, written: &Written) {
     let how = Taking { at: at(), actor: "test".to_owned(), dry_run: false };
     for path in written.files.iter().filter(|path| !path.ends_with("planted.json")) {
         let (source, provider) = match path.extension().and_then(|ending| ending.to_str()) {

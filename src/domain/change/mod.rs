@@ -74,6 +74,8 @@ pub struct Context<'a> {
     /// MO-3: how often each promotion code is in use over all accounts, as far as it was looked up: an account does not know that
     /// of others. Commands need it, so that a quote refuses what the act would (CP-2); the calendar redeems nothing.
     pub promotion_uses: BTreeMap<String, u32>,
+    /// RC-3: the last day of the months that are closed, as far as the decision may be dated back.
+    pub closed_through: Option<NaiveDate>,
 }
 
 /// A mail to be written, in the same transaction as what it tells.
@@ -228,9 +230,14 @@ impl<'a> Draft<'a> {
         if left { self.lapse_notices(id) } else { self.lapse_unsent_notices(id) }
     }
 
-    /// Gives the decision the business date that it belongs to, whenever it is made (LE-1).
+    /// Gives the decision the business date that it belongs to, whenever it is made (LE-1). Into a month that is closed nothing is
+    /// posted: the decision then counts for the first day that is open, and its events name the day that they are about (RC-3).
     pub(super) fn date_back(&mut self, on: NaiveDate) {
-        self.effective_on = on;
+        let open = self.context.closed_through.filter(|last| on <= *last).and_then(|last| last.succ_opt());
+        if let Some(open) = open {
+            self.because(format!("RC-3: the month of {on} is closed, so that it is booked on {open}"));
+        }
+        self.effective_on = open.unwrap_or(on);
     }
 
     /// Records a rule that was applied and its arithmetic, in words.

@@ -75,6 +75,7 @@ impl Intake<'_> {
             actor: &self.how.actor,
             reason: Some(&self.how.reason),
             promotion_uses: BTreeMap::new(),
+            closed_through: None,
         };
         let cause = next_cause(KIND, &account);
         let mut draft = Draft::new(&context, account);

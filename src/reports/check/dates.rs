@@ -1,5 +1,7 @@
 //! The two times of a record: the instant at which it was recorded, and the business date that it counts for.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::AccountBooks;
@@ -33,18 +35,27 @@ pub(super) fn records(books: &AccountBooks, inspection: &mut Inspection<'_>) {
     }
 }
 
-/// Recognition counts for the one day through which all of it recognises, and that day is over.
-pub(super) fn recognition(record: &Record, events: &[Event], books: &AccountBooks, inspection: &mut Inspection<'_>) {
+/// Recognition counts for the one day through which all of it recognises, and that day is over. Where the month of that day was closed, it
+/// counts for the day on which the books were open again, one of `opens` (RC-3).
+pub(super) fn recognition(
+    record: &Record,
+    events: &[Event],
+    books: &AccountBooks,
+    opens: &BTreeSet<NaiveDate>,
+    inspection: &mut Inspection<'_>,
+) {
     if record.kind != RECOGNISE {
         return;
     }
     let here = local_date(record.posted_at, books.account.profile.zone);
-    let mut days = events.iter().filter_map(|event| match event {
+    let throughs = events.iter().filter_map(|event| match event {
         Event::RevenueRecognised { through, .. } => Some(*through),
         _ => None,
     });
-    let on = record.effective_on;
-    let holds = on < here && days.all(|through| through == on);
+    let (on, days): (NaiveDate, BTreeSet<NaiveDate>) = (record.effective_on, throughs.collect());
+    let is_on_its_day = on < here && days.iter().all(|through| *through == on);
+    let is_after_closed = on <= here && days.len() == 1 && opens.contains(&on) && days.iter().all(|through| *through < on);
+    let holds = is_on_its_day || is_after_closed;
     inspection.expect(Check::RecordDates, holds, record.seq, || dated(record, here));
 }
 

@@ -7,6 +7,7 @@
 mod balances;
 mod chain;
 mod clearing;
+mod closed;
 mod compare;
 mod dates;
 mod documents;
@@ -21,13 +22,15 @@ mod replay;
 mod settlement;
 mod their_side;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 pub use findings::{Check, Finding, Outcome, Severity};
 pub(super) use global::STATEMENTS as GLOBAL_STATEMENTS;
+pub(super) use replay::first_profile;
 pub(super) use settlement::STATEMENTS as SETTLEMENT_STATEMENTS;
 pub(super) use their_side::STATEMENTS as PROVIDER_STATEMENTS;
 
@@ -43,7 +46,7 @@ use crate::domain::change::Reference;
 use crate::domain::ids::AccountId;
 use crate::store::account::{self as accounts, Scope};
 use crate::store::db::{Db, Tx};
-use crate::store::{StoreError, reference};
+use crate::store::{StoreError, closings, reference};
 use crate::values;
 
 /// Accounts that are read at once.
@@ -168,6 +171,8 @@ pub async fn run_in(tx: &mut Tx, options: Options, progress: impl Fn(u64, u64)) 
         Some(as_of) => as_of,
         None => latest(tx).await?,
     };
+    let acts = closings::acts(tx).await?;
+    let opens = Arc::new(closed::opens(&acts));
     let total = counted(tx.fetch_one(&COUNT_ACCOUNTS, &[]).await?.int("n")?);
     let (mut done, mut seen) = (0, Seen::default());
     let mut after = String::new();
@@ -182,9 +187,9 @@ pub async fn run_in(tx: &mut Tx, options: Options, progress: impl Fn(u64, u64)) 
         if let Some(task) = inspecting.take() {
             findings.absorb(task.await.map_err(|_| ReportError::Stopped)?);
         }
-        let reference = Arc::clone(&reference);
+        let (reference, opens) = (Arc::clone(&reference), Arc::clone(&opens));
         inspecting = Some(tokio::task::spawn_blocking(move || {
-            let context = Surroundings { reference: reference.as_ref().as_ref(), as_of };
+            let context = Surroundings { reference: reference.as_ref().as_ref(), as_of, opens: &opens };
             inspect_batch(&batch, &context, options.examples)
         }));
         progress(done, total);
@@ -200,6 +205,7 @@ pub async fn run_in(tx: &mut Tx, options: Options, progress: impl Fn(u64, u64)) 
     global::numbers(tx, &mut findings).await?;
     global::promotion_uses(tx, &mut findings).await?;
     settlement::inspect(tx, &mut findings).await?;
+    closed::inspect(tx, &acts, &mut findings).await?;
     their_side::inspect(tx, &mut findings).await?;
     Ok(CheckReport { accounts: total, records: seen.records, postings: seen.postings, checks: findings.outcomes() })
 }
@@ -329,6 +335,7 @@ impl Seen {
 struct Surroundings<'a> {
     reference: Option<&'a Reference>,
     as_of: DateTime<Utc>,
+    opens: &'a BTreeSet<NaiveDate>,
 }
 
 fn inspect_batch(batch: &[AccountBooks], context: &Surroundings<'_>, examples: usize) -> Findings {
@@ -344,7 +351,7 @@ fn inspect_account(books: &AccountBooks, context: &Surroundings<'_>, inspection:
     chain::audit_chain(books, inspection);
     chain::entries(books, inspection);
     dates::records(books, inspection);
-    let mut replay = Replay::new(books, reference, inspection);
+    let mut replay = Replay::new(books, reference, context.opens, inspection);
     let (mut balances, mut clearing) = (Balances::default(), Clearing::default());
     for record in &books.journal.records {
         replay.step(record, inspection);

@@ -1,6 +1,10 @@
 //! The account and its books, rebuilt from the events of its journal. Each event is held against the laws as it is applied
 //! ([`super::laws`]), its entry against the stored postings, and what comes out against the stored rows ([`super::compare`]).
 
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+
 use super::AccountBooks;
 use super::chain::EntryId;
 use super::findings::{Check, Inspection};
@@ -17,6 +21,7 @@ pub(super) struct Replay<'a> {
     pub(super) account: Account,
     pub(super) reference: Option<&'a Reference>,
     pub(super) told: Told,
+    opens: &'a BTreeSet<NaiveDate>,
     books: &'a AccountBooks,
     bodies: Vec<Option<Body>>,
     next: usize,
@@ -24,11 +29,16 @@ pub(super) struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    /// The account as it was when it came.
-    pub(super) fn new(books: &'a AccountBooks, reference: Option<&'a Reference>, inspection: &mut Inspection<'_>) -> Self {
+    /// The account as it was when it came. `opens` are the days on which the books were open after a closed month.
+    pub(super) fn new(
+        books: &'a AccountBooks,
+        reference: Option<&'a Reference>,
+        opens: &'a BTreeSet<NaiveDate>,
+        inspection: &mut Inspection<'_>,
+    ) -> Self {
         let bodies: Vec<Option<Body>> = books.journal.records.iter().map(|record| read(record, inspection)).collect();
         let account = Account::new(first_profile(&books.account.profile, &bodies));
-        Self { account, reference, told: Told::default(), books, bodies, next: 0, stopped: false }
+        Self { account, reference, told: Told::default(), opens, books, bodies, next: 0, stopped: false }
     }
 
     /// The account as far as it has come, or nothing if an event could not be applied.
@@ -45,7 +55,7 @@ impl<'a> Replay<'a> {
             return;
         };
         self.told.add(record, &body.events);
-        dates::recognition(record, &body.events, self.books, inspection);
+        dates::recognition(record, &body.events, self.books, self.opens, inspection);
         if self.stopped {
             return;
         }
@@ -116,7 +126,7 @@ fn read(record: &Record, inspection: &mut Inspection<'_>) -> Option<Body> {
 /// What an account brings along when it is opened: everything that no event tells. An erasure may empty a label or a token later,
 /// so those are taken as they are now; a method that was on file from the start has no event, and is the one before the first
 /// replacement.
-fn first_profile(stored: &Profile, bodies: &[Option<Body>]) -> Profile {
+pub(in crate::reports) fn first_profile(stored: &Profile, bodies: &[Option<Body>]) -> Profile {
     let events = || bodies.iter().flatten().flat_map(|body| &body.events);
     let first_replacement = events().find_map(|event| match event {
         Event::MethodReplaced { number, .. } => Some(*number),

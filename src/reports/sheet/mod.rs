@@ -11,6 +11,7 @@ pub mod json;
 mod spool;
 pub mod table;
 pub mod tee;
+mod teller;
 pub mod view;
 pub mod words;
 pub mod xlsx;
@@ -19,6 +20,8 @@ use std::io::{self, Write};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
+
+pub use teller::{Teller, Told};
 
 use super::ReportError;
 use crate::domain::money::{Currency, Money};

@@ -6,6 +6,14 @@ use sqlx::error::ErrorKind;
 
 /// What triggers that protect the ledger and the audit log put into their message (I12).
 const APPEND_ONLY_MARK: &str = "append-only";
+/// What messages of the triggers begin with that protect closed months.
+const CLOSED_MONTH_MARK: &str = "closed month: ";
+
+/// What a trigger says of a month that is closed.
+fn closed_month(message: &str) -> Option<DbError> {
+    let (_, said) = message.split_once(CLOSED_MONTH_MARK)?;
+    Some(DbError::ClosedMonth { message: said.to_owned() })
+}
 
 /// An error of the database or of what is stored in it.
 ///
@@ -131,6 +139,12 @@ pub enum DbError {
         /// The message of the trigger.
         message: String,
     },
+    /// A trigger protects months that are closed (RC-3).
+    #[error("{message}; post it into the open month, or open that month again: kasacare close --reopen")]
+    ClosedMonth {
+        /// The month, and that it is closed.
+        message: String,
+    },
     /// Somebody else holds the lock. Nothing has happened.
     #[error("the database is busy")]
     Busy,
@@ -246,6 +260,8 @@ impl DbError {
             | Self::NewerSchema { .. }
             | Self::OlderSchema { .. }
             | Self::ChangedMigration { .. }
+            // Of an account nothing is wrong: it is the day of the whole run that lies in the month.
+            | Self::ClosedMonth { .. }
             | Self::NoConnection
             | Self::DiskFull
             | Self::Failing { .. }
@@ -292,6 +308,9 @@ impl DbError {
 fn from_postgres(statement: &'static str, fault: &sqlx::postgres::PgDatabaseError) -> DbError {
     let table = || fault.table().unwrap_or_default().to_owned();
     let constraint = || fault.constraint().or(fault.column()).unwrap_or_default().to_owned();
+    if let Some(closed) = closed_month(fault.message()) {
+        return closed;
+    }
     if fault.message().contains(APPEND_ONLY_MARK) {
         return DbError::AppendOnly { message: fault.message().to_owned() };
     }
@@ -318,6 +337,9 @@ fn from_postgres(statement: &'static str, fault: &sqlx::postgres::PgDatabaseErro
 
 fn from_sqlite(statement: &'static str, fault: &dyn sqlx::error::DatabaseError) -> DbError {
     let message = fault.message();
+    if let Some(closed) = closed_month(message) {
+        return closed;
+    }
     if message.contains(APPEND_ONLY_MARK) {
         return DbError::AppendOnly { message: message.to_owned() };
     }

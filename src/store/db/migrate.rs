@@ -42,6 +42,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(6, "requests", "0006_requests.sql"),
     migration!(7, "inbox", "0007_inbox.sql"),
     migration!(8, "settlement", "0008_settlement.sql"),
+    migration!(9, "closings", "0009_closings.sql"),
 ];
 
 const TABLE: &str = "create table if not exists schema_migration (version bigint primary key, name text not null, checksum text not null)";

@@ -24,10 +24,10 @@ pub const fn forged(name: &'static str, sql: &'static [&'static str], caught_by:
 }
 
 use Check::{
-    AuditChain, BooksFromEvents, CapturedIsApplied, Carried, CustomerCredit, DisputesPending, DueFromState, EntryBalanced, EntryForm,
-    InvoiceArithmetic, InvoiceOfPeriod, NoticesOnce, NumbersGapless, PeriodsTile, Prepaid, PriceNoticed, PromotionPeriods, PromotionUses,
-    ProviderCharges, ProviderClearing, ProviderDisputes, ProviderRefunds, Receivable, RefundArithmetic, RefundLimit, RefundsHeld,
-    RefundsPayable, Revenue, RowsFromEvents, RowsOwned, RowsReadable, SettlementBooks, SettlementPosted, Transitions,
+    AuditChain, BooksFromEvents, CapturedIsApplied, Carried, ClosedMonths, CustomerCredit, DisputesPending, DueFromState, EntryBalanced,
+    EntryForm, InvoiceArithmetic, InvoiceOfPeriod, NoticesOnce, NumbersGapless, PeriodsTile, Prepaid, PriceNoticed, PromotionPeriods,
+    PromotionUses, ProviderCharges, ProviderClearing, ProviderDisputes, ProviderRefunds, Receivable, RefundArithmetic, RefundLimit,
+    RefundsHeld, RefundsPayable, Revenue, RowsFromEvents, RowsOwned, RowsReadable, SettlementBooks, SettlementPosted, Transitions,
 };
 
 /// What a books checker must catch.
@@ -59,6 +59,14 @@ pub const BOOKS: &[Fault] = &[
            subscription_id, invoice_id) select account_id, seq, leg_no + 10, event_no, ledger_account, effective_on, amount_minor, \
            currency, subscription_id, invoice_id from postings where account_id = 'bob' and seq = 2"],
         &[EntryForm, BooksFromEvents, AuditChain, Receivable, Prepaid],
+    ),
+    fault(
+        "a month that is closed with another trial balance",
+        &[
+            "insert into closings (closing_no, acted_at, entries, month, closed_through, act, last_entry, digest, actor, reason, checklist) \
+           values (1, 0, 0, '2026-01-01', '2026-01-31', 'closed', null, 'another', 'nobody', null, '[]')",
+        ],
+        &[ClosedMonths],
     ),
     fault(
         "legs of an event that is not there",

@@ -76,7 +76,7 @@ pub async fn assert_clean(db: &Db) {
 }
 
 /// A transaction in which nothing guards the books.
-async fn unguarded(db: &Db) -> Tx {
+pub async fn unguarded(db: &Db) -> Tx {
     let mut tx = db.begin().await.unwrap();
     for (_, statements) in GUARDS.iter().filter(|(kind, _)| *kind == db.kind()) {
         for statement in *statements {
@@ -154,7 +154,7 @@ async fn rechain(tx: &mut Tx) {
 async fn every_statement_of_the_reports_fits_the_schema() {
     on_both(async |db| {
         let mut tx = db.begin().await.unwrap();
-        for (name, sql) in kasacare::reports::STATEMENTS.iter().copied().flatten() {
+        for (name, sql) in kasacare::reports::STATEMENTS.iter().chain(kasacare::reports::finance::STATEMENTS).copied().flatten() {
             tx.prepare(sql).await.unwrap_or_else(|error| panic!("{name}: {error}"));
         }
     })

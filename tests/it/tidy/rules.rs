@@ -230,6 +230,7 @@ pub const FORKS: &[(&str, &str)] = &[
     ("LOCK", "advisory locks while migrating; SQLite locks the whole file anyway"),
     ("HAS_TABLE", "where each database lists its tables"),
     ("HOLD", "the advisory lock of a running instance"),
+    ("LOCK_BOOKS", "a lock of a table; SQLite has one writer"),
     ("FREE_CHARGES", "who holds advisory locks"),
     ("FREE_REFUNDS", "who holds advisory locks"),
     ("FREE_NOTICES", "who holds advisory locks"),

@@ -132,6 +132,7 @@ impl World {
             actor: self.actor,
             reason: self.reason,
             promotion_uses: self.promotion_uses.clone(),
+            closed_through: None,
         };
         let mut draft = Draft::new(&context, self.account.clone());
         let value = change(&mut draft)?;

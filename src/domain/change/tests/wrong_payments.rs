@@ -30,7 +30,8 @@ fn looked_at_after_the_window(open: &str) -> Vec<Event> {
     account.charges.values_mut().filter(|charge| charge.state.in_flight()).for_each(|charge| {
         charge.state = crate::domain::account::AttemptState::Abandoned;
     });
-    let context = Context { reference: &world.reference, now: world.now, actor: "system", reason: None, promotion_uses: BTreeMap::new() };
+    let (actor, reason, promotion_uses, closed_through) = ("system", None, BTreeMap::new(), None);
+    let context = Context { reference: &world.reference, now: world.now, actor, reason, promotion_uses, closed_through };
     let mut draft = Draft::new(&context, account);
     draft.run_corrections().expect("it is not refused");
     draft.finish("correct", "test".to_owned()).events

@@ -1,0 +1,219 @@
+//! The reports of finance (ledger.md, section 6): one file each, one list of all.
+//!
+//! Every figure is what was posted with a business date up to the end of a range and recorded by the knowledge cut-off; inside a
+//! month what has accrued is added (RR-1). Rows of tables hold only the present: what they have become since is never looked at.
+//! So the same range with the same cut-off gives the same figures, whatever has happened since. Each report ties out: its
+//! figures are found a second time by another way, and both are told.
+
+mod ageing;
+mod books;
+mod corrections;
+mod credits;
+mod journal_entries;
+mod mrr;
+mod reconciliation;
+mod records;
+mod refunds;
+mod renewals;
+mod roll_forward;
+mod sales_tax;
+mod trial_balance;
+mod waterfall;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use futures::future::LocalBoxFuture;
+
+use super::ReportError;
+use super::sheet::{Asked, Head, Sink, Teller, Told};
+use crate::domain::calendar::{first_of_month, month_end};
+use crate::domain::money::Currency;
+use crate::store::db::{Sql, Tx};
+
+/// Every statement of these reports, for the test that prepares them all on both databases.
+pub const STATEMENTS: &[&[(&str, Sql)]] = &[
+    ageing::STATEMENTS,
+    books::STATEMENTS,
+    corrections::STATEMENTS,
+    credits::STATEMENTS,
+    journal_entries::STATEMENTS,
+    mrr::STATEMENTS,
+    reconciliation::STATEMENTS,
+    refunds::STATEMENTS,
+    renewals::STATEMENTS,
+    roll_forward::STATEMENTS,
+    sales_tax::STATEMENTS,
+    waterfall::STATEMENTS,
+];
+
+/// Months that a report has at most.
+pub const MONTHS_MAX: usize = 600;
+
+/// What dates a report takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// `--from` and `--to`: what happened on business dates of a range.
+    Range,
+    /// `--as-of`: what stood at the end of a business date.
+    AsOf,
+}
+
+/// One report.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What people call it.
+    pub title: &'static str,
+    /// What it shows, and on which date basis, in one sentence.
+    pub about: &'static str,
+    /// What dates it takes.
+    pub takes: Takes,
+    rows: Rows,
+}
+
+/// Tells the sections of a report.
+type Rows = for<'a, 'b> fn(&'a mut Tx, &'a Span, &'a mut Teller<'b>) -> LocalBoxFuture<'a, Result<(), ReportError>>;
+
+macro_rules! reports {
+    ($($module:ident, $name:literal, $takes:ident, $title:literal, $about:literal;)+) => {
+        /// Every report, in the order in which they are listed.
+        pub const ALL: &[Entry] = &[$(Entry {
+            name: $name,
+            title: $title,
+            about: $about,
+            takes: Takes::$takes,
+            rows: |tx, span, teller| Box::pin($module::tell(tx, span, teller)),
+        }),+];
+    };
+}
+
+reports! {
+    trial_balance, "trial-balance", AsOf, "Trial balance",
+        "What stands on every ledger account at the end of a business date: posted, accrued by then (RR-1), and the two as debit or credit";
+    journal_entries, "journal-entries", Range, "Journal entries",
+        "Every leg of every entry with a business date in the range";
+    reconciliation, "reconciliation", AsOf, "Reconciliation",
+        "The last stored run of each provider through a business date: the two equations, payouts, and breaks that wait, by age (RC)";
+    refunds, "refunds", Range, "Refunds",
+        "Refunds that were asked for on business dates of the range, with their arithmetic (RF), and where they stand at its end";
+    corrections, "corrections", Range, "Corrections of wrong payments",
+        "Wrong payments found on business dates of the range, inside and after their 30 days (CO), and where they stand at its end";
+    ageing, "receivables-ageing", AsOf, "Ageing of receivables",
+        "Open invoices at the end of a business date, by days past their due date: the first day of the period, or the day of issue if later";
+    roll_forward, "prepayment-roll-forward", Range, "Roll-forward of prepayments and deferred revenue",
+        "What was billed, noted, cancelled and recognised on 2100 and 2110, by month of the business date";
+    waterfall, "waterfall", Range, "Revenue waterfall",
+        "Revenue by the month in which it was booked as an invoice and the month in which it was recognised";
+    sales_tax, "sales-tax", Range, "Sales tax",
+        "Tax charged and credited on business dates of the range, by jurisdiction and rate (MO-2)";
+    mrr, "mrr", Range, "Movements of monthly recurring revenue",
+        "Net invoiced price of the periods that run at the end of each month, annual by 12, without tax, and why it changed";
+    renewals, "renewals-ahead", AsOf, "Renewals ahead and cash forecast",
+        "What the 13 weeks after a business date should bring: renewals at the price that they will be charged, and planned retries";
+    credits, "customer-credits", AsOf, "Customer credits",
+        "Account credit at the end of a business date: where it came from and went to, and whose it is";
+}
+
+/// The report of a name.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static Entry> {
+    ALL.iter().find(|entry| entry.name == name)
+}
+
+impl Entry {
+    /// Tells the report of what was asked for, and gives what it ties out to.
+    ///
+    /// # Errors
+    /// What the database or the sink says, a record that cannot be read, a sum that does not fit 64 bits.
+    pub async fn tell(&self, tx: &mut Tx, asked: &Asked, sink: &mut dyn Sink) -> Result<Told, ReportError> {
+        let span = Span::of(tx, self.takes, asked).await?;
+        let asked = span.as_ref().map_or_else(|| asked.clone(), |span| span.asked(self.takes));
+        let head = Head { name: self.name, title: self.title, about: self.about, asked };
+        let mut teller = Teller::begin(sink, &head)?;
+        match span {
+            Some(span) => (self.rows)(tx, &span, &mut teller).await?,
+            None => teller.note("Nothing was posted."),
+        }
+        teller.end()
+    }
+}
+
+/// What was asked for, with everything filled in.
+#[derive(Debug, Clone)]
+pub(super) struct Span {
+    /// First business date.
+    from: NaiveDate,
+    /// Last business date, or that of the state.
+    to: NaiveDate,
+    /// First and last business date of the books.
+    edges: (NaiveDate, NaiveDate),
+    /// Whether no last date was asked for.
+    is_open: bool,
+    known_at: Option<DateTime<Utc>>,
+    currency: Option<Currency>,
+}
+
+impl Span {
+    /// Fills in the first and the last date of the books; nothing where nothing was posted.
+    async fn of(tx: &mut Tx, takes: Takes, asked: &Asked) -> Result<Option<Self>, ReportError> {
+        let known_until = asked.known_at.map_or(i64::MAX, |at| at.timestamp_micros());
+        let Some(edges) = books::edges(tx, known_until).await? else { return Ok(None) };
+        let (from, to) = match takes {
+            Takes::AsOf => (edges.0, asked.as_of.unwrap_or(edges.1)),
+            Takes::Range => {
+                let to = asked.to.unwrap_or(asked.from.map_or(edges.1, |from| from.max(edges.1)));
+                (asked.from.map_or(edges.0, |from| from.max(edges.0)).min(to), to)
+            }
+        };
+        let is_open = if takes == Takes::AsOf { asked.as_of } else { asked.to }.is_none();
+        Ok(Some(Self { from, to, edges, is_open, known_at: asked.known_at, currency: asked.currency }))
+    }
+
+    fn asked(&self, takes: Takes) -> Asked {
+        let (from, to, as_of) = match takes {
+            Takes::AsOf => (None, None, Some(self.to)),
+            Takes::Range => (Some(self.from), Some(self.to), None),
+        };
+        Asked { from, to, as_of, known_at: self.known_at, currency: self.currency }
+    }
+
+    /// The knowledge cut-off in microseconds; the largest of all numbers where there is none.
+    fn known_until(&self) -> i64 {
+        self.known_at.map_or(i64::MAX, |at| at.timestamp_micros())
+    }
+
+    /// The currency as statements take it: empty for all.
+    fn code(&self) -> &str {
+        self.currency.as_ref().map_or("", Currency::code)
+    }
+
+    fn shows(&self, currency: Currency) -> bool {
+        self.currency.is_none_or(|only| only == currency)
+    }
+
+    /// The day before the range.
+    fn day_before(&self) -> NaiveDate {
+        self.from.pred_opt().unwrap_or(self.from)
+    }
+
+    /// The months of the range as their first and last dates, cut to the range.
+    fn months(&self) -> Result<Vec<(NaiveDate, NaiveDate)>, ReportError> {
+        let mut months = Vec::new();
+        let mut first = self.from;
+        while first <= self.to {
+            if months.len() == MONTHS_MAX {
+                return Err(ReportError::TooLong { from: self.from, to: self.to, max: MONTHS_MAX });
+            }
+            let last = month_end(first);
+            months.push((first, last.min(self.to)));
+            let Some(next) = last.succ_opt() else { break };
+            first = next;
+        }
+        Ok(months)
+    }
+}
+
+/// A month as it is written: `2026-03`.
+fn month_name(date: NaiveDate) -> String {
+    first_of_month(date).format("%Y-%m").to_string()
+}

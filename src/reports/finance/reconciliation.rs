@@ -1,0 +1,333 @@
+//! Reconciliation (RC): of each provider the last run that was stored, as it was shown then, and what was done about its breaks since.
+//! Who did it is left out.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::NaiveDate;
+use serde::Deserialize;
+
+use super::Span;
+use super::books::amount;
+use crate::domain::calendar::DATE_MAX;
+use crate::domain::money::{Currency, Money};
+use crate::domain::reconcile::{BreakKind, BreakState};
+use crate::reports::sheet::{Cell, Column, Section, Teller};
+use crate::reports::{ReportError, sums};
+use crate::store::db::{Tx, Value};
+use crate::store::settlement::book_id;
+use crate::values;
+
+crate::statements! {
+    /// The last run of each provider through a day that was made by an instant.
+    LAST_RUNS = same(
+        "select r.run_id, r.provider, r.through_on, r.started_at, r.body from reconciliation_runs r \
+         where r.through_on <= $1 and r.started_at <= $2 and not exists (select 1 from reconciliation_runs n where n.provider = r.provider \
+         and n.through_on <= $1 and n.started_at <= $2 and (n.through_on > r.through_on or (n.through_on = r.through_on and \
+         (n.started_at > r.started_at or (n.started_at = r.started_at and n.run_id > r.run_id))))) order by r.provider"
+    );
+    /// What was done last about these breaks by an instant.
+    LAST_ACTS = same(
+        "select b.break_id, b.act from break_acts b where b.break_id {in:$1} and b.acted_at <= $2 and not exists \
+         (select 1 from break_acts n where n.break_id = b.break_id and n.acted_at <= $2 and n.act_no > b.act_no)"
+    );
+    /// What stood on 1200 by a day in the books of customers and of one provider, as far as it was recorded by an instant.
+    CLEARING = same(concat!(
+        "select ", halves!("p.amount_minor"), " from postings p join journal j on j.account_id = p.account_id and j.seq = p.seq \
+         where p.ledger_account = 1200 and (p.account_id = $1 or p.account_id not like '(%') and p.effective_on <= $2 \
+         and j.posted_at <= $3 and p.currency = $4 having count(*) > 0"
+    ));
+}
+
+/// What a stored run has, as far as it is told here.
+#[derive(Deserialize)]
+struct Run {
+    agreed: u64,
+    equations: Vec<Day>,
+    payouts: Vec<Payout>,
+    breaks: Vec<Break>,
+}
+
+/// The first equation on one day.
+#[derive(Deserialize)]
+struct Day {
+    on: NaiveDate,
+    opening: Money,
+    captures: Money,
+    refunds: Money,
+    failed_refunds: Money,
+    disputes: Money,
+    disputes_won: Money,
+    fees: Money,
+    adjustments: Money,
+    payouts: Money,
+    closing: Money,
+    provider_balance: Money,
+    residual: Money,
+    timing: Money,
+    breaks: Money,
+    unexplained: Money,
+}
+
+/// The second equation.
+#[derive(Deserialize)]
+struct Payout {
+    payout: String,
+    sent_on: NaiveDate,
+    arrives_on: NaiveDate,
+    amount: Money,
+    lines: u64,
+    lines_net: Option<Money>,
+    residual: Option<Money>,
+    bank_line: Option<String>,
+    bank_residual: Option<Money>,
+    stands: String,
+}
+
+#[derive(Deserialize)]
+struct Break {
+    id: String,
+    kind: BreakKind,
+    state: BreakState,
+    since: NaiveDate,
+    age_days: i64,
+    age: String,
+    amount: Money,
+    set_aside: Money,
+    account: Option<String>,
+    ours: Option<String>,
+    theirs: Option<String>,
+    proposal: String,
+}
+
+/// A run with whose it is and until when.
+struct Stored {
+    provider: String,
+    through: NaiveDate,
+    started_at: i64,
+    run: Run,
+}
+
+pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
+    // A run may go on through days on which nothing of ours was posted.
+    let through = if span.is_open { DATE_MAX } else { span.to };
+    let mut runs = Vec::new();
+    for row in tx.fetch_all(&LAST_RUNS, &values![through, span.known_until()]).await? {
+        let run = serde_json::from_str(row.str_at(4)?).map_err(|_| row.corrupt("body", "cannot be read"))?;
+        runs.push(Stored { provider: row.text_at(1)?, through: row.date_at(2)?, started_at: row.int_at(3)?, run });
+    }
+    if runs.is_empty() {
+        teller.note("No run of the reconciliation is stored; see kasacare reconcile --propose.");
+    }
+    for Stored { provider, through, started_at, run } in &mut runs {
+        follow(tx, &mut run.breaks, span).await?;
+        teller.note(format!("{provider} through {through}: {} pairs agree.", run.agreed));
+        let mut currencies: Vec<Currency> = run.equations.iter().map(|day| day.closing.currency()).collect();
+        currencies.extend(run.payouts.iter().map(|payout| payout.amount.currency()));
+        currencies.extend(run.breaks.iter().map(|it| it.amount.currency()));
+        currencies.sort();
+        currencies.dedup();
+        for currency in currencies.into_iter().filter(|currency| span.shows(*currency)) {
+            let part = Part { provider, through: *through, currency, run };
+            part.tell(teller)?;
+            if let Some(last) = part.days().last() {
+                let there = last.provider_balance.plus(last.timing)?.plus(last.breaks)?;
+                teller.tie(format!("{provider}: 1200 = their balance + timing + breaks"), last.closing, there);
+                let asked = values![book_id(provider), *through, *started_at, currency.code()];
+                let posted = tx.fetch_optional(&CLEARING, &asked).await?.map_or(Ok(0), |row| sums::exact(&row, 0))?;
+                teller.tie(format!("{provider}: 1200 of the run = 1200 posted by then"), last.closing, amount(posted, "1200", currency)?);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Brings breaks to where they stand by what was done about them later.
+async fn follow(tx: &mut Tx, breaks: &mut [Break], span: &Span) -> Result<(), ReportError> {
+    let mut last = HashMap::new();
+    for chunk in breaks.chunks(1_000) {
+        let asked = [Value::texts(chunk.iter().map(|it| it.id.as_str())), Value::from(span.known_until())];
+        for row in tx.fetch_all(&LAST_ACTS, &asked).await? {
+            last.insert(row.text_at(0)?, row.text_at(1)?);
+        }
+    }
+    for it in breaks {
+        it.state = match last.get(&it.id).map(String::as_str) {
+            Some("found" | "opened again") => BreakState::Open,
+            Some("explained") => BreakState::Explained,
+            Some("resolved" | "closed itself") => BreakState::Resolved,
+            Some("written off") => BreakState::WrittenOff,
+            _ => it.state,
+        };
+    }
+    Ok(())
+}
+
+/// One currency of a run.
+struct Part<'a> {
+    provider: &'a str,
+    through: NaiveDate,
+    currency: Currency,
+    run: &'a Run,
+}
+
+impl<'a> Part<'a> {
+    fn days(&self) -> impl Iterator<Item = &'a Day> + use<'a, '_> {
+        self.run.equations.iter().filter(|day| day.closing.currency() == self.currency)
+    }
+
+    fn heading(&self, what: &str) -> String {
+        format!("{}: {what} through {}", self.provider, self.through)
+    }
+
+    fn tell(&self, teller: &mut Teller<'_>) -> Result<(), ReportError> {
+        self.tell_balance(teller)?;
+        self.tell_ages(teller)?;
+        self.tell_breaks(teller)?;
+        self.tell_payouts(teller)?;
+        self.tell_days(teller)
+    }
+
+    /// The first equation over all days.
+    fn tell_balance(&self, teller: &mut Teller<'_>) -> Result<(), ReportError> {
+        let columns = vec![Column::text("part", "Part"), Column::money("amount", "Amount")];
+        teller.section(Section::new("equation", self.heading("equation"), self.currency, columns))?;
+        let sum = |of: fn(&Day) -> Money| {
+            let exact = self.days().map(|day| i128::from(of(day).minor())).sum();
+            amount(exact, "the days of a run", self.currency)
+        };
+        let last = |of: fn(&Day) -> Money| self.days().last().map_or(Money::zero(self.currency), of);
+        let parts = [
+            ("captures", sum(|day| day.captures)?),
+            ("refunds", sum(|day| day.refunds)?),
+            ("refunds that came back", sum(|day| day.failed_refunds)?),
+            ("disputes", sum(|day| day.disputes)?),
+            ("disputes won", sum(|day| day.disputes_won)?),
+            ("fees", sum(|day| day.fees)?),
+            ("adjustments", sum(|day| day.adjustments)?),
+            ("payouts", sum(|day| day.payouts)?),
+            ("1200 at the end", last(|day| day.closing)),
+            ("balance at the provider", last(|day| day.provider_balance)),
+            ("residual", last(|day| day.residual)),
+            ("of it timing", last(|day| day.timing)),
+            ("of it breaks", last(|day| day.breaks)),
+            ("unexplained", last(|day| day.unexplained)),
+        ];
+        parts.into_iter().try_for_each(|(part, amount)| teller.row(&[Cell::text(part), Cell::Money(amount)]))
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = &'a Break> + use<'a, '_> {
+        self.run.breaks.iter().filter(|it| it.state.waits() && it.amount.currency() == self.currency)
+    }
+
+    fn tell_ages(&self, teller: &mut Teller<'_>) -> Result<(), ReportError> {
+        let mut ages: BTreeMap<&str, (i64, i128)> = BTreeMap::new();
+        for it in self.waiting() {
+            let (count, sum) = ages.entry(&it.age).or_default();
+            *count += 1;
+            *sum += i128::from(it.amount.minor());
+        }
+        let columns = vec![Column::text("age", "Days"), Column::tally("breaks", "Breaks"), Column::sum("amount", "Ours less theirs")];
+        teller.section(Section::new("ages", self.heading("breaks by age"), self.currency, columns))?;
+        for band in ["0-1", "2-5", "6-10", "11-30", "> 30"] {
+            let (count, sum) = ages.get(band).copied().unwrap_or_default();
+            teller.row(&[Cell::text(band), Cell::Count(count), Cell::Money(amount(sum, "breaks", self.currency)?)])?;
+        }
+        Ok(())
+    }
+
+    fn tell_breaks(&self, teller: &mut Teller<'_>) -> Result<(), ReportError> {
+        let columns = vec![
+            Column::text("break", "Break"),
+            Column::text("kind", "Kind"),
+            Column::text("state", "State"),
+            Column::date("since", "Since"),
+            Column::count("age_days", "Days"),
+            Column::sum("amount", "Ours less theirs"),
+            Column::sum("set_aside", "On 1290"),
+            Column::text("account", "Account"),
+            Column::text("ours", "Ours"),
+            Column::text("theirs", "Theirs"),
+            Column::text("proposal", "Proposal"),
+        ];
+        teller.section(Section::detail("breaks", self.heading("breaks that wait"), self.currency, columns))?;
+        for it in self.waiting() {
+            let id = |id: &Option<String>| Cell::or_empty(id.clone(), Cell::Text);
+            teller.row(&[
+                Cell::text(&it.id),
+                Cell::text(it.kind.tag()),
+                Cell::text(it.state.tag()),
+                Cell::Date(it.since),
+                Cell::Count(it.age_days),
+                Cell::Money(it.amount),
+                Cell::Money(it.set_aside),
+                id(&it.account),
+                id(&it.ours),
+                id(&it.theirs),
+                Cell::text(&it.proposal),
+            ])?;
+        }
+        Ok(())
+    }
+
+    fn tell_payouts(&self, teller: &mut Teller<'_>) -> Result<(), ReportError> {
+        let columns = vec![
+            Column::text("payout", "Payout"),
+            Column::date("sent_on", "Sent"),
+            Column::date("arrives_on", "Arrives"),
+            Column::sum("amount", "Amount"),
+            Column::count("lines", "Movements"),
+            Column::money("lines_net", "Their sum"),
+            Column::money("residual", "Residual"),
+            Column::text("bank_line", "Line of the bank"),
+            Column::money("bank_residual", "Residual at the bank"),
+            Column::text("stands", "Stands"),
+        ];
+        teller.section(Section::detail("payouts", self.heading("payouts"), self.currency, columns))?;
+        for it in self.run.payouts.iter().filter(|it| it.amount.currency() == self.currency) {
+            teller.row(&[
+                Cell::text(&it.payout),
+                Cell::Date(it.sent_on),
+                Cell::Date(it.arrives_on),
+                Cell::Money(it.amount),
+                Cell::Count(i64::try_from(it.lines).unwrap_or(i64::MAX)),
+                Cell::or_empty(it.lines_net, Cell::Money),
+                Cell::or_empty(it.residual, Cell::Money),
+                Cell::or_empty(it.bank_line.clone(), Cell::Text),
+                Cell::or_empty(it.bank_residual, Cell::Money),
+                Cell::text(&it.stands),
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// The first equation day by day.
+    fn tell_days(&self, teller: &mut Teller<'_>) -> Result<(), ReportError> {
+        let stands = |key, heading| Column::money(key, heading);
+        let columns = vec![
+            Column::date("on", "Day"),
+            stands("opening", "Opening"),
+            Column::sum("captures", "Captures"),
+            Column::sum("refunds", "Refunds"),
+            Column::sum("failed_refunds", "Came back"),
+            Column::sum("disputes", "Disputes"),
+            Column::sum("disputes_won", "Won"),
+            Column::sum("fees", "Fees"),
+            Column::sum("adjustments", "Adjustments"),
+            Column::sum("payouts", "Payouts"),
+            stands("closing", "1200"),
+            stands("provider_balance", "Their balance"),
+            stands("residual", "Residual"),
+            stands("timing", "Timing"),
+            stands("breaks", "Breaks"),
+            stands("unexplained", "Unexplained"),
+        ];
+        teller.section(Section::detail("days", self.heading("equation by day"), self.currency, columns))?;
+        for it in self.days() {
+            let moved = [it.opening, it.captures, it.refunds, it.failed_refunds, it.disputes, it.disputes_won, it.fees, it.adjustments];
+            let stands = [it.payouts, it.closing, it.provider_balance, it.residual, it.timing, it.breaks, it.unexplained];
+            let cells = [Cell::Date(it.on)].into_iter().chain(moved.into_iter().chain(stands).map(Cell::Money));
+            teller.row(&cells.collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! Accounts as they stood at the end of a date, by what was known.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use super::super::Span;
+use super::super::records;
+use super::forecast::Forecast;
+use crate::domain::account::Account;
+use crate::domain::calendar::start_of_day;
+use crate::domain::ids::AccountId;
+use crate::domain::money::Currency;
+use crate::reports::{ReportError, check, stored};
+use crate::store::account::{self as accounts, Scope};
+use crate::store::db::Tx;
+use crate::values;
+
+crate::statements! {
+    /// The next accounts of a currency to which something is due; those that have any subscription where `$4` is 1.
+    NEXT = same(
+        "select a.account_id from accounts a where a.currency = $1 and a.account_id > $2 and (exists (select 1 from subscriptions s \
+         where s.account_id = a.account_id and ($4 = 1 or s.due_at is not null)) or exists (select 1 from charges c \
+         where c.account_id = a.account_id and c.due_at is not null)) order by a.account_id limit $3"
+    );
+}
+
+/// Whether the rows of accounts tell what is asked for: nothing was posted later.
+fn is_present(span: &Span) -> bool {
+    span.known_at.is_none() && span.to >= span.edges.1
+}
+
+/// The next accounts that may have something ahead.
+pub(super) async fn next(tx: &mut Tx, span: &Span, currency: Currency, after: &str) -> Result<Vec<String>, ReportError> {
+    let asked = values![currency.code(), after, records::ACCOUNTS, !is_present(span)];
+    Ok(tx.fetch_all(&NEXT, &asked).await?.iter().map(|row| row.text_at(0)).collect::<Result<_, _>>()?)
+}
+
+/// These accounts as they stood. One that cannot be rebuilt is left out and counted.
+pub(super) async fn as_known(tx: &mut Tx, span: &Span, named: &[String], forecast: &mut Forecast) -> Result<Vec<Account>, ReportError> {
+    let ids: Vec<AccountId> = named.iter().filter_map(|name| AccountId::parse(name).ok()).collect();
+    if is_present(span) {
+        return Ok(accounts::load(tx, &ids, Scope::SUBSCRIPTIONS | Scope::CHARGES_OPEN | Scope::INVOICES_OPEN).await?);
+    }
+    let mut profiles: HashMap<String, Account> = HashMap::new();
+    for account in accounts::load(tx, &ids, Scope::PROFILE).await? {
+        profiles.insert(account.profile.id.to_string(), account);
+    }
+    let mut journals = stored::journals(tx, &ids).await?;
+    let mut rebuilt = Vec::with_capacity(ids.len());
+    for id in &ids {
+        let (Some(account), Some(journal)) = (profiles.remove(id.as_str()), journals.remove(id.as_str())) else { continue };
+        match rebuild(&account, &journal, span)? {
+            Some(account) => rebuilt.push(account),
+            None => forecast.unreadable += 1,
+        }
+    }
+    Ok(rebuilt)
+}
+
+/// An account from its journal, up to a date and an instant.
+fn rebuild(present: &Account, journal: &stored::Journal, span: &Span) -> Result<Option<Account>, ReportError> {
+    let id = present.profile.id.as_str();
+    let bodies = journal.records.iter().map(|record| record.read_body(id).map(Some)).collect::<Result<Vec<_>, _>>()?;
+    let mut account = Account::new(check::first_profile(&present.profile, &bodies));
+    for (record, body) in journal.records.iter().zip(bodies.into_iter().flatten()) {
+        let is_known = record.effective_on <= span.to && record.posted_at.timestamp_micros() <= span.known_until();
+        for event in body.events.iter().filter(|_| is_known) {
+            if account.apply(event, record.posted_at).is_err() {
+                return Ok(None);
+            }
+        }
+    }
+    Ok(Some(account))
+}
+
+/// The last instant of a day in a zone.
+pub(super) fn end_of(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
+    let next = day.succ_opt().unwrap_or(day);
+    start_of_day(next, zone) - TimeDelta::microseconds(1)
+}

@@ -1,0 +1,254 @@
+//! The forecast in the making: every renewal and planned retry of every account, summed by week and by month.
+
+use std::collections::BTreeMap;
+
+use chrono::{Days, NaiveDate};
+
+use super::super::books::amount;
+use crate::domain::account::{Account, Subscription};
+use crate::domain::calendar::{boundary, first_of_month, local_date};
+use crate::domain::catalog::Plan;
+use crate::domain::change::{Draft, Planned};
+use crate::domain::ids::SubscriptionId;
+use crate::domain::money::{Currency, Money};
+use crate::domain::schedule::due_on;
+use crate::domain::subscription::{Intent, State};
+use crate::reports::ReportError;
+use crate::reports::sheet::{Cell, Column, Section, Teller};
+
+/// Weeks ahead.
+pub(super) const WEEKS: u64 = 13;
+/// Renewals that are listed one by one; later ones are in the sums alone.
+pub(super) const LISTED_MAX: usize = 100_000;
+
+/// What a week or a month should bring, in minor units.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sums {
+    pub(super) renewals: i64,
+    pub(super) net: i128,
+    pub(super) tax: i128,
+    /// Paid from account credit.
+    pub(super) credit: i128,
+    /// Of accounts that cannot be charged.
+    pub(super) uncollected: i128,
+    /// Charges that are planned already.
+    pub(super) retries: i128,
+}
+
+impl Sums {
+    pub(super) fn cash(&self) -> i128 {
+        self.net + self.tax - self.credit - self.uncollected + self.retries
+    }
+}
+
+/// One renewal.
+#[derive(Debug, Clone)]
+struct Renewal {
+    plan: Plan,
+    promotion: Option<String>,
+    net: Money,
+    tax: Money,
+    credit: Money,
+    cash: Money,
+}
+
+/// The forecast of one currency.
+pub(super) struct Forecast {
+    currency: Currency,
+    first: NaiveDate,
+    last: NaiveDate,
+    /// By their first day.
+    pub(super) weeks: BTreeMap<NaiveDate, Sums>,
+    /// By their first day.
+    pub(super) months: BTreeMap<NaiveDate, Sums>,
+    listed: BTreeMap<(NaiveDate, String, String), Renewal>,
+    unlisted: u64,
+    parked: u64,
+    unpriced: u64,
+    /// Accounts that could not be rebuilt.
+    pub(super) unreadable: u64,
+}
+
+/// A period that will be billed.
+struct Ahead {
+    on: NaiveDate,
+    starts: NaiveDate,
+    subscription: SubscriptionId,
+    plan: Plan,
+}
+
+impl Forecast {
+    /// The 13 weeks after a day.
+    pub(super) fn after(day: NaiveDate, currency: Currency) -> Self {
+        let at = |days: u64| day.checked_add_days(Days::new(days)).unwrap_or(day);
+        let (first, last) = (at(1), at(WEEKS * 7));
+        let weeks = (0..WEEKS).map(|week| (at(1 + week * 7), Sums::default())).collect();
+        let mut months = BTreeMap::new();
+        let mut month = first_of_month(first);
+        while month <= last {
+            months.insert(month, Sums::default());
+            let Some(next) = month.checked_add_months(chrono::Months::new(1)) else { break };
+            month = next;
+        }
+        let (listed, unlisted, parked, unpriced, unreadable) = (BTreeMap::new(), 0, 0, 0, 0);
+        Self { currency, first, last, weeks, months, listed, unlisted, parked, unpriced, unreadable }
+    }
+
+    /// Adds an account.
+    pub(super) fn add(&mut self, mut draft: Draft<'_>) {
+        if draft.account.profile.parked.is_some() {
+            self.parked += 1;
+            return;
+        }
+        self.add_retries(&draft.account);
+        let ahead = self.ahead(&draft.account);
+        let can_be_charged = draft.account.profile.method.as_ref().is_some_and(|method| !method.blocked);
+        for period in ahead {
+            match price(&mut draft, &period, can_be_charged) {
+                Ok(renewal) => self.add_renewal(&draft.account, &period, renewal, can_be_charged),
+                Err(_) => self.unpriced += 1,
+            }
+        }
+    }
+
+    /// The periods that begin in time, in the order of their dates. One whose renewal is late is billed on the first day.
+    fn ahead(&self, account: &Account) -> Vec<Ahead> {
+        let mut ahead = Vec::new();
+        for subscription in account.subscriptions.values() {
+            let Some((plan, anchor, first)) = next_period(subscription) else { continue };
+            for number in first.. {
+                let Ok(starts) = boundary(anchor, plan.cycle, number) else { break };
+                if starts > self.last {
+                    break;
+                }
+                let (on, subscription) = (starts.max(self.first), subscription.id.clone());
+                ahead.push(Ahead { on, starts, subscription, plan: plan.clone() });
+            }
+        }
+        ahead.sort_by(|left, right| (left.on, left.starts, &left.subscription).cmp(&(right.on, right.starts, &right.subscription)));
+        ahead
+    }
+
+    fn add_renewal(&mut self, account: &Account, period: &Ahead, renewal: Renewal, can_be_charged: bool) {
+        let minor = |amount: Money| i128::from(amount.minor());
+        self.at(period.on, |sums| {
+            sums.renewals += 1;
+            sums.net += minor(renewal.net);
+            sums.tax += minor(renewal.tax);
+            sums.credit += minor(renewal.credit);
+            if !can_be_charged {
+                sums.uncollected += minor(renewal.net) + minor(renewal.tax) - minor(renewal.credit);
+            }
+        });
+        self.listed.insert((period.on, account.profile.id.to_string(), format!("{} {}", period.subscription, period.starts)), renewal);
+        if self.listed.len() > LISTED_MAX {
+            self.listed.pop_last();
+            self.unlisted += 1;
+        }
+    }
+
+    /// Charges that are planned or under way; one that is late is sent on the first day.
+    fn add_retries(&mut self, account: &Account) {
+        for charge in account.charges.values().filter(|charge| charge.state.in_flight()) {
+            let Some(due_at) = charge.due_at else { continue };
+            let on = local_date(due_at, account.profile.zone).max(self.first);
+            if on <= self.last {
+                self.at(on, |sums| sums.retries += i128::from(charge.amount.minor()));
+            }
+        }
+    }
+
+    fn at(&mut self, day: NaiveDate, add: impl Fn(&mut Sums)) {
+        for sums in [&mut self.weeks, &mut self.months] {
+            if let Some((_, sums)) = sums.range_mut(..=day).next_back() {
+                add(sums);
+            }
+        }
+    }
+
+    /// Tells each renewal.
+    pub(super) fn tell_renewals(&self, teller: &mut Teller<'_>) -> Result<(), ReportError> {
+        let columns = vec![
+            Column::date("on", "On"),
+            Column::text("account", "Account"),
+            Column::text("subscription", "Subscription and period"),
+            Column::text("plan", "Plan"),
+            Column::text("promotion", "Promotion"),
+            Column::sum("net", "Net"),
+            Column::sum("tax", "Tax"),
+            Column::sum("credit", "Paid from credit"),
+            Column::sum("cash", "Expected cash"),
+        ];
+        teller.section(Section::detail("renewals", "Renewals", self.currency, columns))?;
+        for ((on, account, subscription), renewal) in &self.listed {
+            let amounts = [renewal.net, renewal.tax, renewal.credit, renewal.cash].map(Cell::Money);
+            let named = [
+                Cell::Date(*on),
+                Cell::text(account),
+                Cell::text(subscription),
+                Cell::text(renewal.plan.to_string()),
+                Cell::or_empty(renewal.promotion.clone(), Cell::Text),
+            ];
+            teller.row(&named.into_iter().chain(amounts).collect::<Vec<_>>())?;
+        }
+        if self.unlisted == 0 {
+            let (all, listed) = (self.weeks.values(), self.listed.values());
+            let all = all.map(|sums| sums.cash() - sums.retries).sum();
+            let listed = listed.map(|renewal| i128::from(renewal.cash.minor())).sum();
+            let what = "cash of the renewals = cash by week less retries";
+            teller.tie(what, amount(listed, "renewals", self.currency)?, amount(all, "weeks", self.currency)?);
+        }
+        Ok(())
+    }
+
+    /// Says what was left out.
+    pub(super) fn tell_left_out(&self, teller: &mut Teller<'_>) {
+        let code = self.currency;
+        let left_out = [
+            (self.unlisted, "later renewals are in the sums and not in the list"),
+            (self.parked, "accounts are parked: nothing is billed on them"),
+            (self.unpriced, "renewals have no price or no tax rate"),
+            (self.unreadable, "accounts could not be rebuilt as they were"),
+        ];
+        for (count, what) in left_out.into_iter().filter(|(count, _)| *count > 0) {
+            teller.note(format!("{code}: {count} {what}."));
+        }
+    }
+}
+
+/// What a subscription is billed for next: the plan, the anchor and the number of the period.
+fn next_period(subscription: &Subscription) -> Option<(Plan, NaiveDate, u32)> {
+    due_on(subscription)?;
+    if let State::Trialing { trial } = &subscription.state {
+        return Some((trial.plan.clone(), trial.ends, 0));
+    }
+    let term = subscription.state.term()?;
+    let next = term.period_no.saturating_add(1);
+    match &term.intent {
+        Intent::Ends => None,
+        Intent::Renews => Some((term.plan.clone(), term.anchor, next)),
+        Intent::ChangesTo { plan, .. } if plan.cycle == term.plan.cycle => Some((plan.clone(), term.anchor, next)),
+        Intent::ChangesTo { plan, .. } => Some((plan.clone(), term.period.end, 0)),
+    }
+}
+
+/// What a period will cost, and what of it credit pays; both are used up for the periods after it.
+fn price(draft: &mut Draft<'_>, period: &Ahead, can_be_charged: bool) -> Planned<Renewal> {
+    let facts = draft.price_facts(&period.subscription, &period.plan, period.starts)?;
+    let currency = draft.account.profile.currency;
+    let money = |minor: Option<i64>| Money::new(minor.unwrap_or_default(), currency);
+    let (net, tax) = (money(facts.net_minor).minus(money(facts.promotion_minor))?, money(facts.tax_minor));
+    let total = net.plus(tax)?;
+    let profile = &mut draft.account.profile;
+    let goodwill = profile.credit_goodwill.at_most(total)?;
+    let from_cash = profile.credit_cash.at_most(total.minus(goodwill)?)?;
+    profile.credit_goodwill = profile.credit_goodwill.minus(goodwill)?;
+    profile.credit_cash = profile.credit_cash.minus(from_cash)?;
+    let credit = goodwill.plus(from_cash)?;
+    let cash = if can_be_charged { total.minus(credit)? } else { Money::zero(currency) };
+    let subscription = draft.account.subscriptions.get_mut(&period.subscription);
+    if let Some(promotion) = subscription.and_then(|subscription| subscription.promotion.as_mut()) {
+        promotion.periods_billed = promotion.periods_billed.saturating_add(1);
+    }
+    Ok(Renewal { plan: period.plan.clone(), promotion: facts.promotion_code, net, tax, credit, cash })
+}

@@ -1,0 +1,133 @@
+//! The waterfall: revenue (4000, 4200, 4300) by the month in which its invoice was issued and the month in which it was recognised.
+//! What has accrued by the end of a month counts as recognised in it.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use super::books::{amount, currency_at, month_at, on_accounts, posted};
+use super::{Span, month_name};
+use crate::domain::calendar::first_of_month;
+use crate::domain::ledger::{REVENUE, REVENUE_CORRECTIONS, REVENUE_DISPUTES};
+use crate::domain::money::Currency;
+use crate::reports::accrued::{self, Accrued};
+use crate::reports::sheet::{Cell, Column, Section, Teller};
+use crate::reports::{ReportError, sums};
+use crate::store::db::Tx;
+use crate::values;
+
+crate::statements! {
+    /// Revenue of a range by month of issue (empty where there is no invoice), month of the business date, and ledger account.
+    REVENUES = same(concat!(
+        "select p.currency, coalesce(substr(cast(i.issued_on as text), 1, 7), '') as booked, \
+         substr(cast(p.effective_on as text), 1, 7) as recognised, p.ledger_account, ", halves!("p.amount_minor"),
+        " from postings p left join invoices i on i.account_id = p.account_id and i.invoice_id = p.invoice_id \
+         where p.ledger_account in (4000, 4200, 4300) and p.effective_on >= $1 and p.effective_on <= $2 and ", known!("$3"),
+        " and ($4 = '' or p.currency = $4) group by p.currency, coalesce(substr(cast(i.issued_on as text), 1, 7), ''), \
+         substr(cast(p.effective_on as text), 1, 7), p.ledger_account"
+    ));
+}
+
+/// The accounts of revenue, in the order of the columns.
+const ACCOUNTS: [u16; 3] = [REVENUE.number, REVENUE_CORRECTIONS.number, REVENUE_DISPUTES.number];
+
+/// Amounts as they add to revenue, by month of issue and of recognition, in the order of [`ACCOUNTS`].
+type Squares = BTreeMap<(Option<NaiveDate>, NaiveDate), [i128; 3]>;
+
+pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
+    let months = span.months()?;
+    let mut books: BTreeMap<Currency, Squares> = BTreeMap::new();
+    for row in tx.fetch_all(&REVENUES, &values![span.from, span.to, span.known_until(), span.code()]).await? {
+        let (booked, recognised) = (month_at(&row, 1)?, month_at(&row, 2)?.unwrap_or(span.from));
+        let account = row.int_at(3)?;
+        let at = ACCOUNTS.iter().position(|number| i64::from(*number) == account);
+        let at = at.ok_or_else(|| row.corrupt("ledger_account", "is none of revenue"))?;
+        books.entry(currency_at(&row, 0)?).or_default().entry((booked, recognised)).or_default()[at] -= sums::exact(&row, 4)?;
+    }
+    let mut before = accrued::through(tx, span.day_before(), span.known_until()).await?;
+    let mut accrued_before = by_currency(&before);
+    for (first, last) in &months {
+        let now = accrued::through(tx, *last, span.known_until()).await?;
+        for (sign, accrued) in [(1, &now), (-1, &before)] {
+            for (part, amount) in accrued.iter().filter(|(part, _)| span.shows(part.currency)) {
+                let square = books.entry(part.currency).or_default().entry((Some(part.booked), first_of_month(*first))).or_default();
+                square[0] += sign * i128::from(amount.minor());
+            }
+        }
+        before = now;
+    }
+    for (currency, accrued) in by_currency(&before) {
+        *accrued_before.entry(currency).or_default() -= accrued;
+    }
+    let (opening, closing) = (posted(tx, span.day_before(), span).await?, posted(tx, span.to, span).await?);
+    for (currency, squares) in &books {
+        tell_squares(teller, *currency, squares)?;
+        tell_months(teller, *currency, squares, &months)?;
+        let accrued = accrued_before.get(currency).copied().unwrap_or_default();
+        let stood = |balances| on_accounts(balances, *currency, &ACCOUNTS);
+        let moved = stood(&opening) - stood(&closing) - accrued;
+        let told = squares.values().flatten().sum();
+        teller.tie("waterfall = 4000 + 4200 + 4300", amount(told, "the waterfall", *currency)?, amount(moved, "revenue", *currency)?);
+        for (at, number) in ACCOUNTS.iter().enumerate() {
+            let here = squares.values().map(|square| square[at]).sum();
+            let there = on_accounts(&opening, *currency, &[*number]) - on_accounts(&closing, *currency, &[*number]);
+            let there = if at == 0 { there - accrued } else { there };
+            teller.tie(format!("column = {number}"), amount(here, "a column", *currency)?, amount(there, "revenue", *currency)?);
+        }
+    }
+    Ok(())
+}
+
+fn by_currency(accrued: &Accrued) -> BTreeMap<Currency, i128> {
+    let mut sums = BTreeMap::new();
+    for (part, amount) in accrued {
+        *sums.entry(part.currency).or_default() += i128::from(amount.minor());
+    }
+    sums
+}
+
+fn amount_columns() -> [Column; 4] {
+    [
+        Column::sum("revenue", "Revenue"),
+        Column::sum("corrections", "Corrections and goodwill"),
+        Column::sum("disputes", "Disputes"),
+        Column::sum("total", "Total"),
+    ]
+}
+
+fn amounts(square: [i128; 3], currency: Currency) -> Result<Vec<Cell>, ReportError> {
+    let parts = square.into_iter().chain([square.iter().sum()]);
+    parts.map(|part| Ok(Cell::Money(amount(part, "a month's revenue", currency)?))).collect()
+}
+
+fn tell_squares(teller: &mut Teller<'_>, currency: Currency, squares: &Squares) -> Result<(), ReportError> {
+    let named = [Column::text("booked", "Booked"), Column::text("recognised", "Recognised")];
+    let columns = named.into_iter().chain(amount_columns()).collect();
+    teller.section(Section::new("waterfall", "By month of issue and of recognition", currency, columns))?;
+    for ((booked, recognised), square) in squares.iter().filter(|(_, square)| square.iter().any(|part| *part != 0)) {
+        let mut cells = vec![Cell::text(booked.map_or("no invoice".to_owned(), month_name)), Cell::text(month_name(*recognised))];
+        cells.extend(amounts(*square, currency)?);
+        teller.row(&cells)?;
+    }
+    Ok(())
+}
+
+fn tell_months(
+    teller: &mut Teller<'_>,
+    currency: Currency,
+    squares: &Squares,
+    months: &[(NaiveDate, NaiveDate)],
+) -> Result<(), ReportError> {
+    let columns = [Column::text("recognised", "Recognised")].into_iter().chain(amount_columns()).collect();
+    teller.section(Section::new("recognised", "By month of recognition", currency, columns))?;
+    for (first, _) in months {
+        let mut sums = [0; 3];
+        for (_, square) in squares.iter().filter(|((_, recognised), _)| *recognised == first_of_month(*first)) {
+            sums.iter_mut().zip(square).for_each(|(sum, part)| *sum += part);
+        }
+        let mut cells = vec![Cell::text(month_name(*first))];
+        cells.extend(amounts(sums, currency)?);
+        teller.row(&cells)?;
+    }
+    Ok(())
+}
