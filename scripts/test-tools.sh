@@ -7,6 +7,7 @@
 #   scripts/test-tools.sh smtp       the SMTP server that mail is delivered to (aiosmtpd, with test certificates by trustme)
 #   scripts/test-tools.sh stripe     Stripe's own libraries, which judge our signatures (PyPI and npm stripe; needs Node.js)
 #   scripts/test-tools.sh ledger     the accounting programs that read our journal (hledger, beancount)
+#   scripts/test-tools.sh pages      what opens our workbooks and pages: a spreadsheet (gnumeric) and a browser (chromium)
 #
 # Python programs go into a virtual environment in target/test-tools (or $KASACARE_TEST_TOOLS), and those of Node.js beside it; Debian packages are installed
 # where we are root and have apt-get. What can't be installed is named, with the command to do it by hand, and the exit code is 1.
@@ -129,18 +130,24 @@ section_ledger() {
     command -v hledger >/dev/null || install_debian hledger
 }
 
+section_pages() {
+    command -v ssconvert >/dev/null || install_debian gnumeric
+    # The test looks for the same names.
+    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || install_debian chromium
+}
+
 section_stripe() {
     install_python "${python_packages_stripe[@]}"
     install_node "${node_packages_stripe[@]}"
 }
 
 if [ "$#" = 0 ]; then
-    set -- build postgres smtp stripe ledger
+    set -- build postgres smtp stripe ledger pages
 fi
 for section in "$@"; do
     case "$section" in
-        build | postgres | smtp | stripe | ledger) "section_$section" ;;
-        *) fail "there is no section $section; there are: build postgres smtp stripe ledger" ;;
+        build | postgres | smtp | stripe | ledger | pages) "section_$section" ;;
+        *) fail "there is no section $section; there are: build postgres smtp stripe ledger pages" ;;
     esac
 done
 printf 'test-tools: all there\n'

@@ -1,5 +1,7 @@
 //! `kasacare report`: the reports of finance, in every format.
 
+mod pack;
+
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -22,6 +24,7 @@ Examples:
   kasacare report receivables-ageing --as-of 2026-03-31
   kasacare report prepayment-roll-forward --from 2026-01-01 --to 2026-03-31 --currency USD
   kasacare report mrr --format xlsx --out mrr.xlsx
+  kasacare report pack --month 2026-03 --out packs/2026-03
   kasacare report sales-tax --from 2026-01-01 --to 2026-03-31 --known-at 2026-04-10 --format csv
 
 A report over a range takes --from and --to, one of a state takes --as-of; left out, they are the first and the last business date
@@ -66,6 +69,7 @@ pub struct Args {
 enum What {
     /// List the reports
     List,
+    Pack(pack::Args),
 }
 
 fn names() -> PossibleValuesParser {
@@ -79,6 +83,7 @@ fn names() -> PossibleValuesParser {
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     match (&args.what, args.name.as_deref().and_then(by_name)) {
         (Some(What::List), _) => list(context),
+        (Some(What::Pack(args)), _) => pack::run(args, context).await,
         (None, Some(entry)) => show(entry, args, context).await,
         (None, None) => Err(CliError::BadInput("name a report; kasacare report list shows them all".to_owned())),
     }

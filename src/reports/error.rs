@@ -1,6 +1,7 @@
 //! Why a report could not be made.
 
 use std::io;
+use std::path::PathBuf;
 
 use chrono::NaiveDate;
 
@@ -28,6 +29,12 @@ pub enum ReportError {
     /// The output broke off.
     #[error("cannot write the output")]
     Write(#[from] io::Error),
+    /// Something else is where a folder is to be written.
+    #[error("{} is there already, with other things in it than a pack; name another folder, or empty it", path.display())]
+    Taken {
+        /// The place.
+        path: PathBuf,
+    },
     /// There is no such thing.
     #[error("there is no {what} `{id}`")]
     NotFound {

@@ -34,6 +34,7 @@ mod error;
 pub mod explain;
 pub mod finance;
 pub mod journal;
+pub mod pack;
 pub mod sheet;
 mod stored;
 mod sums;
@@ -55,5 +56,6 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     explain::STATEMENTS,
     explain::FIND_STATEMENTS,
     journal::STATEMENTS,
+    pack::STATEMENTS,
     trial_balance::STATEMENTS,
 ];

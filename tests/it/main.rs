@@ -18,6 +18,7 @@ mod quote;
 mod reconcile;
 mod reconcile_join;
 mod reports;
+mod reports_shown;
 mod rows;
 mod show;
 mod store_seam;

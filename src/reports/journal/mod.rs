@@ -124,16 +124,24 @@ trait Printer {
 /// # Errors
 /// What the database says, a record that cannot be read, or the output.
 pub async fn write(db: &Db, format: JournalFormat, range: &Range, out: &mut dyn Write) -> Result<Written, ReportError> {
+    let mut tx = db.begin_read().await?;
+    let written = write_in(&mut tx, format, range, out).await?;
+    tx.rollback().await?;
+    Ok(written)
+}
+
+/// The same of what a transaction sees.
+///
+/// # Errors
+/// As [`write()`].
+pub async fn write_in(tx: &mut Tx, format: JournalFormat, range: &Range, out: &mut dyn Write) -> Result<Written, ReportError> {
     let mut printer: Box<dyn Printer + '_> = match format {
         JournalFormat::Hledger => Box::new(hledger::Hledger::new(out)),
         JournalFormat::Beancount => Box::new(beancount::Beancount::new(out)),
         JournalFormat::Csv => Box::new(csv::Csv::new(out)),
         JournalFormat::Json => Box::new(json::Json::new(out)),
     };
-    let mut tx = db.begin_read().await?;
-    let written = print(&mut tx, range, printer.as_mut()).await?;
-    tx.rollback().await?;
-    Ok(written)
+    print(tx, range, printer.as_mut()).await
 }
 
 async fn print(tx: &mut Tx, range: &Range, printer: &mut dyn Printer) -> Result<Written, ReportError> {

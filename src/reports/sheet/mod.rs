@@ -3,10 +3,20 @@
 //! A report runs its query once and tells what it finds to a [`Sink`]; each format is a sink. So
 //! the formats cannot differ, and a report with a million rows is never in memory as a whole.
 
-mod rough;
+pub mod csv;
+pub mod figure;
+pub mod gathered;
+pub mod html;
+pub mod json;
+mod spool;
+pub mod table;
+pub mod tee;
 mod teller;
+pub mod view;
+pub mod words;
+pub mod xlsx;
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -141,7 +151,7 @@ pub trait Sink {
 /// What a report can be written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SheetFormat {
-    /// Tables for people.
+    /// Text for a terminal.
     Table,
     /// Comma-separated values, RFC 4180.
     Csv,
@@ -153,7 +163,18 @@ pub enum SheetFormat {
     Html,
 }
 
-/// The sink that writes a format.
-pub fn sink(_format: SheetFormat, out: &mut dyn Write) -> Box<dyn Sink + '_> {
-    Box::new(rough::Rough::new(out))
+/// The sink that writes a format. What it is told it writes as it comes; a workbook and a page are written at the end.
+pub fn sink(format: SheetFormat, out: &mut dyn Write) -> Box<dyn Sink + '_> {
+    match format {
+        SheetFormat::Table => Box::new(table::Table::new(out)),
+        SheetFormat::Csv => Box::new(csv::Csv::new(out)),
+        SheetFormat::Json => Box::new(json::Json::new(out)),
+        SheetFormat::Xlsx => Box::new(xlsx::Xlsx::new(out)),
+        SheetFormat::Html => Box::new(html::Html::new(out)),
+    }
+}
+
+/// A report that tells rows outside of a section and the like.
+fn out_of_order(what: &str) -> ReportError {
+    ReportError::Write(io::Error::other(format!("the report told {what} where none can be")))
 }

@@ -1,0 +1,219 @@
+//! A real month: the pack of a made-up company's books, opened by the programs that people open it with.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use kasacare::demo::{DemoOptions, live};
+use kasacare::reports::finance::ALL;
+use kasacare::reports::pack::{self, Packed};
+use kasacare::store::db::Db;
+use serde_json::Value;
+
+use super::formats::recalculated;
+use super::pack::files;
+use crate::journal::{bean_check, hledger};
+use crate::world::on_both;
+use crate::world::town::Town;
+
+async fn lived(db: &Db) {
+    let town = Town::on(db).await;
+    live(town.engine.clone(), town.runner.clone(), DemoOptions { accounts: 60, months: 6, seed: 5 }, |_| {}).await.unwrap();
+}
+
+async fn packed(db: &Db, month: &str, place: &Path) -> Packed {
+    pack::write(db, ALL, (month.parse().unwrap(), None), place, |_| {}).await.unwrap()
+}
+
+/// Rows of a CSV without their first two columns, by currency.
+type Blocks = BTreeMap<String, Vec<Vec<String>>>;
+
+/// All CSVs of a pack, by `report.section`.
+fn csvs(place: &Path) -> BTreeMap<String, Blocks> {
+    let read = |path: PathBuf| {
+        let mut blocks = Blocks::new();
+        let mut reader = csv::Reader::from_path(&path).unwrap();
+        assert_eq!(reader.headers().unwrap().iter().take(2).collect::<Vec<_>>(), ["section", "currency"], "{path:?}");
+        for row in reader.records().map(Result::unwrap) {
+            blocks.entry(row[1].to_owned()).or_default().push(row.iter().skip(2).map(ToOwned::to_owned).collect());
+        }
+        (path.file_stem().unwrap().to_string_lossy().into_owned(), blocks)
+    };
+    fs::read_dir(place.join("csv")).unwrap().map(|entry| read(entry.unwrap().path())).collect()
+}
+
+/// A decimal number as a whole one, with how many decimals it has; `None` for what is no number.
+fn whole(text: &str) -> Option<(i128, usize)> {
+    let decimals = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    text.replace('.', "").parse().ok().map(|whole| (whole, decimals))
+}
+
+/// The sum of a column as it is written.
+fn sum_of(rows: &[Vec<String>], column: usize) -> String {
+    let cells = rows.iter().map(|row| row[column].as_str()).filter(|cell| !cell.is_empty());
+    let (mut sum, mut decimals) = (0, 0);
+    for cell in cells {
+        let (whole, own) = whole(cell).unwrap_or_else(|| panic!("{cell} is summed"));
+        (sum, decimals) = (sum + whole, own);
+    }
+    let digits = format!("{:0width$}", sum.abs(), width = decimals + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - decimals);
+    format!("{}{whole}{}{fraction}", if sum < 0 { "-" } else { "" }, if decimals > 0 { "." } else { "" })
+}
+
+fn texts(values: &Value) -> Vec<String> {
+    values.as_array().unwrap().iter().map(|value| value.as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_month_is_packed_the_same_on_both_databases_and_every_program_opens_it() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    on_both(|db| {
+        let seen = Arc::clone(&seen);
+        async move {
+            lived(&db).await;
+            let folder = tempfile::tempdir().unwrap();
+            let place = folder.path().join("2026-05");
+            let told = packed(&db, "2026-05", &place).await;
+            assert_eq!((told.broken, told.files.len() + 1), (0, files(&place).len()));
+            assert!(told.ties > 40, "{}", told.ties);
+            let first = seen.lock().unwrap().is_empty();
+            if first {
+                opened(&place);
+            }
+            seen.lock().unwrap().push(files(&place));
+        }
+    })
+    .await;
+    let seen = seen.lock().unwrap();
+    let differ: Vec<_> = seen[0].iter().filter(|(name, bytes)| seen[1].get(*name) != Some(bytes)).map(|(name, _)| name).collect();
+    assert!(differ.is_empty() && seen[0].len() == seen[1].len(), "these differ between the databases: {differ:?}");
+}
+
+fn opened(place: &Path) {
+    let csvs = csvs(place);
+    in_a_browser(place, &csvs);
+    in_a_spreadsheet(place, &csvs);
+    let journal = |name: &str| fs::read_to_string(place.join(name)).unwrap();
+    assert_eq!(hledger(&journal("journal.hledger")), None);
+    assert_eq!(bean_check(&journal("journal.beancount")), None);
+}
+
+/// What the browser tells of a page.
+fn looked_at(page: &Path) -> Value {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/reports_shown/browser.py");
+    let output = Command::new("python3").arg(script).arg(page).output().expect("python3, which scripts/test-tools.sh gets");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn in_a_browser(place: &Path, csvs: &BTreeMap<String, Blocks>) {
+    let page = looked_at(&place.join("index.html"));
+    let nothing = serde_json::json!([]);
+    for what in ["console", "requests", "missing", "anchors", "doubled"] {
+        assert_eq!(page[what], nothing, "{what}");
+    }
+    assert_eq!((&page["skipped"], &page["images"], &page["h1"], &page["lang"]), (&0.into(), &0.into(), &1.into(), &"en".into()));
+    assert_eq!(page["landmarks"], serde_json::json!(["main", "nav", "header"]));
+    assert!(page["charts"].as_u64().unwrap() > 10 && page["bars"].as_u64().unwrap() > 100, "{} charts", page["charts"]);
+    for look in ["light", "dark", "print"] {
+        assert_eq!(page["contrast"][look]["found"], nothing, "contrast, {look}");
+        assert!(page["contrast"][look]["pairs"].as_u64().unwrap() > 2);
+    }
+    assert_eq!(page["phone"], serde_json::json!({ "page": 390, "window": 390, "small": 0 }), "the page sticks out of a phone");
+    assert_eq!(page["paper_hides"], true);
+    assert!((2..40).contains(&page["pages"].as_u64().unwrap()), "{} pages", page["pages"]);
+    same_figures(&page, csvs);
+}
+
+/// Each table has the rows of its CSV, to the letter, and its totals are theirs; each number reads as it is.
+fn same_figures(page: &Value, csvs: &BTreeMap<String, Blocks>) {
+    let mut compared = 0;
+    for table in page["tables"].as_array().unwrap() {
+        assert_eq!(table["scopes"], true, "{}", table["caption"]);
+        let Some(section) = table["section"].as_str() else { continue };
+        let name = format!("{}.{section}", table["report"].as_str().unwrap());
+        let rows = &csvs[&name][table["currency"].as_str().unwrap()];
+        let shown: Vec<Vec<String>> = table["rows"].as_array().unwrap().iter().map(texts).collect();
+        assert_eq!(shown[..], rows[..shown.len()], "{name}");
+        assert_eq!(shown.len(), rows.len().min(500), "{name}");
+        if !table["totals"].is_null() {
+            for (column, total) in texts(&table["totals"]).iter().enumerate().filter(|(_, total)| !total.is_empty() && *total != "Total") {
+                assert_eq!(*total, sum_of(rows, column), "{name}, column {column}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 100, "{compared}");
+    let numbers = page["numbers"].as_array().unwrap();
+    for number in numbers {
+        assert_eq!(number[1].as_str().unwrap().replace(',', "").replace('\u{2212}', "-"), number[0].as_str().unwrap());
+    }
+    let glance = &csvs["at-a-glance.amounts"];
+    let cards = page["cards"].as_array().unwrap();
+    assert_eq!(cards.len(), 6, "{cards:?}");
+    for card in cards {
+        let rows = &glance[card["currency"].as_str().unwrap()];
+        assert!(rows.iter().any(|row| card["label"] == row[0] && card["value"] == row[1]), "{card}");
+    }
+}
+
+/// Each sheet has the rows of a CSV, and its recalculated totals are theirs.
+fn in_a_spreadsheet(place: &Path, csvs: &BTreeMap<String, Blocks>) {
+    let plain = |rows: &[Vec<String>]| -> Vec<Vec<String>> {
+        rows.iter().map(|row| row.iter().map(|cell| cell.replace(',', "")).collect()).collect()
+    };
+    let blocks: Vec<(&String, &Vec<Vec<String>>)> =
+        csvs.iter().flat_map(|(name, blocks)| blocks.values().map(move |rows| (name, rows))).collect();
+    let mut compared = 0;
+    for (sheet, rows) in recalculated(&place.join("books-2026-05.xlsx")).into_iter().skip(1) {
+        let width = rows[0].len();
+        let rows: Vec<Vec<String>> =
+            rows[1..].iter().map(|row| row.iter().cloned().chain(std::iter::repeat(String::new())).take(width).collect()).collect();
+        let Some(total) = rows.iter().position(|row| row[0] == "Total") else { continue };
+        let found = blocks.iter().find(|(_, block)| plain(block) == plain(&rows[..total]));
+        let (name, block) = found.unwrap_or_else(|| panic!("no CSV has the rows of sheet {sheet}"));
+        for (column, cell) in rows[total].iter().enumerate().skip(1).filter(|(_, cell)| !cell.is_empty()) {
+            assert_eq!(cell.replace(',', ""), sum_of(block, column), "sheet {sheet}, {name}, column {column}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 100, "{compared}");
+}
+
+/// Something is wrong on purpose: what the browser tells is looked at.
+#[test]
+fn the_browser_tells_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    let text = "<!DOCTYPE html><html lang=\"en\"><title>x</title><style>p { color: #aaa; width: 2000px }</style>\
+                <h1>One</h1><h3>Three</h3><p id=\"a\">faint<p id=\"a\"><a href=\"#b\">nowhere</a><svg></svg>\
+                <img alt=\"\" src=\"https://kasacare.example/x.png\"><script>console.error('bad')</script>";
+    fs::write(&page, text).unwrap();
+    let told = looked_at(&page);
+    assert_eq!(told["requests"], serde_json::json!(["https://kasacare.example/x.png"]));
+    assert!(told["console"].to_string().contains("bad"), "{}", told["console"]);
+    assert_eq!((&told["skipped"], &told["images"]), (&1.into(), &1.into()));
+    assert_eq!((&told["doubled"], &told["anchors"]), (&serde_json::json!(["a"]), &serde_json::json!(["b"])));
+    assert_ne!(told["contrast"]["light"]["found"], serde_json::json!([]));
+    assert!(told["phone"]["page"].as_u64() > Some(400), "{}", told["phone"]);
+}
+
+#[tokio::test]
+async fn a_month_before_the_books_is_refused_and_one_at_their_beginning_compares_with_nothing() {
+    on_both(async |db| {
+        lived(&db).await;
+        let folder = tempfile::tempdir().unwrap();
+        let write = pack::write(&db, ALL, ("2025-11".parse().unwrap(), None), &folder.path().join("pack"), |_| {});
+        let refused = write.await.unwrap_err().to_string();
+        assert!(refused.contains("2025-11"), "{refused}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let place = folder.path().join("2026-01");
+        assert_eq!(packed(&db, "2026-01", &place).await.broken, 0);
+        let page = fs::read_to_string(place.join("index.html")).unwrap();
+        assert!(page.contains("nothing before") && !page.contains(" from December</dd>"), "compared with what came first");
+    })
+    .await;
+}
