@@ -31,5 +31,6 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     explain::STATEMENTS,
     explain::FIND_STATEMENTS,
     journal::STATEMENTS,
+    journal::FACT_STATEMENTS,
     trial_balance::STATEMENTS,
 ];
