@@ -8,6 +8,7 @@
 #   scripts/test-tools.sh stripe     Stripe's own libraries, which judge our signatures (PyPI and npm stripe; needs Node.js)
 #   scripts/test-tools.sh ledger     the accounting programs that read our journal (hledger, beancount)
 #   scripts/test-tools.sh pages      what opens our workbooks and pages: a spreadsheet (gnumeric) and a browser (chromium)
+#   scripts/test-tools.sh recompute  the database in which the books are recomputed from the exported facts (duckdb)
 #
 # Python programs go into a virtual environment in target/test-tools (or $KASACARE_TEST_TOOLS), and those of Node.js beside it; Debian packages are installed
 # where we are root and have apt-get. What can't be installed is named, with the command to do it by hand, and the exit code is 1.
@@ -19,6 +20,7 @@ venv="$tools/venv"
 
 python_packages_smtp=(aiosmtpd==1.4.6 trustme==1.2.1)
 python_packages_ledger=(beancount==3.2.3)
+python_packages_recompute=(duckdb==1.5.6)
 python_packages_stripe=(stripe==16.1.0)
 node_packages_stripe=(stripe@23.1.0)
 
@@ -136,18 +138,22 @@ section_pages() {
     command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || install_debian chromium
 }
 
+section_recompute() {
+    install_python "${python_packages_recompute[@]}"
+}
+
 section_stripe() {
     install_python "${python_packages_stripe[@]}"
     install_node "${node_packages_stripe[@]}"
 }
 
 if [ "$#" = 0 ]; then
-    set -- build postgres smtp stripe ledger pages
+    set -- build postgres smtp stripe ledger recompute pages
 fi
 for section in "$@"; do
     case "$section" in
-        build | postgres | smtp | stripe | ledger | pages) "section_$section" ;;
-        *) fail "there is no section $section; there are: build postgres smtp stripe ledger pages" ;;
+        build | postgres | smtp | stripe | ledger | recompute | pages) "section_$section" ;;
+        *) fail "there is no section $section; there are: build postgres smtp stripe ledger recompute pages" ;;
     esac
 done
 printf 'test-tools: all there\n'

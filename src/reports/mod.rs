@@ -57,5 +57,6 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     explain::FIND_STATEMENTS,
     journal::STATEMENTS,
     pack::STATEMENTS,
+    journal::FACT_STATEMENTS,
     trial_balance::STATEMENTS,
 ];

@@ -14,7 +14,7 @@ use crate::world::on_both;
 use crate::world::town::{Town, day, noon};
 
 /// Where scripts/test-tools.sh puts Python programs.
-fn venv() -> PathBuf {
+pub fn venv() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     std::env::var_os("KASACARE_TEST_TOOLS").map_or_else(|| root.join("target/test-tools"), PathBuf::from).join("venv/bin")
 }

@@ -15,6 +15,7 @@ mod mail;
 mod performance;
 mod provider;
 mod quote;
+mod recompute;
 mod reconcile;
 mod reconcile_join;
 mod reports;

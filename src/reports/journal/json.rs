@@ -1,16 +1,18 @@
-//! The journal as one JSON document.
+//! The journal as one JSON document: the entries, the facts that they book, and the closing balances.
 
 use std::io::Write;
 
 use serde::Serialize;
 
 use super::entry::Entry;
+use super::facts::Fact;
 use super::{Balances, Closing, Head, Printer};
 use crate::reports::{ReportError, chart};
 
 pub(super) struct Json<'a> {
     out: &'a mut dyn Write,
     entries: u64,
+    facts: u64,
     last: Option<(chrono::NaiveDate, Vec<Balance>)>,
 }
 
@@ -24,11 +26,15 @@ struct Balance {
 
 impl<'a> Json<'a> {
     pub(super) fn new(out: &'a mut dyn Write) -> Self {
-        Self { out, entries: 0, last: None }
+        Self { out, entries: 0, facts: 0, last: None }
     }
 
     fn put(&mut self, value: &impl Serialize) -> Result<(), ReportError> {
         serde_json::to_writer(&mut *self.out, value).map_err(|error| ReportError::Write(error.into()))
+    }
+
+    fn begin_facts(&mut self) -> Result<(), ReportError> {
+        Ok(write!(self.out, "\n],\n\"facts\":[")?)
     }
 }
 
@@ -60,12 +66,24 @@ impl Printer for Json<'_> {
         self.put(entry)
     }
 
+    fn fact(&mut self, fact: &Fact<'_>) -> Result<(), ReportError> {
+        if self.facts == 0 {
+            self.begin_facts()?;
+        }
+        write!(self.out, "{}", if self.facts == 0 { "\n" } else { ",\n" })?;
+        self.facts += 1;
+        self.put(fact)
+    }
+
     fn closing(&mut self, closing: &Closing) -> Result<(), ReportError> {
         self.last = Some((closing.on, listed(&closing.balances)));
         Ok(())
     }
 
     fn end(&mut self) -> Result<(), ReportError> {
+        if self.facts == 0 {
+            self.begin_facts()?;
+        }
         write!(self.out, "\n],\n\"closing\":")?;
         match self.last.take() {
             Some((on, balances)) => self.put(&serde_json::json!({ "on": on, "balances": balances }))?,

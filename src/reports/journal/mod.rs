@@ -9,6 +9,7 @@
 mod beancount;
 mod csv;
 mod entry;
+mod facts;
 mod hledger;
 mod json;
 
@@ -16,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use chrono::{DateTime, NaiveDate, Utc};
+
+pub(super) use self::facts::STATEMENTS as FACT_STATEMENTS;
 
 use self::entry::{Assembler, Entry};
 use super::{ReportError, sums};
@@ -66,7 +69,7 @@ pub enum JournalFormat {
     Beancount,
     /// One row a leg, RFC 4180.
     Csv,
-    /// One document with all entries and the closing balances.
+    /// One document with all entries, the facts that they book, and the closing balances.
     Json,
 }
 
@@ -116,6 +119,10 @@ trait Printer {
     fn entry(&mut self, entry: &Entry) -> Result<(), ReportError>;
     /// Called after all entries up to the closing's day, and before later ones. The last one ends the journal.
     fn closing(&mut self, closing: &Closing) -> Result<(), ReportError>;
+    /// Called after all entries and closings, where the format has a place for facts.
+    fn fact(&mut self, _: &facts::Fact<'_>) -> Result<(), ReportError> {
+        Ok(())
+    }
     fn end(&mut self) -> Result<(), ReportError>;
 }
 
@@ -141,7 +148,12 @@ pub async fn write_in(tx: &mut Tx, format: JournalFormat, range: &Range, out: &m
         JournalFormat::Csv => Box::new(csv::Csv::new(out)),
         JournalFormat::Json => Box::new(json::Json::new(out)),
     };
-    print(tx, range, printer.as_mut()).await
+    let written = print(tx, range, printer.as_mut()).await?;
+    if format == JournalFormat::Json {
+        facts::print(tx, range, printer.as_mut()).await?;
+    }
+    printer.end()?;
+    Ok(written)
 }
 
 async fn print(tx: &mut Tx, range: &Range, printer: &mut dyn Printer) -> Result<Written, ReportError> {
@@ -168,7 +180,6 @@ async fn print(tx: &mut Tx, range: &Range, printer: &mut dyn Printer) -> Result<
         put(&entry, printer)?;
     }
     closings.try_for_each(|closing| printer.closing(closing))?;
-    printer.end()?;
     Ok(written)
 }
 

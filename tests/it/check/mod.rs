@@ -1,7 +1,7 @@
 //! `kasacare check`: clean after whatever customers do, and each planted fault is found by the check that is there for it.
 
 mod columns;
-mod faults;
+pub mod faults;
 mod lives;
 mod moved;
 mod promises;
