@@ -89,23 +89,23 @@ pub struct Sides {
 pub async fn measure(place: &Place, duckdb: &DuckDb, number: u32, pairs: usize) -> Sides {
     let prepared_at = Instant::now();
     let ours = place.template("ours", number).await;
-    let both = place.copy(&ours, "both").await;
-    book::tell(&both.url, number).await;
+    let told = place.copy(&ours, "told").await;
+    book::tell(&told.url, number).await;
     let files = tempfile::TempDir::with_prefix_in("kasacare-bench-", crate::postgres::scratch()).expect("a folder");
-    book::write_files(&both.url, files.path()).await;
+    book::write_files(&told.url, files.path()).await;
     eprintln!("{}: {number} payments are on both sides after {:.0} s", place.name(), prepared_at.elapsed().as_secs_f64());
     let mut sides = Sides::default();
     for _ in 0..pairs {
-        let yardstick = sides.reconcile(&both.url, duckdb, files.path(), number).await;
+        let yardstick = sides.reconcile(&told.url, duckdb, files.path(), number).await;
         // A settlement file has no more rows.
         if u64::from(number) <= ROWS_MAX {
             let taking = place.copy(&ours, "taking").await;
             sides.take(&taking.url, &files.path().join(THEIRS), number, yardstick);
             place.drop(taking).await;
         }
-        sides.balance(&both.url).await;
+        sides.balance(&told.url).await;
     }
-    place.drop(both).await;
+    place.drop(told).await;
     place.drop(ours).await;
     sides
 }
