@@ -18,7 +18,7 @@ pub use super::deliveries::{
 };
 use super::instances::{INSTANCE_LOCKS, Instance};
 use crate::domain::ids::{AccountId, SubscriptionId};
-use crate::domain::money::{Currency, Money};
+use crate::domain::money::Money;
 
 /// What can be due for an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

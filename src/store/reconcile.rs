@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 
-use super::db::{Column, DbError, Row, Table, Tx};
+use super::db::{Column, DbError, Row, Sql, Table, Tx};
 use super::error::StoreError;
 use crate::domain::event::Event;
 use crate::domain::money::Currency;
@@ -83,33 +83,61 @@ pub const RECEIPTS: Table = Table {
 /// Every table that batches write.
 pub const TABLES: &[&Table] = &[&RUNS, &BREAKS, &BREAK_ACTS, &RECEIPTS];
 
+/// What we have had with a real provider: charges, refunds, disputes.
+pub const REAL: [Sql; 3] = [OUR_CHARGES, OUR_REFUNDS, OUR_DISPUTES];
+/// What we have had with the simulated one.
+pub const SIMULATED: [Sql; 3] = [SIMULATED_CHARGES, SIMULATED_REFUNDS, SIMULATED_DISPUTES];
+
+// Two texts and not a value that says which is meant: so PostgreSQL knows how many rows there will be.
+macro_rules! our_charges {
+    ($is:literal) => {
+        concat!(
+            "select c.account_id, c.charge_id as id, c.reference, c.amount_minor, a.currency, c.state, c.settled_on from charges c \
+             join accounts a on a.account_id = c.account_id where (c.reference is null or c.reference ",
+            $is,
+            " 'sim!_%' escape '!') and (c.settled_on is null or c.settled_on <= $1) order by c.account_id, c.charge_id"
+        )
+    };
+}
+macro_rules! our_refunds {
+    ($is:literal) => {
+        concat!(
+            "select r.account_id, r.refund_id as id, r.reference, r.amount_minor, a.currency, r.state, r.settled_on from refunds r \
+             join accounts a on a.account_id = r.account_id where (r.reference is null or r.reference ",
+            $is,
+            " 'sim!_%' escape '!') and (r.settled_on is null or r.settled_on <= $1) order by r.account_id, r.refund_id"
+        )
+    };
+}
+macro_rules! our_disputes {
+    ($is:literal) => {
+        concat!(
+            "select d.account_id, d.dispute_id as id, d.amount_minor, d.fee_minor, a.currency, d.state, d.opened_on from disputes d \
+             join accounts a on a.account_id = d.account_id where d.dispute_id ",
+            $is,
+            " 'sim!_%' escape '!' and d.opened_on <= $1 order by d.account_id, d.dispute_id"
+        )
+    };
+}
+
 crate::statements! {
     /// A provider's movements by a day.
     pub THEIRS = same(
         "select movement_id, category, gross_minor, fee_minor, net_minor, currency, occurred_on, reference, parent_reference, our_reference \
          from provider_movements where provider = $1 and occurred_on <= $2 order by movement_id"
     );
-    /// Our charges with this provider by a day, failed ones too; `$1` tells whether the simulated provider is meant, whose ids say so.
-    pub OUR_CHARGES = same(
-        "select c.account_id, c.charge_id as id, c.reference, c.amount_minor, a.currency, c.state, c.settled_on from charges c \
-         join accounts a on a.account_id = c.account_id \
-         where (c.reference is null or case when c.reference like 'sim!_%' escape '!' then 1 else 0 end = $1) \
-         and (c.settled_on is null or c.settled_on <= $2) order by c.account_id, c.charge_id"
-    );
+    /// Our charges with a real provider by a day, failed ones too.
+    OUR_CHARGES = same(our_charges!("not like"));
+    /// Those with the simulated provider, whose ids say so.
+    SIMULATED_CHARGES = same(our_charges!("like"));
     /// Our refunds likewise.
-    pub OUR_REFUNDS = same(
-        "select r.account_id, r.refund_id as id, r.reference, r.amount_minor, a.currency, r.state, r.settled_on from refunds r \
-         join accounts a on a.account_id = r.account_id \
-         where (r.reference is null or case when r.reference like 'sim!_%' escape '!' then 1 else 0 end = $1) \
-         and (r.settled_on is null or r.settled_on <= $2) order by r.account_id, r.refund_id"
-    );
+    OUR_REFUNDS = same(our_refunds!("not like"));
+    /// Those of the simulated provider.
+    SIMULATED_REFUNDS = same(our_refunds!("like"));
     /// Disputes likewise; their ids are the provider's.
-    pub OUR_DISPUTES = same(
-        "select d.account_id, d.dispute_id as id, d.amount_minor, d.fee_minor, a.currency, d.state, d.opened_on from disputes d \
-         join accounts a on a.account_id = d.account_id \
-         where case when d.dispute_id like 'sim!_%' escape '!' then 1 else 0 end = $1 and d.opened_on <= $2 \
-         order by d.account_id, d.dispute_id"
-    );
+    OUR_DISPUTES = same(our_disputes!("not like"));
+    /// Those of the simulated provider.
+    SIMULATED_DISPUTES = same(our_disputes!("like"));
     /// The records of accounts on which a refund came back or a dispute was decided, as far as they tell when.
     pub DECISIONS = same(
         "select j.account_id, j.effective_on, j.body from (select account_id from refunds where state = 'failed' union \

@@ -18,8 +18,8 @@ use crate::domain::settlement::Category;
 
 /// Days within which an amount without any id may be the same movement.
 const WINDOW_DAYS: i64 = 3;
-/// Rows of theirs that are kept in memory; about 130 bytes each.
-pub const ROWS_IN_MEMORY: usize = 2_000_000;
+/// Rows of theirs that are kept in memory; about 120 bytes each (P14).
+pub const ROWS_IN_MEMORY: usize = 1_200_000;
 
 /// A difference that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -80,19 +80,20 @@ pub(super) async fn ours(tx: &mut Tx, provider: &str, through: NaiveDate, join: 
     let until = through.checked_add_days(GRACE).unwrap_or(through);
     let decisions = reconcile::decisions(tx).await?;
     let mut digester = Digester::new("our movements");
-    let values = values![i64::from(provider == "simulated"), until];
+    let [charges, refunds, disputes] = if provider == "simulated" { &reconcile::SIMULATED } else { &reconcile::REAL };
+    let values = values![until];
     let mut add = |ours: Ours| {
         let side = &ours.side;
         let day = i64::from(chrono::Datelike::num_days_from_ce(&side.on));
         digester.add(&[&ours.account, &ours.id, ours.category.tag()], &[side.amount_minor, side.fee_minor, day, i64::from(side.has_moved)]);
         join.add_ours(ours).map_err(ReconcileError::from)
     };
-    tx.for_each_batch(&reconcile::OUR_CHARGES, &values, |rows| rows.iter().try_for_each(|row| add(charge(row)?))).await?;
-    tx.for_each_batch(&reconcile::OUR_REFUNDS, &values, |rows| {
+    tx.for_each_batch(charges, &values, |rows| rows.iter().try_for_each(|row| add(charge(row)?))).await?;
+    tx.for_each_batch(refunds, &values, |rows| {
         rows.iter().try_for_each(|row| refund(row, &decisions)?.into_iter().try_for_each(&mut add))
     })
     .await?;
-    tx.for_each_batch(&reconcile::OUR_DISPUTES, &values, |rows| {
+    tx.for_each_batch(disputes, &values, |rows| {
         rows.iter().try_for_each(|row| dispute(row, &decisions)?.into_iter().try_for_each(&mut add))
     })
     .await?;

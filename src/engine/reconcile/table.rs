@@ -1,6 +1,7 @@
 //! The provider's movements in memory, found by the fingerprint of their ids.
 
-use std::collections::HashMap;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::rows::{NONE, Ours, Theirs};
 
@@ -9,7 +10,17 @@ use super::rows::{NONE, Ours, Theirs};
 pub(super) struct Table {
     pub(super) rows: Vec<Theirs>,
     ids: String,
-    index: HashMap<u128, u32>,
+    /// The last row of each key, by its place: the key itself stands in the row, and once is enough.
+    index: HashTable<u32>,
+}
+
+/// A fingerprint is as good as its own hash.
+fn hash_of(key: u128) -> u64 {
+    u64::try_from(key & u128::from(u64::MAX)).unwrap_or_default()
+}
+
+fn key_at(rows: &[Theirs], at: u32) -> u128 {
+    usize::try_from(at).ok().and_then(|at| rows.get(at)).map_or(0, |row| row.key)
 }
 
 impl Table {
@@ -24,7 +35,11 @@ impl Table {
         self.ids.push_str(id);
         let at = u32::try_from(self.rows.len()).unwrap_or(NONE);
         if row.key != 0 {
-            row.next = self.index.insert(row.key, at).unwrap_or(NONE);
+            let rows = &self.rows;
+            match self.index.entry(hash_of(row.key), |other| key_at(rows, *other) == row.key, |other| hash_of(key_at(rows, *other))) {
+                Entry::Occupied(mut last) => row.next = std::mem::replace(last.get_mut(), at),
+                Entry::Vacant(none) => drop(none.insert(at)),
+            }
         }
         self.rows.push(row);
     }
@@ -38,7 +53,7 @@ impl Table {
     /// The rows with a key, by day and id, whatever order they came in.
     fn chain(&self, key: u128) -> Vec<usize> {
         let mut chain = Vec::new();
-        let mut next = self.index.get(&key).copied().unwrap_or(NONE);
+        let mut next = self.index.find(hash_of(key), |at| key_at(&self.rows, *at) == key).copied().unwrap_or(NONE);
         while let Some(row) = usize::try_from(next).ok().filter(|_| next != NONE).and_then(|at| self.rows.get(at).map(|row| (at, row))) {
             chain.push(row.0);
             next = row.1.next;
