@@ -44,9 +44,9 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
             let minor = row.int_at(7)?;
             let [debits, credits] = sides.entry(currency).or_default();
             if minor > 0 {
-                *debits += i128::from(minor)
+                *debits += i128::from(minor);
             } else {
-                *credits -= i128::from(minor)
+                *credits -= i128::from(minor);
             }
             teller.row(&leg(row, Money::new(minor, currency))?)?;
         }
