@@ -152,12 +152,11 @@ async fn show(entry: &'static Entry, args: &Args, context: &Context) -> Result<E
 /// What is asked for, as far as the report takes it.
 fn asked(entry: &Entry, args: &Args) -> Result<Asked, CliError> {
     let given = [("--from", args.from.is_some()), ("--to", args.to.is_some()), ("--as-of", args.as_of.is_some())];
-    for (option, _) in given.into_iter().filter(|(option, is_given)| *is_given && (*option == "--as-of") != (entry.takes == Takes::AsOf)) {
-        let problem = match entry.takes {
-            Takes::Range => format!("{} is over a range; it takes --from and --to", entry.name),
-            Takes::AsOf => format!("{} is of one date; it takes --as-of", entry.name),
-        };
-        return Err(CliError::Option { option, problem });
+    let of_one_date = entry.takes == Takes::AsOf;
+    let strange = given.into_iter().find(|(option, is_given)| *is_given && (*option == "--as-of") != of_one_date);
+    if let Some((option, _)) = strange {
+        let takes = if of_one_date { "is of one date; it takes --as-of" } else { "is over a range; it takes --from and --to" };
+        return Err(CliError::Option { option, problem: format!("{} {takes}", entry.name) });
     }
     if args.from.zip(args.to).is_some_and(|(from, to)| from > to) {
         return Err(CliError::Option { option: "--to", problem: "lies before --from".to_owned() });

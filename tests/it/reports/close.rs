@@ -1,7 +1,9 @@
 //! Closing months: the checklist, the seal, what the database then refuses, and opening the last one again.
 
+use kasacare::domain::settlement::booking::{Booking, FeeOf};
 use kasacare::store::closings::{self, Act};
 use kasacare::store::db::{DbError, Sql};
+use kasacare::store::settlement::{Book, Posted};
 use serde_json::Value;
 
 use crate::cli::shop::kasacare;
@@ -179,6 +181,30 @@ async fn a_decision_dated_into_a_closed_month_is_refused_by_its_name() {
         assert!(town.account(&id).await.profile.parked.is_none());
         says(&format!("credit {id} 5.00 {BY} --as-of 2026-03-10")).ok();
         says("check").ok();
+    })
+    .await;
+}
+
+/// What comes late of a provider is refused as a whole: the month is opened again for it, or it is posted in the open one.
+#[tokio::test]
+async fn the_books_of_providers_take_nothing_of_a_closed_month_either() {
+    on_both(async |db| {
+        lived(&db).await;
+        kasacare(db.url(), &format!("close --month 2026-01 {BY} --as-of 2026-03-10")).ok();
+        let posted = Posted { kind: "settlement_import", cause: "import:1", at: noon("2026-03-10"), actor: "test", reason: None };
+        for (on, is_open) in [("2026-01-31", false), ("2026-02-01", true)] {
+            let on = day(on);
+            let (of, import) = (FeeOf::Payments, "im_1".to_owned());
+            let fees = Booking::FeesCharged { of, amount: super::usd(59), movements: 1, import, on };
+            let mut tx = db.begin().await.unwrap();
+            let mut book = Book::lock(&mut tx, "simulated").await.unwrap();
+            book.record(on, &posted, vec![fees], Vec::new()).unwrap();
+            match book.save(&mut tx).await {
+                Ok(()) => assert!(is_open, "{on}"),
+                Err(error) => assert!(!is_open && error.to_string().starts_with("2026-01 is closed"), "{on}: {error}"),
+            }
+            tx.rollback().await.unwrap();
+        }
     })
     .await;
 }
