@@ -10,14 +10,16 @@ use crate::reports::ReportError;
 use crate::reports::sheet::csv::{failed, header, place, writer, written};
 use crate::reports::sheet::{Cell, Head, Section};
 
+/// A section and its columns: where the columns differ in another currency, it is another file.
+type Shape = (&'static str, Vec<&'static str>);
+
 /// The files of the report that is being told.
 #[derive(Default)]
 pub(super) struct Csvs {
     report: Option<Head>,
-    /// By section and columns: a section whose columns differ in another currency is another file.
-    open: BTreeMap<(&'static str, Vec<&'static str>), Writer<Growing>>,
+    open: BTreeMap<Shape, Writer<Growing>>,
     /// Which of them the present section is in, and what its rows begin with.
-    present: Option<((&'static str, Vec<&'static str>), [String; 2])>,
+    present: Option<(Shape, [String; 2])>,
 }
 
 impl Csvs {

@@ -1,6 +1,7 @@
 //! A folder that is complete or not there, with the digests of its files.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -93,7 +94,10 @@ impl Folder {
     pub(super) fn filed(&mut self, mut file: Growing) -> Result<(), ReportError> {
         file.out.flush()?;
         file.out.get_ref().sync_all()?;
-        let sha256 = file.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = file.digest.finalize().iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
         self.files.push(Filed { name: file.name, what: file.what, bytes: file.bytes, sha256 });
         Ok(())
     }
@@ -102,9 +106,9 @@ impl Folder {
     pub(super) fn finish(mut self) -> Result<Vec<Filed>, ReportError> {
         let growing = self.growing.clone().ok_or(ReportError::Stopped)?;
         self.files.sort_by(|left, right| left.name.cmp(&right.name));
-        let list: String = self.files.iter().map(|file| format!("{}  {}\n", file.sha256, file.name)).collect();
+        let lines: Vec<String> = self.files.iter().map(|file| format!("{}  {}\n", file.sha256, file.name)).collect();
         let mut sums = File::create_new(growing.join(SUMS))?;
-        sums.write_all(list.as_bytes())?;
+        sums.write_all(lines.concat().as_bytes())?;
         sums.sync_all()?;
         refuse_others(&self.place)?;
         let former = beside(&self.place, "old")?;

@@ -141,10 +141,7 @@ impl Figure {
         let (present, former) = match self.place {
             Place::Total(column) => {
                 let total = |sheet: &Sheet| sheet.totals.get(sheet.column(column)?).and_then(value);
-                // Before the books began a report shows what came first, which is not the month before.
-                let last = Some(month.before().last());
-                let is_there = before.report(self.report).is_some_and(|told| told.asked().to.or(told.asked().as_of) == last);
-                (self.sum(currency, now, total), if is_there { self.sum(currency, before, total) } else { None })
+                (self.sum(currency, now, total), self.sum(currency, before, total))
             }
             Place::Row(column) => {
                 let of = |month: Month| self.sum(currency, now, |sheet| cell_of(sheet, month, column));

@@ -64,6 +64,9 @@ pub async fn write(
             report.tell(&mut tx, &month.before().asked(known_at), packing.before()).await?;
         }
     }
+    if packing.page.reports.iter().all(|report| report.sheets.is_empty()) {
+        return Err(ReportError::NotFound { what: "month of the books", id: month.in_digits() });
+    }
     next("Journals");
     packing.journals(&mut tx).await?;
     tx.rollback().await?;
@@ -217,10 +220,6 @@ impl Packing {
 
 impl Sink for Packing {
     fn head(&mut self, head: &Head) -> Result<(), ReportError> {
-        // Where the books begin later, reports show what there is.
-        if head.asked.to.or(head.asked.as_of).is_some_and(|last| last != self.month.last()) {
-            return Err(ReportError::NotFound { what: "month in the books", id: self.month.in_digits() });
-        }
         self.csvs.head(head);
         self.book.head(head)?;
         self.page.head(head)

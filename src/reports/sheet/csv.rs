@@ -41,7 +41,7 @@ impl<'a> Csv<'a> {
     /// Ends a block: rows of the next one have other columns.
     fn empty_line(&mut self) -> Result<(), ReportError> {
         let out = self.out.take().ok_or(ReportError::Stopped)?;
-        let out = out.into_inner().map_err(|error| error.into_error())?;
+        let out = out.into_inner().map_err(csv::IntoInnerError::into_error)?;
         out.write_all(b"\r\n")?;
         self.out = Some(writer(out));
         Ok(())

@@ -67,7 +67,7 @@ impl Present {
         if self.rows == 0 {
             return format!("\n{title}\n  nothing\n");
         }
-        let lines = self.table.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>();
+        let lines = self.table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n") + "\n";
         let left_out = self.rows.saturating_sub(ROWS_SHOWN);
         let more = if self.section.is_detail && left_out > 0 {
             let (rows, verb) = if left_out == 1 { ("row", "is") } else { ("rows", "are") };

@@ -95,9 +95,7 @@ pub struct SheetView {
     totals: Vec<CellView>,
     count: String,
     shown: String,
-    is_empty: bool,
     is_long: bool,
-    is_narrow: bool,
     is_cut: bool,
 }
 
@@ -225,8 +223,6 @@ impl SheetView {
             totals: if has_totals { sheet.totals.iter().map(CellView::new).collect() } else { Vec::new() },
             count: grouped(&sheet.count.to_string()),
             shown: grouped(&sheet.rows.len().to_string()),
-            is_empty: sheet.rows.is_empty(),
-            is_narrow: sheet.section.columns.len() <= 3,
             is_long: sheet.rows.len() > LONG,
             is_cut: sheet.left_out() > 0,
         }

@@ -132,7 +132,8 @@ fn one_telling_feeds_all_formats() {
     assert_eq!(open.total("open"), Some(Money::new(123_451, currency("USD"))));
 }
 
-/// The sheets of a workbook as another program reads and recalculates them, by name: rows of cells.
+/// The sheets of a workbook as another program reads and recalculates them, by name: rows of cells as they are shown, but for the true
+/// minus.
 pub fn recalculated(workbook: &Path) -> Vec<(String, Vec<Vec<String>>)> {
     let folder = tempfile::tempdir().unwrap();
     let mut program = Command::new("ssconvert");
@@ -152,7 +153,7 @@ pub fn recalculated(workbook: &Path) -> Vec<(String, Vec<Vec<String>>)> {
     files.sort_by_key(|path| number_of(path));
     let sheet = |path: &std::path::PathBuf| {
         let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_path(path).unwrap();
-        let rows = reader.records().map(|row| row.unwrap().iter().map(ToOwned::to_owned).collect()).collect();
+        let rows = reader.records().map(|row| row.unwrap().iter().map(|cell| cell.replace('\u{2212}', "-")).collect()).collect();
         (path.file_stem().unwrap().to_string_lossy().split_once('-').unwrap().1.to_owned(), rows)
     };
     files.iter().map(sheet).collect()

@@ -206,8 +206,8 @@ async fn a_month_before_the_books_is_refused_and_one_at_their_beginning_compares
     on_both(async |db| {
         lived(&db).await;
         let folder = tempfile::tempdir().unwrap();
-        let write = pack::write(&db, ALL, ("2025-11".parse().unwrap(), None), &folder.path().join("pack"), |_| {});
-        let refused = write.await.unwrap_err().to_string();
+        let place = folder.path().join("2025-11");
+        let refused = pack::write(&db, ALL, ("2025-11".parse().unwrap(), None), &place, |_| {}).await.unwrap_err().to_string();
         assert!(refused.contains("2025-11"), "{refused}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         let place = folder.path().join("2026-01");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::drawing::SERIES_MAX;
 use super::{Figure, Series};
+use crate::domain::money::Money;
 use crate::reports::sheet::Cell;
 use crate::reports::sheet::gathered::{Report, Sheet, amount};
 
@@ -108,7 +109,7 @@ impl Recipe {
 }
 
 fn minor(cell: Option<&Cell>) -> i64 {
-    cell.and_then(amount).map_or(0, |amount| amount.minor())
+    cell.and_then(amount).map_or(0, Money::minor)
 }
 
 /// What a column of the chart is called: of a date, the day and the month.
