@@ -257,6 +257,7 @@ pub(super) fn settlement_of(id: &str, asked: Money, outcome: Outcome) -> Option<
             Settlement::Mismatch { reference, moved: amount }
         }
         Outcome::Declined(Decline { code, class, .. }) => Settlement::Declined { code, hard: class.needs_new_method() },
+        Outcome::CameBack { reference, code } => Settlement::CameBack { reference, code },
         Outcome::Unknown(doubt) if doubt.is_alarm() => {
             tracing::error!(id, "the key was sent with another body before: a mistake of ours (F04)");
             Settlement::Unknown

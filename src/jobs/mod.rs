@@ -15,6 +15,7 @@ pub mod progress;
 pub mod provider_events;
 pub mod refunds;
 pub mod runner;
+mod settlement;
 mod standing;
 
 use std::sync::Arc;

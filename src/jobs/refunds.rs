@@ -107,7 +107,7 @@ impl Runner {
         let mut lost = Vec::new();
         for (at, found) in doubtful.into_iter().zip(self.look_up_refunds(leased, &asked).await) {
             match (&outcomes[at], found) {
-                (_, found @ (Outcome::Succeeded { .. } | Outcome::Declined(_))) => outcomes[at] = found,
+                (_, found @ (Outcome::Succeeded { .. } | Outcome::Declined(_) | Outcome::CameBack { .. })) => outcomes[at] = found,
                 // As of charges: the key keeps the failure, so only a new attempt can get through.
                 (Outcome::Unknown(Doubt::ServerError), found @ Outcome::DidNotHappen(NotDone::NotFound)) => {
                     let first_sent_at = leased[to_send[at]].sent_at;

@@ -131,6 +131,7 @@ impl Runner {
         summary.absorb(meter.measured("refunds", self.refund(stop)).await?);
         summary.absorb(meter.measured("revenue", self.drain(Due::Recognition, "revenue", &Recognition, stop)).await?);
         summary.absorb(meter.measured("mail", self.deliver_mail(stop)).await?);
+        summary.absorb(meter.measured("settlement", self.settlement(stop)).await?);
         Ok(summary)
     }
 

@@ -46,7 +46,7 @@ async fn take_all(db: &Db, written: &Written) {
             Some("xml") => (Source::BankCamt, None),
             _ => (Source::StripePayouts, Some(PROVIDER.to_owned())),
         };
-        let reading = Reading { source, month: None, bank: BankColumns::default() };
+        let reading = Reading { source, month: None, bank: BankColumns::default(), keep_unknown: false };
         let file = SettlementFile { name: path.display().to_string(), reading, provider };
         let taken = take(db, &file, File::open(path).unwrap(), &how).await.unwrap_or_else(|error| panic!("{error}"));
         assert!(!taken.was_taken && taken.stored.new_rows() > 0, "{taken:?}");

@@ -19,12 +19,13 @@ use stripe_types::Currency;
 
 use super::api::{Api, Trouble};
 use super::objects::{IntentAnswer, RefundAnswer};
-use super::{amounts, customers, lists, metadata, outcomes};
+use super::{amounts, balance, customers, lists, metadata, outcomes};
 use crate::clock::wall_micros;
 use crate::domain::money::Money;
 use crate::provider::calls::{BATCH_SECONDS_MAX, CALL_SECONDS_MAX, ChargeCall, Enrolment, LookUp, NotDone, Outcome, RefundCall};
 use crate::provider::capabilities::{Capabilities, STRIPE};
 use crate::provider::events::{EventPage, MissedPage};
+use crate::provider::movements::{MovementPage, Span};
 use crate::provider::{PaymentProvider, ProviderError};
 
 /// Calls under way at one time: enough to keep 100 a second going while each takes 200 ms, and slower ones, too.
@@ -165,6 +166,14 @@ impl PaymentProvider for Stripe {
 
     fn missed_events<'a>(&'a self, since: DateTime<Utc>, after: Option<&'a str>) -> BoxFuture<'a, Result<MissedPage, ProviderError>> {
         lists::events(&self.api, since, after).boxed()
+    }
+
+    fn movements<'a>(&'a self, span: Span, after: Option<&'a str>) -> BoxFuture<'a, Result<MovementPage, ProviderError>> {
+        balance::movements(&self.api, span, after).boxed()
+    }
+
+    fn payout_lines<'a>(&'a self, payout: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Result<Option<MovementPage>, ProviderError>> {
+        balance::payout_lines(&self.api, payout, after).boxed()
     }
 
     fn enrol<'a>(&'a self, enrolment: &'a Enrolment) -> BoxFuture<'a, Result<String, ProviderError>> {

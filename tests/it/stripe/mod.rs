@@ -7,11 +7,14 @@ mod endpoint;
 mod fake;
 mod fixtures;
 mod http;
+mod killed;
 mod limits;
 mod orders;
+mod peers;
 mod processing;
 mod racing;
 mod secrets;
+mod settlement;
 mod signers;
 mod words;
 
