@@ -7,6 +7,7 @@
 pub mod announcements;
 pub mod calendar;
 pub mod charges;
+mod failed;
 pub mod inbox;
 pub mod mail;
 mod meter;

@@ -9,7 +9,6 @@ use crate::engine::summary::Summary;
 
 /// Pages in one pass over all jobs: between two of them customers are billed.
 const PAGES_IN_A_PASS: u32 = 50;
-
 impl Runner {
     /// Reads pages of the provider's list of movements, if that is due.
     ///
@@ -17,6 +16,10 @@ impl Runner {
     /// Where the database has gone away.
     pub(super) async fn settlement(&self, stop: &Stop) -> Result<Summary, EngineError> {
         let mut summary = Summary::default();
+        let now = self.engine.clock.now().timestamp();
+        if self.settlement_failed.is_recent(now) {
+            return Ok(summary);
+        }
         let how = Fetch { actor: "system".to_owned(), ..Fetch::default() };
         for _ in 0..PAGES_IN_A_PASS {
             if stop.requested() {
@@ -26,12 +29,14 @@ impl Runner {
                 Ok(Step::NoList | Step::Rests) => break,
                 Ok(Step::Page(fetched)) => count(&mut summary, &fetched),
                 Err(FetchError::Provider(error)) => {
-                    tracing::warn!(error = %error, "the provider's list of movements could not be read; the next run asks again");
+                    tracing::warn!(error = %error, "the provider's list of movements could not be read; it is asked again later");
+                    self.settlement_failed.at(now);
                     break;
                 }
                 Err(FetchError::Engine(error)) if error.may_pass() => return Err(error),
                 Err(FetchError::Engine(error)) => {
                     tracing::error!(error = %error, "a page of the provider's movements cannot be stored; billing goes on without it");
+                    self.settlement_failed.at(now);
                     break;
                 }
             }

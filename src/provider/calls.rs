@@ -137,6 +137,9 @@ pub enum NotDone {
     NotFound,
     /// Too many requests. The same call may be sent again later (F32).
     TooManyRequests,
+    /// The provider takes nothing from us: our key is wrong, or was revoked. It counts against nobody, and the same call is made once that is
+    /// put right (F72).
+    LockedOut,
     /// The provider refuses the request as such, whoever the customer is: a mistake of ours or of the set-up. Not a decline:
     /// it counts against nobody, and sending it again does not help (F72).
     Refused {

@@ -60,7 +60,7 @@ impl From<StoreError> for FetchError {
 /// How to fetch.
 #[derive(Debug, Clone, Default)]
 pub struct Fetch {
-    /// Read the list again from this instant on, wherever it was read to.
+    /// Read the list again from this instant on, if it was read further.
     pub since: Option<DateTime<Utc>>,
     /// Read it although that was done a moment ago.
     pub at_once: bool,
@@ -163,7 +163,8 @@ impl Pages<'_> {
         let before = provider_cursor(&mut tx, &name).await?;
         let stored = before.as_deref().and_then(Place::parse);
         let place = match (self.how.since, stored) {
-            (Some(since), _) => Some(Place::at(since)),
+            // Never later than it was read to: nothing is left out.
+            (Some(since), stored) => Some(stored.filter(|place| place.is_before(since)).unwrap_or_else(|| Place::at(since))),
             (None, Some(place)) => Some(place),
             (None, None) => first_charge(&mut tx).await?.map(Place::at),
         };
@@ -201,7 +202,7 @@ impl Pages<'_> {
             return Ok(Step::Rests);
         };
         let page = self.engine.provider.payout_lines(&payout, place.after()).await?;
-        let after = place.moved(&payout, page.as_ref().and_then(|page| page.next.as_deref())).to_string();
+        let after = LinesPlace::asked(&payout, page.as_ref().and_then(|page| page.next.as_deref())).to_string();
         self.store(&page.unwrap_or_default(), Some(&payout), &Moves { name, before, after }).await
     }
 

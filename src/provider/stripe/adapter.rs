@@ -84,14 +84,20 @@ async fn unless_in_vain<F>(call: F, until: i64, set_up_is_wrong: &AtomicBool) ->
 where
     F: Future<Output = Result<Outcome, Trouble>> + Send,
 {
-    if set_up_is_wrong.load(Ordering::Relaxed) || wall_micros() >= until {
+    if set_up_is_wrong.load(Ordering::Relaxed) {
+        return Outcome::DidNotHappen(NotDone::LockedOut);
+    }
+    if wall_micros() >= until {
         return Outcome::DidNotHappen(NotDone::TooManyRequests);
     }
     call.await.unwrap_or_else(|trouble| {
-        if trouble.is_set_up() && !set_up_is_wrong.swap(true, Ordering::Relaxed) {
+        if !trouble.is_set_up() {
+            return outcomes::of_trouble(trouble);
+        }
+        if !set_up_is_wrong.swap(true, Ordering::Relaxed) {
             tracing::error!(%trouble, "Stripe refuses the key: `kasacare stripe check` tells more");
         }
-        outcomes::of_trouble(trouble)
+        Outcome::DidNotHappen(NotDone::LockedOut)
     })
 }
 

@@ -264,6 +264,53 @@ async fn a_revoked_key_counts_against_nobody() {
     .await;
 }
 
+/// F72, F03: for three days nothing is let in. What was never sent has no key that could grow too old, nobody is parked, and what was in
+/// doubt before is looked up when it can be.
+#[tokio::test]
+async fn a_key_that_was_revoked_for_days_parks_nobody() {
+    on_both(async |db| {
+        let (town, fake) = town_at(&db).await;
+        let ids: Vec<AccountId> = ["in_doubt", "waits"].map(|id| id.parse().unwrap()).to_vec();
+        for id in &ids {
+            town.move_in(id.as_str(), OREGON, "cus_1:pm_ok").await;
+        }
+        let joins = async |id: &AccountId| {
+            let order = crate::world::town::order(id, "plus/annual");
+            town.act(noon(JOINED), id, |draft| draft.subscribe(&order)).await;
+        };
+        joins(&ids[0]).await;
+        // It is charged and answered with a failure, and no look-up is answered: the outcome is unknown.
+        fake.fail(&[Fault::ErrorAfter]);
+        fake.state().lists_hidden = true;
+        town.run_at(noon(JOINED)).await;
+        fake.state().lists_hidden = false;
+        fake.state().revoked = true;
+        joins(&ids[1]).await;
+        for hour in 1..72 {
+            town.run_at(noon(JOINED) + TimeDelta::hours(hour)).await;
+        }
+        for id in &ids {
+            let account = town.account(id).await;
+            assert!(account.charges.values().all(|charge| charge.state.in_flight()), "{id}");
+            assert_eq!((account.charges.len(), account.profile.parked), (1, None), "{id}");
+        }
+        let never_sent = "select count(*) from charges where account_id = 'waits' and first_sent_at is null and lease_no = 0";
+        assert_eq!(super::number(&db, never_sent).await, 1);
+        fake.state().revoked = false;
+        fake.state().now = (noon(JOINED) + TimeDelta::hours(72)).timestamp();
+        for minutes in 0..40 {
+            town.run_at(noon(JOINED) + TimeDelta::hours(72) + TimeDelta::minutes(30 * minutes)).await;
+        }
+        for id in &ids {
+            let account = town.account(id).await;
+            let states: Vec<_> = account.charges.values().map(|charge| charge.state).collect();
+            assert_eq!((states, account.profile.parked), (vec![AttemptState::Succeeded], None), "{id}");
+        }
+        assert_eq!(fake.captured(), 2);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_method_is_attached_once_and_to_one_customer() {
     let fake = Fake::start(noon(JOINED).timestamp()).await;

@@ -40,6 +40,11 @@ impl Place {
         Some(Self { from, open, read_at: read_at.parse().ok()? })
     }
 
+    /// Whether it was read to an earlier instant.
+    pub(super) const fn is_before(&self, instant: DateTime<Utc>) -> bool {
+        self.from < instant.timestamp()
+    }
+
     /// Whether there is something to be read.
     pub(super) fn is_due(&self, now: DateTime<Utc>) -> bool {
         self.open.is_some() || now.timestamp().saturating_sub(self.read_at) >= EVERY_SECONDS
@@ -131,7 +136,7 @@ impl LinesPlace {
     }
 
     /// After a page of a payout.
-    pub(super) fn moved(&self, payout: &str, next: Option<&str>) -> Self {
+    pub(super) fn asked(payout: &str, next: Option<&str>) -> Self {
         Self { last: payout.to_owned(), after: next.map(str::to_owned), asked_at: 0 }
     }
 }
@@ -198,11 +203,10 @@ mod tests {
     #[test]
     fn payouts_are_asked_for_one_after_the_other() {
         let now = second(1_769_850_000);
-        let place = LinesPlace::default();
-        assert!(place.is_due(now));
-        let place = place.moved("po_1", Some("txn_3"));
+        assert!(LinesPlace::default().is_due(now));
+        let place = LinesPlace::asked("po_1", Some("txn_3"));
         assert_eq!((place.open_payout(), place.after()), (Some("po_1"), Some("txn_3")));
-        let place = place.moved("po_1", None);
+        let place = LinesPlace::asked("po_1", None);
         assert_eq!((place.open_payout(), place.last(), place.is_due(now)), (None, "po_1", true));
         let place = LinesPlace::all_asked(now);
         assert_eq!((place.is_due(now), place.is_due(second(1_769_850_000 + EVERY_SECONDS)), place.last()), (false, true, ""));

@@ -66,6 +66,10 @@ pub struct State {
     /// Newest last.
     pub events: Vec<Value>,
     pub faults: VecDeque<Fault>,
+    /// Our key was revoked: nothing is let in.
+    pub revoked: bool,
+    /// What payments there are is not told for now.
+    pub lists_hidden: bool,
     /// So many more pages of the balance are told, and then errors.
     pub pages_left: Option<u32>,
     /// Keys with their parameters and their answers.
@@ -165,6 +169,9 @@ impl State {
     }
 
     fn answer(&mut self, method: &str, path: &str, params: &Params, key: Option<&str>, fault: Option<Fault>) -> Reply {
+        if self.revoked {
+            return Reply::Json(error(401, "invalid_request_error", None));
+        }
         let now = self.now;
         let due: Vec<_> = self.late.extract_if(.., |(at, ..)| *at <= now).collect();
         for (_, path, params) in due {
@@ -210,6 +217,7 @@ impl State {
         let parts: Vec<&str> = path.trim_start_matches("/v1/").split('/').collect();
         match (method, parts.as_slice()) {
             ("POST", ["payment_intents"]) => self.charge(params),
+            ("GET", ["payment_intents"]) if self.lists_hidden => error(500, "api_error", None),
             ("GET", ["payment_intents"]) => {
                 let customer = params.get("customer").cloned();
                 page(&self.intents, params, |intent| customer.as_ref().is_none_or(|id| intent["customer"] == id.as_str()))
