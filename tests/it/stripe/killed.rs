@@ -1,8 +1,6 @@
 //! The process is killed between any two steps of a refund, and while it takes events and movements in: money goes back once, and what was
 //! told is booked once (F01, I4, I15).
 
-#![expect(clippy::disallowed_methods, reason = "a kill comes after a time on the wall")]
-
 use std::process::{Child, Stdio};
 use std::time::Duration;
 

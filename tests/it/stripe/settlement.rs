@@ -4,7 +4,7 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use kasacare::domain::account::AttemptState;
 use kasacare::domain::ids::AccountId;
-use kasacare::domain::money::Currency;
+use kasacare::domain::money::{Currency, Money};
 use kasacare::domain::reconcile::BreakKind;
 use kasacare::engine::reconcile::report::RunReport;
 use kasacare::engine::reconcile::{Depth, Order, run};
@@ -137,7 +137,7 @@ async fn fees_and_payouts_are_fetched_posted_once_and_agree_with_our_books() {
         assert!(report.is_clean() && report.unexplained().next().is_none(), "{:?}", report.breaks);
         assert_eq!(report.agreed, 12);
         let proof = &report.payouts[0];
-        assert_eq!((proof.lines, proof.residual.map(|money| money.minor()), proof.bank_line.is_some()), (12, Some(0), true));
+        assert_eq!((proof.lines, proof.residual.map(Money::minor), proof.bank_line.is_some()), (12, Some(0), true));
 
         // The same once more from the list, and from a file.
         let records = journal(&db).await;

@@ -61,7 +61,7 @@ async fn answer(peer: std::net::SocketAddr, answers: Answers, request: Request) 
         ("GET", "/v1/payment_intents") => {
             let (_, all) = tell(peer, &Request { params, ..request_of(&request) }).await;
             let of = request.params.get("customer").map(String::as_str);
-            list(all["data"].as_array().unwrap().iter().filter(|one| of.is_none() || one["customer"].as_str() == of).cloned().collect())
+            list(all["data"].as_array().unwrap().iter().filter(|one| of.is_none() || one["customer"].as_str() == of).cloned())
         }
         ("GET", "/v1/balance_transactions") => {
             let (_, all) = tell(peer, &Request { params, ..request_of(&request) }).await;

@@ -22,8 +22,11 @@ use super::fake::Params;
 use super::fake::http::{Request, receive, send};
 use super::http::ask;
 
+/// How often it is asked whether it has.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// How long a peer may take to start: an interpreter on a busy machine.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 fn tools() -> PathBuf {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -53,7 +56,6 @@ impl Peer {
         command.env("TMPDIR", folder.path()).current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let missing = "run scripts/test-tools.sh once (or set KASACARE_TEST_TOOLS)";
         let mut process = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}: {missing}"));
-        const PAUSE: Duration = Duration::from_millis(50);
         let mut waited = Duration::ZERO;
         while StdStream::connect(address).is_err() {
             if let Some(status) = process.try_wait().unwrap() {
@@ -117,6 +119,7 @@ fn encoded(params: &Params) -> String {
 }
 
 /// A list of one page.
-fn list(data: Vec<Value>) -> (u16, Value) {
+fn list(data: impl IntoIterator<Item = Value>) -> (u16, Value) {
+    let data: Vec<Value> = data.into_iter().collect();
     (200, serde_json::json!({ "object": "list", "has_more": false, "data": data }))
 }

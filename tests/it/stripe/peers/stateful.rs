@@ -56,9 +56,9 @@ async fn answer(peer: std::net::SocketAddr, Request { method, path, params, key 
         ("GET", "/v1/payment_intents") => {
             let all = get(peer, "/v1/charges").await;
             let of = |charge: &&Value| charge["metadata"][CUSTOMER].as_str() == params.get("customer").map(String::as_str);
-            list(all["data"].as_array().unwrap().iter().filter(of).map(as_intent).collect())
+            list(all["data"].as_array().unwrap().iter().filter(of).map(as_intent))
         }
-        ("GET", "/v1/events" | "/v1/balance_transactions") => list(Vec::new()),
+        ("GET", "/v1/events" | "/v1/balance_transactions") => list([]),
         _ => tell(peer, &Request { method, path, params, key }).await,
     }
 }
@@ -175,10 +175,10 @@ async fn whatever_fails_first_is_charged_once_in_the_end() {
         for minutes in 0..60 {
             town.run_at(noon(JOINED) + TimeDelta::minutes(20 * minutes)).await;
         }
-        for number in 0..chains.len() {
+        for (number, chain) in chains.iter().enumerate() {
             let account = town.account(&format!("s{number}").parse().unwrap()).await;
             let succeeded: Vec<_> = account.charges.values().filter(|charge| charge.state == AttemptState::Succeeded).collect();
-            assert_eq!((succeeded.len(), account.profile.parked), (1, None), "{}: {:?}", chains[number], account.charges);
+            assert_eq!((succeeded.len(), account.profile.parked), (1, None), "{chain}: {:?}", account.charges);
         }
         assert_eq!(charges(&peer).await.len(), chains.len());
     })
