@@ -5,7 +5,8 @@
 #   scripts/test-tools.sh build      a C compiler and linker, which Rust and the built-in SQLite need
 #   scripts/test-tools.sh postgres   the programs of a PostgreSQL server; the tests start servers of their own with them
 #   scripts/test-tools.sh smtp       the SMTP server that mail is delivered to (aiosmtpd, with test certificates by trustme)
-#   scripts/test-tools.sh stripe     Stripe's own libraries, which judge our signatures (PyPI and npm stripe; needs Node.js)
+#   scripts/test-tools.sh stripe     Stripe's own libraries, which judge our signatures, and two stand-ins for Stripe by others, which are
+#                                    charged by us (PyPI stripe and localstripe, npm stripe and stripe-stateful-mock; needs Node.js)
 #   scripts/test-tools.sh ledger     the accounting programs that read our journal (hledger, beancount)
 #   scripts/test-tools.sh pages      what opens our workbooks and pages: a spreadsheet (gnumeric) and a browser (chromium)
 #   scripts/test-tools.sh recompute  the database in which the books are recomputed from the exported facts (duckdb)
@@ -21,8 +22,8 @@ venv="$tools/venv"
 python_packages_smtp=(aiosmtpd==1.4.6 trustme==1.2.1)
 python_packages_ledger=(beancount==3.2.3)
 python_packages_recompute=(duckdb==1.5.6)
-python_packages_stripe=(stripe==16.1.0)
-node_packages_stripe=(stripe@23.1.0)
+python_packages_stripe=(stripe==16.1.0 localstripe==1.15.10)
+node_packages_stripe=(stripe@23.1.0 stripe-stateful-mock@0.0.16)
 
 fail() {
     printf 'test-tools: %s\n' "$@" >&2
@@ -87,7 +88,8 @@ install_node() {
     if [ "${#missing[@]}" != 0 ]; then
         printf 'test-tools: installing %s\n' "${missing[*]}"
         mkdir -p "$tools/node"
-        npm install --silent --no-fund --no-audit --no-save --prefix "$tools/node" "${missing[@]}" ||
+        # All of them: npm takes away what it was not told of.
+        npm install --silent --no-fund --no-audit --no-save --prefix "$tools/node" "$@" ||
             fail "npm could not install ${missing[*]}" "by hand: npm install --prefix $tools/node ${missing[*]}"
     fi
 }

@@ -1,4 +1,6 @@
-//! `kasacare settlement`: the provider's side of the money, from files (RC-1).
+//! `kasacare settlement`: the provider's side of the money, from files (RC-1), and from the provider's own interface ([`fetch`]).
+
+mod fetch;
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -36,6 +38,7 @@ changes nothing, nor do rows that are there already. Fees and payouts are posted
 const GROUP_EXAMPLES: &str = "\
 Examples:
   kasacare settlement import payout_reconciliation.csv statement.xml
+  kasacare settlement fetch
   kasacare settlement list";
 
 /// Take in what payment providers, stores and banks say has moved
@@ -50,6 +53,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     Import(Box<Import>),
+    Fetch(Box<fetch::Args>),
     /// List the files that were taken, the newest first
     List(List),
 }
@@ -127,6 +131,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     match &args.what {
         What::Import(import) => import_files(import, context).await,
+        What::Fetch(args) => fetch::run(args, context).await,
         What::List(list) => list_imports(list, context).await,
     }
 }
@@ -197,7 +202,7 @@ fn settlement_file(args: &Import, path: &Path) -> Result<SettlementFile, CliErro
     let delimiter = u8::try_from(delimiter).map_err(|_| unfit("--delimiter", "must be one ASCII character"))?;
     let bank = BankColumns { account: bank_account, currency, names: columns, date_pattern: date_format, decimal_comma, delimiter };
     let month = args.month.or_else(|| month_in(&name));
-    Ok(SettlementFile { name, reading: Reading { source, month, bank }, provider: args.provider.clone() })
+    Ok(SettlementFile { name, reading: Reading { source, month, bank, keep_unknown: false }, provider: args.provider.clone() })
 }
 
 /// What a file is by its first bytes.

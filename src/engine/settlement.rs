@@ -2,8 +2,11 @@
 //!
 //! A thread reads the file, which may be large, and hands over chunks; here they are stored and what they bring is posted. At most three
 //! chunks are in memory. What is wrong with a row, in itself or against what is stored, is gathered until the end, so that a person gets
-//! the whole list.
+//! the whole list. [`fetched`] takes what a provider's own interface tells, in the same way.
 
+pub mod fetched;
+
+use std::fmt;
 use std::io::Read;
 
 use chrono::{DateTime, Utc};
@@ -157,7 +160,7 @@ fn read_in_chunks(name: &str, reading: &Reading, input: impl Read, chunks: &mpsc
 
 /// The rows of a chunk by kind, with their places.
 #[derive(Default)]
-struct Sorted {
+struct Kinds {
     movements: Vec<(u64, Movement)>,
     payouts: Vec<Payout>,
     bank_lines: Vec<BankLine>,
@@ -166,8 +169,8 @@ struct Sorted {
     places: [Vec<crate::import::Line>; 4],
 }
 
-async fn store(tx: &mut Tx, intake: &mut Intake, chunk: Vec<Placed<Told>>, problems: &mut Problems) -> Result<(), StoreError> {
-    let mut sorted = Sorted::default();
+fn sorted(chunk: Vec<Placed<Told>>) -> Kinds {
+    let mut sorted = Kinds::default();
     for Placed { line, row } in chunk {
         let [movements, payouts, bank_lines, totals] = &mut sorted.places;
         match row {
@@ -189,6 +192,21 @@ async fn store(tx: &mut Tx, intake: &mut Intake, chunk: Vec<Placed<Told>>, probl
             }
         }
     }
+    sorted
+}
+
+/// What a contradiction is to a person.
+struct Refused<'a>(&'a Contradiction);
+
+impl fmt::Display for Refused<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Contradiction { what, id, .. } = self.0;
+        write!(f, "{what} `{id}` is stored already, with another amount, category or payout")
+    }
+}
+
+async fn store(tx: &mut Tx, intake: &mut Intake, chunk: Vec<Placed<Told>>, problems: &mut Problems) -> Result<(), StoreError> {
+    let sorted = sorted(chunk);
     let found = [
         intake.movements(tx, &sorted.movements).await?,
         intake.payouts(tx, &sorted.payouts).await?,
@@ -196,9 +214,10 @@ async fn store(tx: &mut Tx, intake: &mut Intake, chunk: Vec<Placed<Told>>, probl
         intake.totals(tx, &sorted.totals).await?,
     ];
     for (places, found) in sorted.places.iter().zip(found) {
-        for Contradiction { at, what, id } in found {
-            let problem = Problem::Rule(format!("{what} `{id}` is stored already, with another amount, category or payout"));
-            problems.note(RowProblem { line: places.get(at).copied(), field: Some("id".to_owned()), problem });
+        for contradiction in found {
+            let problem = Problem::Rule(Refused(&contradiction).to_string());
+            let line = places.get(contradiction.at).copied();
+            problems.note(RowProblem { line, field: Some("id".to_owned()), problem });
         }
     }
     Ok(())

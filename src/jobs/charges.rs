@@ -94,7 +94,8 @@ impl Runner {
     /// Sends what is due and settles the answers, until nothing is due.
     pub(super) async fn charge(&self, stop: &Stop) -> Result<Summary, EngineError> {
         let mut summary = Summary::default();
-        while !stop.requested() {
+        let now = self.engine.clock.now().timestamp();
+        while !stop.requested() && !self.locked_out.is_recent(now) {
             let mut tx = self.engine.db.begin().await?;
             let lease = self.lease(LEASE_SECONDS);
             let leased = claims::lease_charges(&mut tx, self.engine.clock.now(), &lease, CALL_CHUNK).await?;
@@ -166,7 +167,10 @@ impl Runner {
         let again: Vec<ChargeCall> = lost.iter().map(|&at| calls[at].clone()).collect();
         if !again.is_empty() {
             for (at, outcome) in lost.into_iter().zip(self.engine.provider.charge(self.engine.clock.now(), &again).await) {
-                outcomes[at] = outcome;
+                // That this one was not made says nothing of the first.
+                if !was_not_made(&outcome) {
+                    outcomes[at] = outcome;
+                }
             }
         }
         outcomes
@@ -182,8 +186,9 @@ impl Runner {
 
     async fn settle(&self, leased: &[LeasedCharge], done: Vec<Done>) -> Result<Summary, EngineError> {
         let mut by_account: BTreeMap<AccountId, Vec<Settled>> = BTreeMap::new();
-        let mut doubtful = Vec::new();
+        let (mut doubtful, mut locked_out) = (Vec::new(), LockedOut::default());
         for (charge, done) in leased.iter().zip(done) {
+            locked_out.note(&done, charge.sent_at, (&charge.account, &charge.charge));
             let Some(settlement) = settlement_of_call(&charge.charge, charge.amount, done) else { continue };
             if settlement == Settlement::Unknown {
                 doubtful.push((charge.account.clone(), charge.charge.clone()));
@@ -195,7 +200,12 @@ impl Runner {
             });
         }
         let summary = self.settle_charges(by_account).await?;
+        if locked_out.is_any() {
+            self.locked_out.at(self.engine.clock.now().timestamp());
+        }
+        doubtful.extend(locked_out.doubtful);
         self.give_back(&claims::CHARGES_GIVEN_BACK, &doubtful).await?;
+        self.take_back(&claims::CHARGES_NOT_SENT, &locked_out.not_sent).await?;
         Ok(summary)
     }
 
@@ -212,6 +222,33 @@ impl Runner {
         };
         let invoices = by_account.iter().flat_map(of).collect();
         self.engine.run_batch(tx, Accounts { ids, invoices }, &SettleCharges { by_account }).await
+    }
+}
+
+/// Whether the call was certainly not made, whatever was made before it.
+pub(super) const fn was_not_made(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::DidNotHappen(NotDone::TooManyRequests | NotDone::LockedOut))
+}
+
+/// Calls that the provider did not let in (F72).
+#[derive(Debug, Default)]
+pub(super) struct LockedOut {
+    /// Those that were never sent: their keys are as new as before.
+    pub(super) not_sent: Vec<(AccountId, String)>,
+    /// Those that may have been sent before.
+    pub(super) doubtful: Vec<(AccountId, String)>,
+}
+
+impl LockedOut {
+    pub(super) const fn is_any(&self) -> bool {
+        !self.not_sent.is_empty() || !self.doubtful.is_empty()
+    }
+
+    pub(super) fn note(&mut self, done: &Done, sent_at: Option<DateTime<Utc>>, (account, id): (&AccountId, &String)) {
+        if *done == Done::Answered(Outcome::DidNotHappen(NotDone::LockedOut)) {
+            let calls = if sent_at.is_none() { &mut self.not_sent } else { &mut self.doubtful };
+            calls.push((account.clone(), id.clone()));
+        }
     }
 }
 
@@ -259,6 +296,7 @@ pub(super) fn settlement_of(id: &str, asked: Money, outcome: Outcome) -> Option<
             Settlement::Mismatch { reference, moved: amount }
         }
         Outcome::Declined(Decline { code, class, .. }) => Settlement::Declined { code, hard: class.needs_new_method() },
+        Outcome::CameBack { reference, code } => Settlement::CameBack { reference, code },
         Outcome::Unknown(doubt) if doubt.is_alarm() => {
             tracing::error!(id, "the key was sent with another body before: a mistake of ours (F04)");
             Settlement::Unknown
@@ -269,6 +307,6 @@ pub(super) fn settlement_of(id: &str, asked: Money, outcome: Outcome) -> Option<
             Settlement::Unknown
         }
         Outcome::DidNotHappen(NotDone::NotFound) => Settlement::NeverHappened,
-        Outcome::DidNotHappen(NotDone::TooManyRequests) => return None,
+        Outcome::DidNotHappen(NotDone::TooManyRequests | NotDone::LockedOut) => return None,
     })
 }

@@ -11,6 +11,7 @@ use super::provider_events::{ByAccount, Told};
 use super::runner::Runner;
 use crate::domain::ids::AccountId;
 use crate::engine::EngineError;
+use crate::engine::settlement::fetched::ROW_KIND;
 use crate::engine::summary::Summary;
 use crate::provider::{Fact, Meaning, Subject, vendors};
 use crate::store::inbox::{self, DueEvent, Known, Processed, Standing};
@@ -67,6 +68,7 @@ impl Runner {
         let mut tx = self.engine.db.begin_read().await?;
         let live = binding::read(&mut tx).await?.map(|binding| binding.live);
         tx.rollback().await?;
+        let (rows, events): (Vec<DueEvent>, Vec<DueEvent>) = events.into_iter().partition(|event| event.kind == ROW_KIND);
         let mut read: Vec<Read> = events.into_iter().map(|event| read(event, live)).collect();
         let attributed = self.attribute(&mut read).await?;
         let by_account = by_account(&read, &attributed);
@@ -74,7 +76,7 @@ impl Runner {
         let kept: BTreeSet<&str> = left.iter().map(|fact| event_of(&fact.event)).collect();
         let too_early: BTreeMap<&str, &str> = too_early.iter().map(|(_, event, why)| (event_of(event), *why)).collect();
         let now = self.engine.clock.now();
-        let mut processed = Vec::with_capacity(read.len());
+        let mut processed = self.take_rows(rows, &mut summary).await?;
         for (position, Read { event, known, says }) in read.into_iter().enumerate() {
             let standing = match (says, attributed.get(&position)) {
                 (Says::Over(outcome), _) => Standing::Done { outcome },
@@ -94,6 +96,26 @@ impl Runner {
         inbox::record(&mut tx, now, &processed).await?;
         tx.commit().await?;
         Ok(summary)
+    }
+
+    /// Rows of the provider's list of movements that could not be taken as they were read (RC-1), each by itself.
+    async fn take_rows(&self, rows: Vec<DueEvent>, summary: &mut Summary) -> Result<Vec<Processed>, EngineError> {
+        let mut processed = Vec::with_capacity(rows.len());
+        for event in rows {
+            let taken = match &event.body {
+                Some(body) => self.engine.take_row(&event.provider, &event.event, body).await,
+                None => Ok(Err("it is no text".to_owned())),
+            };
+            let standing = match taken {
+                Ok(Ok(())) => Standing::Done { outcome: "applied" },
+                Ok(Err(reason)) => quarantined(&event, reason),
+                Err(error) if error.may_pass() => return Err(error),
+                Err(error) => quarantined(&event, error.to_string()),
+            };
+            summary.count(if matches!(standing, Standing::Done { .. }) { "movements taken after all" } else { "movements quarantined" });
+            processed.push(Processed { known: Known { object: Some(event.event.clone()), ..Known::default() }, event, standing });
+        }
+        Ok(processed)
     }
 
     /// Whose the events' facts are, by the position of the event; what cannot be told is absent.

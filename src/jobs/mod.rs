@@ -7,6 +7,7 @@
 pub mod announcements;
 pub mod calendar;
 pub mod charges;
+mod failed;
 pub mod inbox;
 pub mod mail;
 mod meter;
@@ -15,6 +16,7 @@ pub mod progress;
 pub mod provider_events;
 pub mod refunds;
 pub mod runner;
+mod settlement;
 mod standing;
 
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::charges::{Done, settlement_of_call};
+use super::charges::{Done, LockedOut, settlement_of_call, was_not_made};
 use super::runner::Runner;
 use super::{CALL_CHUNK, LEASE_SECONDS, Stop};
 use crate::domain::change::settle::Settlement;
@@ -47,7 +47,8 @@ impl Runner {
     /// Pays out what is due and settles the answers, until nothing is due.
     pub(super) async fn refund(&self, stop: &Stop) -> Result<Summary, EngineError> {
         let mut summary = Summary::default();
-        while !stop.requested() {
+        let now = self.engine.clock.now().timestamp();
+        while !stop.requested() && !self.locked_out.is_recent(now) {
             let mut tx = self.engine.db.begin().await?;
             let lease = self.lease(LEASE_SECONDS);
             let leased = claims::lease_refunds(&mut tx, self.engine.clock.now(), &lease, CALL_CHUNK).await?;
@@ -57,8 +58,9 @@ impl Runner {
             }
             tx.commit().await?;
             let mut by_account: BTreeMap<AccountId, Vec<(String, Settlement)>> = BTreeMap::new();
-            let mut doubtful = Vec::new();
+            let (mut doubtful, mut locked_out) = (Vec::new(), LockedOut::default());
             for (refund, done) in leased.iter().zip(self.pay_out(&leased).await) {
+                locked_out.note(&done, refund.sent_at, (&refund.account, &refund.refund));
                 if let Some(settlement) = settlement_of_call(&refund.refund, refund.amount, done) {
                     if settlement == Settlement::Unknown {
                         doubtful.push((refund.account.clone(), refund.refund.clone()));
@@ -67,7 +69,12 @@ impl Runner {
                 }
             }
             summary.absorb(self.settle_refunds(by_account).await?);
+            if locked_out.is_any() {
+                self.locked_out.at(now);
+            }
+            doubtful.extend(locked_out.doubtful);
             self.give_back(&claims::REFUNDS_GIVEN_BACK, &doubtful).await?;
+            self.take_back(&claims::REFUNDS_NOT_SENT, &locked_out.not_sent).await?;
             self.progress.chunk("refunds", leased.len());
         }
         Ok(summary)
@@ -109,7 +116,7 @@ impl Runner {
         let mut lost = Vec::new();
         for (at, found) in doubtful.into_iter().zip(self.look_up_refunds(leased, &asked).await) {
             match (&outcomes[at], found) {
-                (_, found @ (Outcome::Succeeded { .. } | Outcome::Declined(_))) => outcomes[at] = found,
+                (_, found @ (Outcome::Succeeded { .. } | Outcome::Declined(_) | Outcome::CameBack { .. })) => outcomes[at] = found,
                 // As of charges: the key keeps the failure, so only a new attempt can get through.
                 (Outcome::Unknown(Doubt::ServerError), found @ Outcome::DidNotHappen(NotDone::NotFound)) => {
                     let first_sent_at = leased[to_send[at]].sent_at;
@@ -124,7 +131,10 @@ impl Runner {
         let again: Vec<RefundCall> = lost.iter().map(|&at| calls[at].clone()).collect();
         if !again.is_empty() {
             for (at, outcome) in lost.into_iter().zip(self.engine.provider.refund(self.engine.clock.now(), &again).await) {
-                outcomes[at] = outcome;
+                // As of charges.
+                if !was_not_made(&outcome) {
+                    outcomes[at] = outcome;
+                }
             }
         }
         outcomes

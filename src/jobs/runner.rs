@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::calendar::{Corrections, Recognition, Reminders, Renewals};
+use super::failed::Failed;
 use super::{Meter, PASSES_MAX, Progress, RENEWAL_CHUNK, Stop};
 use crate::clock::wall_micros;
 use crate::domain::ids::AccountId;
@@ -37,6 +38,10 @@ pub struct Runner {
     pub(super) mailer: Arc<Mailer>,
     pub(super) progress: Progress,
     pub(super) instance: Arc<Instance>,
+    /// When the provider's list of movements could not be read last.
+    pub(super) settlement_failed: Failed,
+    /// When the provider has let no call in last.
+    pub(super) locked_out: Failed,
     meter: Meter,
     options: RunOptions,
 }
@@ -54,7 +59,8 @@ impl Runner {
         instance: Arc<Instance>,
         options: RunOptions,
     ) -> Result<Self, EngineError> {
-        let runner = Self { engine, mailroom, mailer, progress, instance, meter: Meter::default(), options };
+        let (settlement_failed, locked_out, meter) = (Failed::default(), Failed::default(), Meter::default());
+        let runner = Self { engine, mailroom, mailer, progress, instance, settlement_failed, locked_out, meter, options };
         runner.take_over().await?;
         Ok(runner)
     }
@@ -98,6 +104,17 @@ impl Runner {
         Ok(())
     }
 
+    /// Takes back leases of calls that the provider has not let in (F72): they were not made.
+    pub(super) async fn take_back(&self, table: &'static Table, rows: &[(AccountId, String)]) -> Result<(), EngineError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.engine.db.begin().await?;
+        claims::take_back(&mut tx, table, self.instance.name(), rows).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Does everything that is due at the engine's time, and what that makes due, until nothing is.
     ///
     /// # Errors
@@ -131,6 +148,7 @@ impl Runner {
         summary.absorb(meter.measured("refunds", self.refund(stop)).await?);
         summary.absorb(meter.measured("revenue", self.drain(Due::Recognition, "revenue", &Recognition, stop)).await?);
         summary.absorb(meter.measured("mail", self.deliver_mail(stop)).await?);
+        summary.absorb(meter.measured("settlement", self.settlement(stop)).await?);
         Ok(summary)
     }
 

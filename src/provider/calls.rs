@@ -101,7 +101,7 @@ impl fmt::Debug for LookUp {
     }
 }
 
-/// What became of a call that moves money. There is no sixth case: an adapter that cannot tell says [`Outcome::Unknown`].
+/// What became of a call that moves money. There is no other case: an adapter that cannot tell says [`Outcome::Unknown`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The money moved.
@@ -117,6 +117,13 @@ pub enum Outcome {
     Pending,
     /// A definite no that belongs to this key for ever: another try needs a new attempt with a new key (F06).
     Declined(Decline),
+    /// A refund that the provider had taken on came back, at once or later (F62). What is told of the same object besides is older.
+    CameBack {
+        /// The provider's id of it.
+        reference: String,
+        /// Why.
+        code: String,
+    },
     /// Nothing happened at the provider.
     DidNotHappen(NotDone),
     /// It may have happened or not: to be looked up before anything else is done (PV-2, F02).
@@ -130,6 +137,9 @@ pub enum NotDone {
     NotFound,
     /// Too many requests. The same call may be sent again later (F32).
     TooManyRequests,
+    /// The provider takes nothing from us: our key is wrong, or was revoked. It counts against nobody, and the same call is made once that is
+    /// put right (F72).
+    LockedOut,
     /// The provider refuses the request as such, whoever the customer is: a mistake of ours or of the set-up. Not a decline:
     /// it counts against nobody, and sending it again does not help (F72).
     Refused {

@@ -18,6 +18,8 @@ pub struct Capabilities {
     pub can_look_up: bool,
     /// It keeps a list of its events, in which those are found whose webhook got lost (F41).
     pub lists_events: bool,
+    /// What the rows of its list of movements are, as `settlement import` calls them; nothing where it has no such list.
+    pub movements: Option<&'static str>,
     /// A store charges and refunds; we follow (RF-7).
     pub mirror_only: bool,
     /// For how long it remembers idempotency keys, in hours. A key that is older starts a new request (F03).
@@ -83,6 +85,7 @@ pub const SIMULATED: Capabilities = Capabilities {
     can_refund: true,
     can_look_up: true,
     lists_events: false,
+    movements: None,
     mirror_only: false,
     key_window_hours: 24,
     late_minutes: 0,
@@ -91,7 +94,14 @@ pub const SIMULATED: Capabilities = Capabilities {
 };
 
 /// Stripe: direct, by payment intents off session.
-pub const STRIPE: Capabilities = Capabilities { name: "stripe", lists_events: true, late_minutes: 30, outlives_backups: true, ..SIMULATED };
+pub const STRIPE: Capabilities = Capabilities {
+    name: "stripe",
+    lists_events: true,
+    movements: Some("stripe-balance"),
+    late_minutes: 30,
+    outlives_backups: true,
+    ..SIMULATED
+};
 
 /// What card providers usually ask for, near half a dollar everywhere.
 const CARD_MINIMUMS: &[(&str, i64)] = &[

@@ -16,6 +16,7 @@ pub mod calls;
 pub mod capabilities;
 pub mod declines;
 pub mod events;
+pub mod movements;
 pub mod simulated;
 pub mod stripe;
 pub mod vendors;
@@ -32,6 +33,7 @@ pub use calls::{ChargeCall, Doubt, Enrolment, LookUp, NotDone, Outcome, RefundCa
 pub use capabilities::Capabilities;
 pub use declines::{Decline, DeclineClass};
 pub use events::{EventPage, Fact, MissedEvent, MissedPage, ProviderEvent};
+pub use movements::{MovementPage, MovementRow, Span};
 pub use simulated::Simulated;
 pub use webhooks::{EventReader, Forged, Label, Meaning, Reading, Subject, Unreadable, WebhookSource};
 
@@ -55,6 +57,9 @@ pub enum ProviderError {
     /// An event in its list is none.
     #[error("an event of the provider's list cannot be read")]
     UnreadableEvent,
+    /// A movement in its list has no id.
+    #[error("a movement of the provider's list cannot be told from others: it has no id")]
+    NamelessMovement,
     /// The cursor is none that this provider ever gave.
     #[error("the cursor of the provider's events cannot be read; it has {chars} characters")]
     BadCursor {
@@ -85,6 +90,17 @@ pub trait PaymentProvider: fmt::Debug + Send + Sync {
     /// gave to go on with. Whatever has no such list has none.
     fn missed_events<'a>(&'a self, _since: DateTime<Utc>, _after: Option<&'a str>) -> BoxFuture<'a, Result<MissedPage, ProviderError>> {
         async move { Ok(MissedPage::default()) }.boxed()
+    }
+
+    /// Gives a page of the movements on our balance there that were made in a span of time, the newest page first; `after` is what an
+    /// earlier page gave to go on with. Whatever has no such list has none.
+    fn movements<'a>(&'a self, _span: Span, _after: Option<&'a str>) -> BoxFuture<'a, Result<MovementPage, ProviderError>> {
+        async move { Ok(MovementPage::default()) }.boxed()
+    }
+
+    /// Gives a page of the movements that were in a payout; nothing as long as that is not final, and of payouts of which it is not told.
+    fn payout_lines<'a>(&'a self, _payout: &'a str, _after: Option<&'a str>) -> BoxFuture<'a, Result<Option<MovementPage>, ProviderError>> {
+        async move { Ok(None) }.boxed()
     }
 
     /// Makes a payment method chargeable while its owner is away, and gives the token to be put on file. Doing it again does nothing.
@@ -173,6 +189,30 @@ impl Provider {
     pub async fn missed_events(&self, since: DateTime<Utc>, after: Option<&str>) -> Result<MissedPage, ProviderError> {
         assert_outside_of_transactions();
         self.adapter.missed_events(since, after).await
+    }
+
+    /// Gives a page of the movements on our balance there that were made in a span of time.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; the same may be asked again.
+    ///
+    /// # Panics
+    /// If this task has a write transaction open (I13).
+    pub async fn movements(&self, span: Span, after: Option<&str>) -> Result<MovementPage, ProviderError> {
+        assert_outside_of_transactions();
+        self.adapter.movements(span, after).await
+    }
+
+    /// Gives a page of the movements that were in a payout, if that is final.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; the same may be asked again.
+    ///
+    /// # Panics
+    /// If this task has a write transaction open (I13).
+    pub async fn payout_lines(&self, payout: &str, after: Option<&str>) -> Result<Option<MovementPage>, ProviderError> {
+        assert_outside_of_transactions();
+        self.adapter.payout_lines(payout, after).await
     }
 
     /// Makes a payment method chargeable while its owner is away, and gives the token to be put on file.

@@ -14,7 +14,8 @@ use super::StoreError;
 use super::account::InvoiceKey;
 use super::db::{Column, Columns, DbError, Row, Sql, Table, Tx, Value};
 pub use super::deliveries::{
-    CHARGES_GIVEN_BACK, DELIVERIES, NoticeResult, REFUNDS_GIVEN_BACK, give_back, leased_elsewhere, record_notices,
+    CHARGES_GIVEN_BACK, CHARGES_NOT_SENT, DELIVERIES, NoticeResult, REFUNDS_GIVEN_BACK, REFUNDS_NOT_SENT, give_back, leased_elsewhere,
+    record_notices, take_back,
 };
 use super::instances::{INSTANCE_LOCKS, Instance};
 use crate::domain::ids::{AccountId, SubscriptionId};
@@ -166,6 +167,8 @@ pub const TABLES: &[&Table] = &[
     &DELIVERIES,
     &CHARGES_GIVEN_BACK,
     &REFUNDS_GIVEN_BACK,
+    &CHARGES_NOT_SENT,
+    &REFUNDS_NOT_SENT,
     &super::kept_facts::KEPT_FACTS,
 ];
 

@@ -55,6 +55,34 @@ given_back! {
     REFUNDS_GIVEN_BACK = "refunds", "refund_id"
 }
 
+/// The columns of a row that was leased for a call that was never made.
+macro_rules! not_sent {
+    ($(#[$doc:meta])* $table:ident = $name:literal, $key:literal) => {
+        $(#[$doc])*
+        pub const $table: Table = Table {
+            name: $name,
+            columns: &[
+                Column::text("account_id"),
+                Column::text($key),
+                Column::text("lease_owner"),
+                Column::int("lease_until"),
+                Column::int("lease_no"),
+                Column::int("first_sent_at"),
+            ],
+            key: &["account_id", $key],
+        };
+    };
+}
+
+not_sent! {
+    /// Charges that were not sent after all.
+    CHARGES_NOT_SENT = "charges", "charge_id"
+}
+not_sent! {
+    /// Refunds that were not sent after all.
+    REFUNDS_NOT_SENT = "refunds", "refund_id"
+}
+
 /// What became of a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoticeResult {
@@ -120,6 +148,21 @@ pub async fn give_back(tx: &mut Tx, table: &'static Table, owner: &str, rows: &[
     let mut freed = Columns::of(table);
     for (account, id) in rows {
         freed.row().text(account.as_str()).text(id).text(owner).opt_int(None);
+    }
+    let [account, id] = [table.key[0], table.key[1]];
+    tx.update_rows_matching(&[account, id, "lease_owner"], &freed).await?;
+    Ok(())
+}
+
+/// Takes back leases of this runner whose calls were certainly never made, as if there had been none: their keys have not begun to
+/// grow old, and nothing is to be looked up.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn take_back(tx: &mut Tx, table: &'static Table, owner: &str, rows: &[(AccountId, String)]) -> Result<(), StoreError> {
+    let mut freed = Columns::of(table);
+    for (account, id) in rows {
+        freed.row().text(account.as_str()).text(id).text(owner).opt_int(None).int(0).opt_int(None);
     }
     let [account, id] = [table.key[0], table.key[1]];
     tx.update_rows_matching(&[account, id, "lease_owner"], &freed).await?;

@@ -59,7 +59,7 @@ async fn take_as(db: &Db, shape: Source, written: &Written, dry_run: bool) -> u6
         // As in `earnings_202603.csv`.
         let digits: String = path.file_stem().unwrap().to_string_lossy().chars().filter(char::is_ascii_digit).collect();
         let month = NaiveDate::parse_from_str(&format!("{digits}01"), "%Y%m%d").ok();
-        let reading = Reading { source, month, bank: BankColumns::default() };
+        let reading = Reading { source, month, bank: BankColumns::default(), keep_unknown: false };
         let file = SettlementFile { name: path.display().to_string(), reading, provider };
         let taken = take(db, &file, File::open(path).unwrap(), &how).await.unwrap_or_else(|error| panic!("{error}"));
         assert!(!taken.was_taken && taken.stored.new_rows() > 0, "{taken:?}");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::account::{AttemptState, Dispute, DisputeState, NoteReason, Purpose};
+use super::super::account::{AttemptState, Dispute, DisputeState, NoteReason, Purpose, Refund};
 use super::super::event::{Event, Given, Reversal};
 use super::super::ids::SubscriptionId;
 use super::super::money::Money;
@@ -14,6 +14,9 @@ use super::billing::invoice_id;
 use super::operator::part_of;
 use super::{Draft, Planned, Refusal};
 
+/// Why what was held for a dispute is paid out.
+const WON: &str = "dispute_won";
+
 impl Draft<'_> {
     /// PD-6: the provider withdrew the disputed amount and a fee; refunds on that payment are frozen.
     pub fn open_dispute(&mut self, id: &str, charge: &str, amount: Money, fee: Money) -> Planned {
@@ -24,6 +27,16 @@ impl Draft<'_> {
         if row.state != AttemptState::Succeeded {
             return Err(Refusal::Inconsistent(format!("dispute {id} is about charge {charge}, which was not captured")));
         }
+        let given_back = self.freeze(id, charge, amount, fee)?;
+        if given_back.is_positive() {
+            // F60: given back before and disputed now: the provider takes more than is left. A person must contest it.
+            self.task("dispute_on_refunded", id, Some(given_back))?;
+        }
+        self.task("dispute_evidence", id, Some(amount))
+    }
+
+    /// Freezes what is left of a charge's payments, and gives how much more was withdrawn, because it had been given back before.
+    fn freeze(&mut self, id: &str, charge: &str, amount: Money, fee: Money) -> Planned<Money> {
         let mut rest = amount;
         let (mut applied, mut credited) = (Vec::new(), Vec::new());
         for payment in self.account.payments.values().filter(|payment| payment.charge == charge) {
@@ -37,14 +50,10 @@ impl Draft<'_> {
             push(&mut credited, &payment.invoice, part.minus(on_invoice)?);
         }
         let given_back = super::super::money::total(rest.currency(), credited.iter().map(|(_, amount)| *amount))?.plus(rest)?;
-        if given_back.is_positive() {
-            // F60: given back before and disputed now: the provider takes more than is left. A person must contest it.
-            self.task("dispute_on_refunded", id, Some(given_back))?;
-        }
         self.because(format!("PD-6: dispute {id} freezes {} of charge {charge}", amount.minus(rest)?));
-        let (id_owned, charge) = (id.to_owned(), charge.to_owned());
-        self.emit(Event::DisputeOpened { id: id_owned, charge, applied, credited, beyond: rest, fee, on: self.today })?;
-        self.task("dispute_evidence", id, Some(amount))
+        let (id, charge) = (id.to_owned(), charge.to_owned());
+        self.emit(Event::DisputeOpened { id, charge, applied, credited, beyond: rest, fee, on: self.today })?;
+        Ok(given_back)
     }
 
     /// What a dispute that ends had taken: frozen on invoices, of cash that had become account credit, and beyond the payments.
@@ -82,7 +91,7 @@ impl Draft<'_> {
         self.because("PD-6: the dispute was won: refunds on the payment are possible again");
         self.emit(Event::DisputeWon { id: id.to_owned(), applied, credited, beyond, released: released.clone() })?;
         for (invoice, amount) in released {
-            self.pay_out(amount, &invoice, "dispute_won")?;
+            self.pay_out(amount, &invoice, WON)?;
         }
         self.close_task(&format!("tk_dispute_evidence_{id}"))?;
         // CP-3: credit that could not be paid out while its cash was disputed.
@@ -97,6 +106,22 @@ impl Draft<'_> {
         self.emit(Event::DisputeReversed { id: dispute.id.clone(), amount: dispute.amount })
     }
 
+    /// F61, F37: that it was lost is told after it was won, and it was lost first: a dispute that is won stays so. The account comes to
+    /// where it would be had it been told in order. What was paid out since because it was won cannot be frozen again: then a person decides.
+    fn lost_before_won(&mut self, dispute: &Dispute) -> Planned {
+        if self.account.was_won_late(dispute) {
+            return Ok(());
+        }
+        let of_it = |refund: &Refund| refund.charge == dispute.charge && refund.reason == WON;
+        if self.account.refunds.values().any(of_it) {
+            return self.task("dispute_lost_after_won", &dispute.id, Some(dispute.amount));
+        }
+        self.because("F61: that the dispute had been lost was told after it was won: both are booked, as if told in order");
+        self.freeze(&dispute.id, &dispute.charge, dispute.amount, Money::zero(dispute.fee.currency()))?;
+        self.lose_dispute(&dispute.id)?;
+        self.win_after_all(dispute)
+    }
+
     /// Closes a task, if it is open.
     pub fn close_task(&mut self, id: &str) -> Planned {
         match self.account.tasks.get(id) {
@@ -109,8 +134,10 @@ impl Draft<'_> {
     /// nothing stays owed for it.
     pub fn lose_dispute(&mut self, id: &str) -> Planned {
         let dispute = self.account.disputes.get(id).cloned().ok_or_else(|| self.no_object("dispute", id))?;
-        if dispute.state != DisputeState::Open {
-            return Ok(());
+        match dispute.state {
+            DisputeState::Open => {}
+            DisputeState::Lost => return Ok(()),
+            DisputeState::Won => return self.lost_before_won(&dispute),
         }
         self.because("PD-6: the dispute was lost: the money is gone");
         let Taken { applied, credited, beyond } = self.taken(&dispute)?;

@@ -209,13 +209,15 @@ impl Account {
                     payment.disputed = payment.disputed.plus(*amount)?;
                     withdrawn = withdrawn.plus(*amount)?;
                 }
+                // F61: one that is told of in the wrong order is frozen once more; its fee and its first day stay.
+                let first = self.disputes.get(id);
                 let dispute = Dispute {
                     id: id.clone(),
                     charge: charge.clone(),
                     amount: withdrawn,
-                    fee: *fee,
+                    fee: first.map_or(*fee, |first| first.fee),
                     state: DisputeState::Open,
-                    opened_on: *on,
+                    opened_on: first.map_or(*on, |first| first.opened_on),
                 };
                 self.disputes.insert(id.clone(), dispute);
             }

@@ -73,10 +73,10 @@ impl<R: Read> Read for Lines<R> {
     }
 }
 
-pub(super) fn read<R: Read>(bytes: &mut Digested<R>, out: &mut Out<'_, '_>) -> Result<(), RowError> {
+pub(super) fn read<R: Read>(bytes: &mut Digested<R>, keep_unknown: bool, out: &mut Out<'_, '_>) -> Result<(), RowError> {
     let line = Rc::new(Cell::new(1));
     let mut any = false;
-    let mut elements = Elements { out, line: Rc::clone(&line), count: 0 };
+    let mut elements = Elements { out, line: Rc::clone(&line), count: 0, keep_unknown };
     let mut failed = None;
     {
         let lines = Lines { inner: BufReader::new(&mut *bytes), line: Rc::clone(&line) };
@@ -119,6 +119,7 @@ struct Elements<'o, 'a, 'b> {
     out: &'o mut Out<'a, 'b>,
     line: Rc<Cell<u64>>,
     count: u32,
+    keep_unknown: bool,
 }
 
 impl Elements<'_, '_, '_> {
@@ -130,7 +131,7 @@ impl Elements<'_, '_, '_> {
             return false;
         }
         match serde_json::from_value::<Transaction>(value) {
-            Ok(transaction) => match told(&transaction, line) {
+            Ok(transaction) => match told(&transaction, line, self.keep_unknown) {
                 Ok(told) => told.into_iter().for_each(|told| self.out.tell(line, told)),
                 Err(error) => self.out.note_row(error),
             },
@@ -185,11 +186,11 @@ impl<'de> Visitor<'de> for Root<'_, '_, '_, '_> {
     }
 }
 
-fn told(transaction: &Transaction, line: Line) -> Result<Vec<Told>, RowError> {
+fn told(transaction: &Transaction, line: Line, keep_unknown: bool) -> Result<Vec<Told>, RowError> {
     let mut problems = Vec::new();
     let mut field = |name: &str, problem: Problem| problems.push(RowProblem::in_field(line, name, problem));
     let raw = transaction.reporting_category.as_str();
-    let category = payout_report::category(raw);
+    let category = payout_report::category(raw).or(keep_unknown.then_some(Category::Unknown));
     if category.is_none() {
         field("reporting_category", Problem::Unknown { what: "category", name: raw.chars().take(60).collect() });
     }

@@ -134,6 +134,16 @@ pub struct Reading {
     pub month: Option<NaiveDate>,
     /// The columns of a bank's CSV.
     pub bank: BankColumns,
+    /// Whether a movement is kept although its provider has a word for it that is not in the table: what was fetched cannot be sent back.
+    pub keep_unknown: bool,
+}
+
+impl Reading {
+    /// Rows of this kind as a provider's interface gives them.
+    #[must_use]
+    pub fn fetched(source: Source) -> Self {
+        Self { source, month: None, bank: BankColumns::default(), keep_unknown: true }
+    }
 }
 
 /// What was read.
@@ -192,7 +202,7 @@ pub fn read(name: &str, reading: &Reading, input: impl Read, take: &mut Take<'_>
     let mut out = Out { take, problems: Problems::new(name), rows: 0, skipped: 0, stopped: false };
     let read = match reading.source {
         Source::StripePayouts => payout_report::read(&mut bytes, &mut out),
-        Source::StripeBalance => balance_pages::read(&mut bytes, &mut out),
+        Source::StripeBalance => balance_pages::read(&mut bytes, reading.keep_unknown, &mut out),
         Source::PayPal => paypal::read(&mut bytes, &mut out),
         Source::GooglePlay => google_play::read(&mut bytes, reading.month, &mut out),
         Source::Apple => apple::read(&mut bytes, &mut out),

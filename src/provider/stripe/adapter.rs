@@ -19,12 +19,13 @@ use stripe_types::Currency;
 
 use super::api::{Api, Trouble};
 use super::objects::{IntentAnswer, RefundAnswer};
-use super::{amounts, customers, lists, metadata, outcomes};
+use super::{amounts, balance, customers, lists, metadata, outcomes};
 use crate::clock::wall_micros;
 use crate::domain::money::Money;
 use crate::provider::calls::{BATCH_SECONDS_MAX, CALL_SECONDS_MAX, ChargeCall, Enrolment, LookUp, NotDone, Outcome, RefundCall};
 use crate::provider::capabilities::{Capabilities, STRIPE};
 use crate::provider::events::{EventPage, MissedPage};
+use crate::provider::movements::{MovementPage, Span};
 use crate::provider::{PaymentProvider, ProviderError};
 
 /// Calls under way at one time: enough to keep 100 a second going while each takes 200 ms, and slower ones, too.
@@ -83,14 +84,20 @@ async fn unless_in_vain<F>(call: F, until: i64, set_up_is_wrong: &AtomicBool) ->
 where
     F: Future<Output = Result<Outcome, Trouble>> + Send,
 {
-    if set_up_is_wrong.load(Ordering::Relaxed) || wall_micros() >= until {
+    if set_up_is_wrong.load(Ordering::Relaxed) {
+        return Outcome::DidNotHappen(NotDone::LockedOut);
+    }
+    if wall_micros() >= until {
         return Outcome::DidNotHappen(NotDone::TooManyRequests);
     }
     call.await.unwrap_or_else(|trouble| {
-        if trouble.is_set_up() && !set_up_is_wrong.swap(true, Ordering::Relaxed) {
+        if !trouble.is_set_up() {
+            return outcomes::of_trouble(trouble);
+        }
+        if !set_up_is_wrong.swap(true, Ordering::Relaxed) {
             tracing::error!(%trouble, "Stripe refuses the key: `kasacare stripe check` tells more");
         }
-        outcomes::of_trouble(trouble)
+        Outcome::DidNotHappen(NotDone::LockedOut)
     })
 }
 
@@ -165,6 +172,14 @@ impl PaymentProvider for Stripe {
 
     fn missed_events<'a>(&'a self, since: DateTime<Utc>, after: Option<&'a str>) -> BoxFuture<'a, Result<MissedPage, ProviderError>> {
         lists::events(&self.api, since, after).boxed()
+    }
+
+    fn movements<'a>(&'a self, span: Span, after: Option<&'a str>) -> BoxFuture<'a, Result<MovementPage, ProviderError>> {
+        balance::movements(&self.api, span, after).boxed()
+    }
+
+    fn payout_lines<'a>(&'a self, payout: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Result<Option<MovementPage>, ProviderError>> {
+        balance::payout_lines(&self.api, payout, after).boxed()
     }
 
     fn enrol<'a>(&'a self, enrolment: &'a Enrolment) -> BoxFuture<'a, Result<String, ProviderError>> {

@@ -70,7 +70,11 @@ pub(super) async fn find_refund(api: &Api, question: &LookUp) -> Result<Outcome,
         after.into_iter().fold(request, ListRefund::starting_after).build()
     };
     let found = all::<RefundAnswer>(api, page, |refund| refund.id.clone(), is_it).await?;
-    Ok(one_of(&question.id, found.iter().map(|refund| (true, outcomes::of_refund(refund))).collect()))
+    let outcome = |refund: &RefundAnswer| {
+        let outcome = outcomes::of_refund(refund);
+        (!matches!(outcome, Outcome::CameBack { .. }), outcome)
+    };
+    Ok(one_of(&question.id, found.iter().map(outcome).collect()))
 }
 
 /// All objects that answer a question, of all pages.

@@ -1,12 +1,13 @@
 //! Stripe: the only place that speaks its words.
 //!
 //! [`adapter`] charges and refunds through [`api`], and looks for what was lost; [`signature`] tells webhooks from forgeries and
-//! [`reading`] turns events into neutral facts; [`check`] tells an operator whether all is set up well. [`amounts`] knows the currencies
+//! [`reading`] turns events into neutral facts; `balance` lists what moved on our balance there; [`check`] tells an operator whether all is set up well. [`amounts`] knows the currencies
 //! whose minor units are not what ISO 4217 says.
 
 pub mod adapter;
 pub mod amounts;
 pub mod api;
+mod balance;
 pub mod check;
 mod customers;
 pub mod key;

@@ -29,10 +29,15 @@ pub(super) fn of_intent(intent: &IntentAnswer) -> Outcome {
 pub(super) fn of_refund(refund: &RefundAnswer) -> Outcome {
     match refund.status.as_deref() {
         Some("succeeded") | None => succeeded(&refund.id, refund.amount, &refund.currency, refund.created),
-        Some("failed") => Outcome::Declined(Decline::of(refund.failure_reason.as_deref().unwrap_or("unknown"))),
-        Some("canceled") => Outcome::Declined(Decline::of("canceled")),
+        Some("failed") => came_back(refund, refund.failure_reason.as_deref().unwrap_or("unknown")),
+        Some("canceled") => came_back(refund, "canceled"),
         Some(_) => Outcome::Pending,
     }
+}
+
+/// With the object's id: an older event of it must not look like another payout.
+fn came_back(refund: &RefundAnswer, code: &str) -> Outcome {
+    Outcome::CameBack { reference: refund.id.clone(), code: Decline::of(code).code }
 }
 
 fn succeeded(id: &str, units: i64, currency: &str, created: Option<i64>) -> Outcome {

@@ -236,6 +236,8 @@ fn dispute(dispute: &Dispute<'_>) -> Result<Told, Unreadable> {
         fee: fee(dispute, &withdrawn)?,
     }];
     match dispute.status.as_ref() {
+        // Nothing that we know of does that; whether the money is gone, a person must see.
+        "lost" if reinstated => return Err(Unreadable("its money came back, and it is lost all the same".to_owned())),
         "lost" => facts.push(Fact::DisputeLost { dispute_id, charge_id, charge_reference: charge_reference.clone(), amount }),
         "won" if reinstated => facts.push(Fact::DisputeWon { dispute_id, charge_id, charge_reference: charge_reference.clone(), amount }),
         _ => {}

@@ -67,6 +67,8 @@ pub struct Stored {
     pub bank_lines: u64,
     /// New totals.
     pub totals: u64,
+    /// Movements whose payout was not known before.
+    pub payout_lines: u64,
     /// Rows that were stored before.
     pub known: u64,
 }
@@ -96,6 +98,13 @@ pub struct Import {
 
 /// What a movement says: category, gross, fee, currency.
 type Told = (String, i64, i64, String);
+
+/// Whether two say the same of a movement. What was fetched before its word was known here stays what it was: a person has dealt with it.
+fn agree(stored: &Told, told: &Told) -> bool {
+    let unknown = Category::Unknown.tag();
+    let categories_agree = stored.0 == told.0 || stored.0 == unknown || told.0 == unknown;
+    categories_agree && (stored.1, stored.2, &stored.3) == (told.1, told.2, &told.3)
+}
 
 /// A payout that left or came back: its id and the category.
 type Sent = (String, String);
@@ -138,6 +147,12 @@ impl Intake {
         &self.id
     }
 
+    /// What is new so far.
+    #[must_use]
+    pub const fn stored(&self) -> Stored {
+        self.stored
+    }
+
     /// Stores those of a chunk that are new. `lines` are their places in the file.
     ///
     /// # Errors
@@ -154,7 +169,7 @@ impl Intake {
             let told = (movement.category.tag().to_owned(), movement.gross_minor, movement.fee_minor, movement.currency.code().to_owned());
             let twin = sent_key(movement).and_then(|key| sent.get(&key));
             match known.get(&movement.id).or(twin) {
-                Some(stored) if *stored == told => self.stored.known += 1,
+                Some(stored) if agree(stored, &told) => self.stored.known += 1,
                 Some(_) => found.push(Contradiction { at, what: "movement", id: movement.id.clone() }),
                 None => {
                     self.add(&mut new, *line, movement)?;
@@ -234,6 +249,7 @@ impl Intake {
                 Some(_) => found.push(Contradiction { at, what: "payout of movement", id: movement.id.clone() }),
                 None => {
                     new.row().text(&self.import.provider).text(&movement.id).text(payout).text(&self.id);
+                    self.stored.payout_lines += 1;
                     known.insert(movement.id.clone(), payout.to_owned());
                 }
             }

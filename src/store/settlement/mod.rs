@@ -11,7 +11,7 @@ mod tables;
 pub use books::{Book, Entry, Posted, book_id, is_book};
 pub use intake::{Contradiction, Import, Intake, Stored};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::db::{Row, Sql, Table, Tx};
 use super::error::StoreError;
@@ -22,6 +22,14 @@ crate::statements! {
     IMPORTS = same(
         "select import_id, imported_at, rows_read, rows_new, provider, source, name, digest, actor from settlement_imports \
          order by imported_at desc, import_id desc limit $1"
+    );
+    /// When the first charge was asked for.
+    FIRST_CHARGE = same("select min(requested_at) as first_at from charges");
+    /// The next payout of which it is not known what was in it.
+    NEXT_WITHOUT_LINES = same(
+        "select p.payout_id from provider_payouts p where p.provider = $1 and p.sent_on >= $2 and p.payout_id > $3 \
+         and not exists (select 1 from payout_lines l where l.provider = p.provider and l.payout_id = p.payout_id) \
+         order by p.payout_id limit 1"
     );
 }
 
@@ -75,4 +83,23 @@ pub async fn imports(tx: &mut Tx, limit: u32) -> Result<Vec<ListedImport>, Store
         })
     };
     tx.fetch_all(&IMPORTS, &crate::values![limit]).await?.iter().map(read).collect()
+}
+
+/// When the first charge was asked for: nothing of ours can have moved before.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn first_charge(tx: &mut Tx) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let row = tx.fetch_one(&FIRST_CHARGE, &[]).await?;
+    let Some(micros) = row.opt_int("first_at")? else { return Ok(None) };
+    Ok(Some(instant(micros).ok_or_else(|| row.corrupt("requested_at", "is out of range"))?))
+}
+
+/// The next payout after this one that was sent on a day or later and of which it is not known what was in it.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn next_without_lines(tx: &mut Tx, provider: &str, since: NaiveDate, after: &str) -> Result<Option<String>, StoreError> {
+    let row = tx.fetch_optional(&NEXT_WITHOUT_LINES, &crate::values![provider, since, after]).await?;
+    Ok(row.map(|row| row.text("payout_id")).transpose()?)
 }

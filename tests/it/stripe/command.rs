@@ -96,7 +96,7 @@ async fn simulated_money_never_becomes_real() {
 
 /// When the runner is killed.
 #[derive(Debug, Clone, Copy)]
-enum Kill {
+pub enum Kill {
     /// The call has arrived, and nothing has been done.
     BeforeItIsExecuted,
     /// The money has moved, and there is no answer.
@@ -106,7 +106,7 @@ enum Kill {
 }
 
 /// A run that is killed when its first call that moves money is where it is said.
-async fn killed(db: &TestDb, fake: &Fake, line: &str, when: Kill) {
+pub async fn killed(db: &TestDb, fake: &Fake, line: &str, when: Kill) {
     if matches!(when, Kill::BeforeItIsExecuted) {
         fake.fail(&[Fault::LostBefore]);
     }
@@ -137,16 +137,18 @@ async fn killed(db: &TestDb, fake: &Fake, line: &str, when: Kill) {
     fake.watch(|_| {});
 }
 
+/// Before, between and after the call and its answer, and while that is being settled.
+pub const KILLS: [Kill; 6] =
+    [Kill::BeforeItIsExecuted, Kill::BeforeItsAnswer, Kill::After(0), Kill::After(4), Kill::After(15), Kill::After(60)];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_between_any_two_steps_nobody_is_charged_twice() {
-    use Kill::{After, BeforeItIsExecuted, BeforeItsAnswer};
     on_both(async |db| {
         let fake = Fake::start(evening()).await;
         let shop = Shop::open(db.clone());
         let run = run_line(&shop);
         let customers = [("us", "USD"), ("de", "EUR"), ("jp", "JPY"), ("late", "USD")];
-        let kills = [BeforeItIsExecuted, BeforeItsAnswer, After(0), After(4), After(15), After(60)];
-        for (number, when) in kills.into_iter().enumerate() {
+        for (number, when) in KILLS.into_iter().enumerate() {
             let (customer, _) = customers[number % customers.len()];
             let camera = 1 + number / customers.len();
             shop.does(&format!("subscribe {customer} plus/annual --camera {customer}-c{camera} --as-of {JOINED}"));
@@ -157,6 +159,38 @@ async fn killed_between_any_two_steps_nobody_is_charged_twice() {
         let settled = "select count(*) from charges where state = 'succeeded'";
         assert_eq!(number(&db, settled).await, 6);
         assert_eq!(number(&db, "select count(*) from charges where state <> 'succeeded'").await, 0);
+        shop.does("check");
+    })
+    .await;
+}
+
+/// By hand what `run` does by itself: fees and payouts, once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_moved_is_fetched_by_hand() {
+    on_both(async |db| {
+        let fake = Fake::start(evening()).await;
+        let shop = Shop::open(db.clone());
+        shop.says("settlement fetch").fails(2, "has no list of what has moved");
+        assert!(shop.does("settlement fetch --help").contains("Examples:"));
+        shop.does(&format!("subscribe us plus/annual --camera us-c1 --as-of {JOINED}"));
+        ended(&runs(program(&db, &fake, KEY, &run_line(&shop))).await, 0, "charges captured");
+        fake.pay_out();
+        fake.move_otherwise("climate_order_purchase", -100);
+        let fetch = "--format json settlement fetch --by ana --as-of 2026-02-01T01:00:00Z";
+        let said = runs(program(&db, &fake, KEY, fetch)).await;
+        // Something waits for a person.
+        ended(&said, 1, "\"in_inbox\": 1");
+        let shown: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
+        let of = |what: &str| shown[what].as_u64().unwrap();
+        // The charge, the payout, and what nobody knows.
+        assert_eq!([of("movements"), of("payouts"), of("payout_lines"), of("unknown_categories")], [3, 1, 1, 1]);
+        let again = runs(program(&db, &fake, KEY, &format!("{fetch} --since {JOINED}"))).await;
+        ended(&again, 0, "\"movements\": 0");
+        assert!(shop.does("settlement list").contains("fetched from stripe"));
+        let run = "run --once --as-of 2026-02-01T01:10:00Z";
+        ended(&runs(program(&db, &fake, KEY, &format!("{run} --mail-dir {}", shop.path("mail").display()))).await, 0, "");
+        // Exit code 1: something waits.
+        assert!(shop.says("inbox list").code(1).out.contains("balance_movement"));
         shop.does("check");
     })
     .await;

@@ -104,6 +104,9 @@ fn a_dispute_is_what_has_moved() {
     assert!(matches!(&told[..], [one, Fact::DisputeLost { .. }] if opened(one)), "{told:?}");
     let (_, told) = facts("charge.dispute.funds_reinstated");
     assert!(matches!(&told[..], [one, Fact::DisputeWon { .. }] if opened(one)), "{told:?}");
+    // Won first and lost then: nothing that we know of says that, and whether the money is gone, a person must see.
+    let lost_again = body("charge.dispute.funds_reinstated").replace("\"won\"", "\"lost\"");
+    assert!(StripeEvents.read(&lost_again).unwrap_err().to_string().contains("lost all the same"));
     // An inquiry that was closed took nothing.
     let inquiry = body("charge.dispute.created").replace("needs_response", "warning_closed");
     assert_eq!(StripeEvents.read(&inquiry).unwrap().meaning, Meaning::Nothing);

@@ -7,12 +7,15 @@ mod endpoint;
 mod fake;
 mod fixtures;
 mod http;
+mod killed;
 mod limits;
 mod orders;
+mod peers;
 mod processing;
 mod racing;
 mod restored;
 mod secrets;
+mod settlement;
 mod signers;
 mod words;
 

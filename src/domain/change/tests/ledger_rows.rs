@@ -265,6 +265,39 @@ fn a_dispute_lost_and_then_won_leaves_its_money_unapplied() {
     assert_eq!((world.account.unapplied(), world.tasks()), (Ok(money("108.24 USD")), vec!["dispute_won_late"]));
 }
 
+/// F61, F37: the same, told in the wrong order: nothing differs, and telling it again changes nothing.
+#[test]
+fn a_dispute_won_and_then_told_to_have_been_lost_comes_to_the_same() {
+    let told = |order: [&str; 2]| {
+        let mut world = annual();
+        world.plan(|draft| draft.open_dispute("dp_1", CHARGE, money("108.24 USD"), money("15.00 USD")));
+        for what in order.into_iter().chain(order) {
+            world.plan(|draft| if what == "won" { draft.win_dispute("dp_1") } else { draft.lose_dispute("dp_1") });
+        }
+        world
+    };
+    let (one, other) = (told(["lost", "won"]), told(["won", "lost"]));
+    assert_eq!(one.trial_balance(), other.trial_balance());
+    assert_eq!((one.account.disputes, one.account.invoices), (other.account.disputes, other.account.invoices));
+    assert_eq!((one.account.payments, one.account.tasks), (other.account.payments, other.account.tasks));
+    assert_eq!((one.account.subscriptions, one.account.notes), (other.account.subscriptions, other.account.notes));
+}
+
+/// F61: what was held for the dispute went out because it was won: it cannot be frozen again, and a person decides.
+#[test]
+fn a_dispute_told_to_have_been_lost_after_its_money_went_out_is_a_persons_business() {
+    let mut world = annual();
+    world.plan(|draft| draft.open_dispute("dp_1", CHARGE, money("108.24 USD"), money("15.00 USD")));
+    world.advance_to("2026-06-02");
+    world.cancel(&id());
+    world.plan(|draft| draft.win_dispute("dp_1"));
+    world.run();
+    let before = world.trial_balance();
+    world.plan(|draft| draft.lose_dispute("dp_1"));
+    world.plan(|draft| draft.lose_dispute("dp_1"));
+    assert_eq!((world.trial_balance(), world.tasks()), (before, vec!["dispute_lost_after_won"]));
+}
+
 /// F49: 71.76 was to go back, and the provider moved 70.00: the rest stays the customer's.
 #[test]
 fn a_refund_of_which_less_was_paid_out() {

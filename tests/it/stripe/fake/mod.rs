@@ -1,13 +1,20 @@
 //! A Stripe of our own, over HTTP, written from its documented rules: payment intents, refunds, customers, payment methods, events, and
-//! idempotency keys that keep their first answer, errors included. It is deterministic, and does wrong what it is told to do wrong.
+//! idempotency keys that keep their first answer, errors included; disputes, balance transactions with fees, payouts and what was in them. It
+//! is deterministic, and does wrong what it is told to do wrong.
+//!
+//! [`money`] charges and refunds, [`balance`] keeps what it takes and pays out, [`disputes`] goes against it; [`http`] is the wire.
+
+mod balance;
+mod disputes;
+pub mod http;
+mod money;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 /// What goes wrong with the next request that moves money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +29,8 @@ pub enum Fault {
     ErrorBefore,
     /// It is executed, and the key keeps the failure.
     ErrorAfter,
+    /// It is answered with a failure, which the key keeps, and executed ten minutes later all the same.
+    ErrorThenLate,
     /// The key is in use; nothing is kept.
     Busy,
     /// Too many requests; nothing is kept.
@@ -34,7 +43,7 @@ pub enum Fault {
     Unauthorized,
 }
 
-type Params = BTreeMap<String, String>;
+pub type Params = BTreeMap<String, String>;
 type Answer = (u16, Value);
 
 /// Told of each request that moves money: whether it was executed already.
@@ -43,12 +52,26 @@ type Watch = Box<dyn FnMut(bool) + Send>;
 #[derive(Default)]
 pub struct State {
     pub intents: Vec<Value>,
+    /// What the payment intents have moved.
+    pub charges: Vec<Value>,
     pub refunds: Vec<Value>,
+    pub disputes: Vec<Value>,
+    pub payouts: Vec<Value>,
+    /// What our balance changed by; newest last.
+    pub transactions: Vec<Value>,
+    /// Which payout a transaction was in.
+    pub lines: HashMap<String, String>,
     pub customers: Vec<Value>,
     pub methods: HashMap<String, Value>,
     /// Newest last.
     pub events: Vec<Value>,
     pub faults: VecDeque<Fault>,
+    /// Our key was revoked: nothing is let in.
+    pub revoked: bool,
+    /// What payments there are is not told for now.
+    pub lists_hidden: bool,
+    /// So many more pages of the balance are told, and then errors.
+    pub pages_left: Option<u32>,
     /// Keys with their parameters and their answers.
     pub keys: HashMap<String, (Params, Answer)>,
     /// Requests that moved money, or tried to: path, key.
@@ -58,6 +81,8 @@ pub struct State {
     pub requests: u64,
     name: String,
     watch: Option<Watch>,
+    /// What is executed later: when, and what.
+    late: Vec<(i64, String, Params)>,
 }
 
 /// The running fake.
@@ -80,7 +105,7 @@ impl Fake {
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&shared)));
+                tokio::spawn(http::serve(stream, Arc::clone(&shared)));
             }
         });
         Self { address, state }
@@ -115,93 +140,6 @@ impl Fake {
     }
 }
 
-/// One request a connection, as async-stripe makes them.
-async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
-    let Some((head, body)) = request(&mut stream).await else { return };
-    let mut words = head.lines().next().unwrap_or_default().split(' ');
-    let (method, target) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
-    let header = |name: &str| {
-        let found = head.lines().skip(1).filter_map(|line| line.split_once(": ")).find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.trim().to_owned())
-    };
-    let (path, query) = target.split_once('?').unwrap_or((target.as_str(), ""));
-    let params = form(if method == "GET" { query } else { &body });
-    let key = header("idempotency-key");
-    let moves_money = method == "POST" && ["/v1/payment_intents", "/v1/refunds"].contains(&path);
-    let outcome = {
-        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.requests += 1;
-        if moves_money {
-            let key = key.clone().unwrap_or_default();
-            state.money.push((path.to_owned(), key));
-            state.tell(false);
-        }
-        let fault = if moves_money { state.faults.pop_front() } else { None };
-        let answered = state.answer(&method, path, &params, key.as_deref(), fault);
-        if moves_money {
-            state.tell(true);
-        }
-        answered
-    };
-    let (status, text) = match outcome {
-        Reply::Json((status, value)) => (status, value.to_string()),
-        Reply::Text(status, text) => (status, text.to_owned()),
-        Reply::Nothing => return,
-        Reply::Never => {
-            tokio::time::sleep(std::time::Duration::from_mins(10)).await;
-            return;
-        }
-    };
-    let head = format!(
-        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nDate: Mon, 30 Nov 2026 03:00:00 GMT\r\nConnection: close\r\n\r\n",
-        text.len()
-    );
-    let _ = stream.write_all(format!("{head}{text}").as_bytes()).await;
-    let _ = stream.shutdown().await;
-}
-
-async fn request(stream: &mut TcpStream) -> Option<(String, String)> {
-    let mut bytes = Vec::new();
-    let end = loop {
-        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end + 4;
-        }
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    };
-    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned));
-    let length: usize = length.map_or(0, |text| text.trim().parse().unwrap());
-    while bytes.len() < end + length {
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    }
-    Some((head, String::from_utf8_lossy(&bytes[end..]).into_owned()))
-}
-
-fn form(text: &str) -> Params {
-    let pairs = text.split('&').filter(|pair| !pair.is_empty());
-    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(name, value)| (decoded(name), decoded(value))).collect()
-}
-
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'+' => bytes.push(b' '),
-            b'%' => {
-                let hex = [rest.next().unwrap(), rest.next().unwrap()];
-                bytes.push(u8::from_str_radix(std::str::from_utf8(&hex).unwrap(), 16).unwrap());
-            }
-            byte => bytes.push(byte),
-        }
-    }
-    String::from_utf8(bytes).unwrap()
-}
-
 enum Reply {
     Json(Answer),
     Text(u16, &'static str),
@@ -231,6 +169,14 @@ impl State {
     }
 
     fn answer(&mut self, method: &str, path: &str, params: &Params, key: Option<&str>, fault: Option<Fault>) -> Reply {
+        if self.revoked {
+            return Reply::Json(error(401, "invalid_request_error", None));
+        }
+        let now = self.now;
+        let due: Vec<_> = self.late.extract_if(.., |(at, ..)| *at <= now).collect();
+        for (_, path, params) in due {
+            self.execute("POST", &path, &params);
+        }
         match fault {
             Some(Fault::LostBefore) => return Reply::Nothing,
             Some(Fault::Busy) => return Reply::Json(error(409, "invalid_request_error", Some("idempotency_key_in_use"))),
@@ -244,6 +190,10 @@ impl State {
         }
         let answer = match fault {
             Some(Fault::ErrorBefore) => error(500, "api_error", None),
+            Some(Fault::ErrorThenLate) => {
+                self.late.push((self.now + LATE_SECONDS, path.to_owned(), params.clone()));
+                error(500, "api_error", None)
+            }
             Some(Fault::ErrorAfter) => {
                 self.execute(method, path, params);
                 error(500, "api_error", None)
@@ -267,6 +217,7 @@ impl State {
         let parts: Vec<&str> = path.trim_start_matches("/v1/").split('/').collect();
         match (method, parts.as_slice()) {
             ("POST", ["payment_intents"]) => self.charge(params),
+            ("GET", ["payment_intents"]) if self.lists_hidden => error(500, "api_error", None),
             ("GET", ["payment_intents"]) => {
                 let customer = params.get("customer").cloned();
                 page(&self.intents, params, |intent| customer.as_ref().is_none_or(|id| intent["customer"] == id.as_str()))
@@ -294,6 +245,11 @@ impl State {
                 method["customer"] = json!(params["customer"]);
                 (200, method.clone())
             }
+            ("GET", ["balance_transactions"]) => self.list_transactions(params),
+            ("GET", ["payouts", id]) => match self.payouts.iter().find(|payout| payout["id"] == *id) {
+                Some(payout) => (200, payout.clone()),
+                None => error(404, "invalid_request_error", Some("resource_missing")),
+            },
             ("GET", ["events"]) => page(&self.events, params, |_| true),
             ("GET", ["account"]) => (200, json!({ "id": "acct_1Kasa", "charges_enabled": true, "payouts_enabled": true })),
             ("GET", ["webhook_endpoints"]) => (
@@ -316,63 +272,14 @@ impl State {
             "pending_webhooks": 1, "request": null, "type": kind, "data": data,
         }));
     }
-
-    /// What a method does is in its name: `pm_decline_CODE…` is declined, `pm_other_amount…` moves 1.00 less.
-    fn charge(&mut self, params: &Params) -> Answer {
-        for (name, value) in [("off_session", "true"), ("confirm", "true"), ("error_on_requires_action", "true")] {
-            assert_eq!(params.get(name).map(String::as_str), Some(value), "{name}");
-        }
-        let (method, customer) = (&params["payment_method"], &params["customer"]);
-        let known = &self.methods.get(method).map_or(Value::Null, |known| known["customer"].clone());
-        if *known != Value::Null && *known != customer.as_str() {
-            return error(400, "invalid_request_error", None);
-        }
-        let amount = number(params, "amount").unwrap();
-        let received = if method.starts_with("pm_other_amount") { amount - 100 } else { amount };
-        let mut intent = json!({
-            "id": format!("pi_{}{:05}", self.name, self.intents.len() + 1), "object": "payment_intent", "amount": amount, "amount_received": received,
-            "currency": params["currency"], "customer": customer, "status": "succeeded", "created": self.now,
-            "last_payment_error": null, "metadata": metadata(params),
-        });
-        if let Some(code) = method.strip_prefix("pm_decline_") {
-            let code = code.split('-').next().unwrap_or_default();
-            let cause = json!({ "type": "card_error", "code": "card_declined", "decline_code": code });
-            intent["status"] = json!("requires_payment_method");
-            intent["amount_received"] = json!(0);
-            intent["last_payment_error"].clone_from(&cause);
-            self.intents.push(intent.clone());
-            self.happened("payment_intent.payment_failed", &intent);
-            return (402, json!({ "error": cause }));
-        }
-        self.intents.push(intent.clone());
-        self.happened("payment_intent.succeeded", &intent);
-        (200, intent)
-    }
-
-    fn refund(&mut self, params: &Params) -> Answer {
-        let (of, amount) = (&params["payment_intent"], number(params, "amount").unwrap());
-        let Some(intent) = self.intents.iter().find(|intent| intent["id"] == of.as_str()) else {
-            return error(404, "invalid_request_error", Some("resource_missing"));
-        };
-        let given: i64 =
-            self.refunds.iter().filter(|refund| refund["payment_intent"] == of.as_str()).filter_map(|one| one["amount"].as_i64()).sum();
-        if given + amount > intent["amount_received"].as_i64().unwrap() {
-            return error(400, "invalid_request_error", Some("charge_already_refunded"));
-        }
-        let refund = json!({
-            "id": format!("re_{}{:05}", self.name, self.refunds.len() + 1), "object": "refund", "amount": amount, "currency": intent["currency"],
-            "payment_intent": of, "charge": null, "status": "succeeded", "created": self.now, "metadata": metadata(params),
-        });
-        self.refunds.push(refund.clone());
-        self.happened("refund.created", &refund);
-        (200, refund)
-    }
 }
 
 /// A page, the newest first.
 fn page(all: &[Value], params: &Params, is_it: impl Fn(&Value) -> bool) -> Answer {
     let since = number(params, "created[gte]").unwrap_or(0);
-    let mut found: Vec<&Value> = all.iter().rev().filter(|one| is_it(one) && one["created"].as_i64().unwrap_or(0) >= since).collect();
+    let until = number(params, "created[lt]").unwrap_or(i64::MAX);
+    let is_then = |one: &Value| (since..until).contains(&one["created"].as_i64().unwrap_or(0));
+    let mut found: Vec<&Value> = all.iter().rev().filter(|one| is_it(one) && is_then(one)).collect();
     if let Some(after) = params.get("starting_after") {
         let position = found.iter().position(|one| one["id"] == after.as_str()).expect("a cursor of this list");
         found.drain(..=position);
@@ -382,6 +289,9 @@ fn page(all: &[Value], params: &Params, is_it: impl Fn(&Value) -> bool) -> Answe
     found.truncate(limit);
     (200, json!({ "object": "list", "has_more": more, "data": found }))
 }
+
+/// How much later something is executed that was answered with a failure.
+const LATE_SECONDS: i64 = 600;
 
 /// Short pages, so that there are several of them.
 const PAGE_MAX: usize = 7;

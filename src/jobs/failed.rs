@@ -1,0 +1,43 @@
+//! When something outside has refused us last: it is left alone for a while, and not asked all the time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// How long it is left alone, by the engine's clock.
+const REST_SECONDS: i64 = 60;
+
+/// When that was. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Failed(Arc<AtomicI64>);
+
+impl Default for Failed {
+    fn default() -> Self {
+        Self(Arc::new(AtomicI64::new(i64::MIN)))
+    }
+}
+
+impl Failed {
+    /// It was now, in seconds.
+    pub(super) fn at(&self, now: i64) {
+        self.0.store(now, Ordering::Relaxed);
+    }
+
+    /// Whether it is to be left alone.
+    pub(super) fn is_recent(&self, now: i64) -> bool {
+        (0..REST_SECONDS).contains(&now.saturating_sub(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_left_alone_for_a_minute() {
+        let failed = Failed::default();
+        assert!(!failed.is_recent(0) && !failed.is_recent(i64::MIN));
+        failed.at(1_000);
+        assert!(failed.is_recent(1_000) && failed.clone().is_recent(1_059));
+        assert!(!failed.is_recent(1_060) && !failed.is_recent(999), "nor where the clock was put back");
+    }
+}
