@@ -152,6 +152,7 @@ impl Runner {
             }
             results.push((notice, result));
         }
+        tell_why_not(&results);
         if !by_account.is_empty() {
             let ids: Vec<AccountId> = by_account.keys().cloned().collect();
             let mut tx = self.engine.db.begin().await?;
@@ -236,6 +237,19 @@ impl Runner {
             }
             _ => failed(code),
         }
+    }
+}
+
+/// One line a cause and chunk: what the server said, and to how many mails.
+fn tell_why_not(results: &[(LeasedNotice, NoticeResult)]) {
+    let mut causes: BTreeMap<&str, u64> = BTreeMap::new();
+    for (_, result) in results {
+        if let NoticeResult::Again { code, .. } | NoticeResult::Failed { code } = result {
+            *causes.entry(code).or_default() += 1;
+        }
+    }
+    for (code, mails) in causes {
+        tracing::warn!(code, mails, "mails were not delivered");
     }
 }
 

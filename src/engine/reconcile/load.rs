@@ -89,10 +89,8 @@ pub(super) async fn ours(tx: &mut Tx, provider: &str, through: NaiveDate, join: 
         join.add_ours(ours).map_err(ReconcileError::from)
     };
     tx.for_each_batch(charges, &values, |rows| rows.iter().try_for_each(|row| add(charge(row)?))).await?;
-    tx.for_each_batch(refunds, &values, |rows| {
-        rows.iter().try_for_each(|row| refund(row, &decisions)?.into_iter().try_for_each(&mut add))
-    })
-    .await?;
+    tx.for_each_batch(refunds, &values, |rows| rows.iter().try_for_each(|row| refund(row, &decisions)?.into_iter().try_for_each(&mut add)))
+        .await?;
     tx.for_each_batch(disputes, &values, |rows| {
         rows.iter().try_for_each(|row| dispute(row, &decisions)?.into_iter().try_for_each(&mut add))
     })
