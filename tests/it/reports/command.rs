@@ -38,7 +38,7 @@ async fn an_empty_database_has_empty_reports() {
     on_both(|db| async move {
         let shop = Shop::empty(db);
         for entry in kasacare::reports::finance::ALL {
-            let said = shop.does(&format!("report {} --format csv", entry.name));
+            let said = shop.does(&format!("report {}", entry.name));
             assert!(said.contains("Nothing was posted."), "{}: {said}", entry.name);
         }
     })
@@ -71,7 +71,7 @@ async fn a_report_goes_to_a_file_whole_and_in_one_currency() {
         // Years that nobody has lived through yet.
         shop.says("report waterfall --to 9998-12-31").fails(2, "more than 600 months");
         // As it was known before anything had happened.
-        assert!(shop.does("report trial-balance --known-at 2025-12-31 --format csv").contains("Nothing was posted."));
+        assert!(shop.does("report trial-balance --known-at 2025-12-31").contains("Nothing was posted."));
         // The same bytes again.
         let entries = "report journal-entries --known-at 2026-01-31 --format csv";
         assert_eq!(shop.does(entries), kasacare(shop.db.url(), entries).ok());

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::formats::recalculated;
 use super::pack::files;
+use crate::cli::shop::Shop;
 use crate::journal::{bean_check, hledger};
 use crate::world::on_both;
 use crate::world::town::Town;
@@ -35,7 +36,7 @@ fn csvs(place: &Path) -> BTreeMap<String, Blocks> {
     let read = |path: PathBuf| {
         let mut blocks = Blocks::new();
         let mut reader = csv::Reader::from_path(&path).unwrap();
-        assert_eq!(reader.headers().unwrap().iter().take(2).collect::<Vec<_>>(), ["section", "currency"], "{path:?}");
+        assert_eq!(reader.headers().unwrap().iter().take(2).collect::<Vec<_>>(), ["section", "currency"], "{}", path.display());
         for row in reader.records().map(Result::unwrap) {
             blocks.entry(row[1].to_owned()).or_default().push(row.iter().skip(2).map(ToOwned::to_owned).collect());
         }
@@ -212,8 +213,46 @@ async fn a_month_before_the_books_is_refused_and_one_at_their_beginning_compares
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         let place = folder.path().join("2026-01");
         assert_eq!(packed(&db, "2026-01", &place).await.broken, 0);
-        let page = fs::read_to_string(place.join("index.html")).unwrap();
-        assert!(page.contains("nothing before") && !page.contains(" from December</dd>"), "compared with what came first");
+        // What is summed has no month before; balances open with nothing, which is a figure.
+        let glance = &csvs(&place)["at-a-glance.amounts"]["USD"];
+        let before = |figure: &str| glance.iter().find(|row| row[0] == figure).map(|row| row[2].as_str());
+        assert_eq!((before("Cash in"), before("Revenue"), before("Prepayments")), (Some(""), Some(""), Some("0.00")), "{glance:?}");
+        assert!(fs::read_to_string(place.join("index.html")).unwrap().contains("nothing before"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_command_writes_a_pack_or_says_why_not() {
+    on_both(|db| async move {
+        let shop = Shop::open(db);
+        shop.does("subscribe us plus/annual --camera us-c1 --as-of 2026-01-10");
+        shop.runs("2026-02-28");
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("pack");
+        let line = |month: &str| format!("report pack --month {month} --out {}", place.display());
+        let said = shop.does(&line("2026-02"));
+        assert!(said.starts_with("The pack of February 2026: ") && said.contains("ties hold. Open "), "{said}");
+        let first = files(&place);
+        assert!(first.contains_key("index.html") && first.contains_key("csv/mrr.movements.csv"), "{:?}", first.keys());
+        let json = shop.says(&format!("{} --format json", line("2026-02"))).json();
+        assert_eq!((json["broken"].as_u64(), json["files"].as_array().unwrap().len()), (Some(0), first.len() - 1));
+        assert!(first == files(&place), "the bytes differ");
+        shop.says(&line("2026-13")).fails(2, "write a month as 2026-10");
+        shop.says(&line("2025-11")).fails(4, "2025-11");
+        shop.says(&format!("{} --format csv", line("2026-02"))).fails(2, "--format");
+        fs::write(place.join("mine.txt"), "mine").unwrap();
+        shop.says(&line("2026-02")).fails(2, "is there already, with other things in it than a pack");
+        assert_eq!(fs::read_to_string(place.join("mine.txt")).unwrap(), "mine");
+        // What is wrong in the books is in the pack, and the exit code says so.
+        let mut tx = crate::check::unguarded(&shop.db).await;
+        let off = kasacare::store::db::Sql::same("update postings set amount_minor = amount_minor + 1 where ledger_account = 1200");
+        tx.execute(&off, &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        fs::remove_file(place.join("mine.txt")).unwrap();
+        let said = shop.says(&line("2026-02")).code(1);
+        assert!(said.err.contains("do not hold; index.html says which"), "{}", said.err);
+        assert!(fs::read_to_string(place.join("index.html")).unwrap().contains("does not hold:"));
     })
     .await;
 }
