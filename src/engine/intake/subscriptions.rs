@@ -76,7 +76,7 @@ impl Intake<'_> {
             reason: Some(&self.how.reason),
             promotion_uses: BTreeMap::new(),
         };
-        let cause = next_cause(KIND, &account);
+        let cause = next_cause(KIND, &account, 0);
         let mut draft = Draft::new(&context, account);
         for Placed { line, row } in rows {
             if let Some(problem) = reserved(row) {
