@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use rayon::prelude::*;
 
+use super::months::touches_an_open_month;
 use super::summary::Summary;
 use super::{Engine, EngineError, Who, next_cause};
 use crate::domain::account::Account;
@@ -105,7 +106,8 @@ impl Engine {
         let planned = accounts.into_par_iter().with_min_len(SHARE_MIN).map(|account| self.plan_or_park(account, work, who));
         let mut changes = Vec::new();
         planned.collect_into_vec(&mut changes);
-        changes.into_iter().filter(|change| !change.as_ref().is_ok_and(Change::is_empty)).collect()
+        let changes: Vec<Vec<Change>> = changes.into_iter().collect::<Result<_, _>>()?;
+        Ok(changes.into_iter().flatten().filter(|change| !change.is_empty()).collect())
     }
 
     async fn load_for(
@@ -128,23 +130,34 @@ impl Engine {
         Ok(loaded)
     }
 
-    fn plan_or_park(&self, account: Account, work: &dyn Work, who: &Who) -> Result<Change, EngineError> {
+    fn plan_or_park(&self, account: Account, work: &dyn Work, who: &Who) -> Result<Vec<Change>, EngineError> {
         let context = self.context(who);
-        let cause = next_cause(work.kind(), &account);
-        let mut draft = Draft::new(&context, account);
-        let refusal = match work.plan(&mut draft) {
-            Ok(()) => return Ok(draft.finish(work.kind(), cause)),
-            Err(refusal) => refusal,
+        let plan = |account: Account, earlier: usize| {
+            let cause = next_cause(work.kind(), &account, earlier);
+            let mut draft = Draft::new(&context, account);
+            let outcome = work.plan(&mut draft);
+            (draft.finish(work.kind(), cause), outcome)
         };
-        let change = draft.finish(work.kind(), cause);
-        tracing::warn!(account = %change.before.profile.id, job = work.kind(), reason = %refusal, "account parked");
-        self.park(change.before, code(&refusal), &refusal.to_string(), who)
+        let (mut change, mut outcome) = plan(account, 0);
+        let mut months = Vec::new();
+        if outcome.is_ok() && touches_an_open_month(&change) {
+            let account;
+            (months, account) = self.close_months(change.before)?;
+            (change, outcome) = plan(account, months.len());
+        }
+        if let Err(refusal) = outcome {
+            let account = months.into_iter().next().map_or(change.before, |month| month.before);
+            tracing::warn!(account = %account.profile.id, job = work.kind(), reason = %refusal, "account parked");
+            return Ok(vec![self.park(account, code(&refusal), &refusal.to_string(), who)?]);
+        }
+        months.push(change);
+        Ok(months)
     }
 
     fn park(&self, account: Account, code: &str, reason: &str, who: &Who) -> Result<Change, EngineError> {
         let context = self.context(who);
         let id = account.profile.id.to_string();
-        let cause = next_cause("park", &account);
+        let cause = next_cause("park", &account, 0);
         let mut draft = Draft::new(&context, account);
         draft.park(code, reason).map_err(|refusal| EngineError::Refused { account: id, refusal })?;
         Ok(draft.finish("park", cause))

@@ -9,6 +9,7 @@ pub mod closing;
 pub mod desk;
 pub mod error;
 pub mod intake;
+mod months;
 pub mod pricing;
 pub mod reconcile;
 mod requests;
@@ -165,26 +166,37 @@ impl Engine {
         let promotion_uses = accounts::promotion_uses(&mut tx).await?;
         tx.rollback().await?;
         let account = loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))?;
-        self.plan(account, kind, who, promotion_uses, &plan)
+        let (_, change, value) = self.plan(account, kind, who, &promotion_uses, &plan)?;
+        Ok((change, value))
     }
 
+    /// Plans a command; before it come the months that must be booked first (RR-1).
     fn plan<T>(
         &self,
         account: Account,
         kind: &'static str,
         who: &Who,
-        promotion_uses: BTreeMap<String, u32>,
+        promotion_uses: &BTreeMap<String, u32>,
         plan: &impl Fn(&mut Draft<'_>) -> Planned<T>,
-    ) -> Result<(Change, T), EngineError> {
-        let context = Context { promotion_uses, ..self.context(who) };
-        let id = account.profile.id.to_string();
-        let cause = match &who.request_id {
-            Some(request) => requests::cause(&request.id),
-            None => next_cause(kind, &account),
+    ) -> Result<(Vec<Change>, Change, T), EngineError> {
+        let context = Context { promotion_uses: promotion_uses.clone(), ..self.context(who) };
+        let planned = |account: Account, earlier: usize| {
+            let id = account.profile.id.to_string();
+            let cause = match &who.request_id {
+                Some(request) => requests::cause(&request.id),
+                None => next_cause(kind, &account, earlier),
+            };
+            let mut draft = Draft::new(&context, account);
+            let value = plan(&mut draft).map_err(|refusal| EngineError::Refused { account: id, refusal })?;
+            Ok::<_, EngineError>((draft.finish(kind, cause), value))
         };
-        let mut draft = Draft::new(&context, account);
-        let value = plan(&mut draft).map_err(|refusal| EngineError::Refused { account: id, refusal })?;
-        Ok((draft.finish(kind, cause), value))
+        let (change, value) = planned(account, 0)?;
+        if !months::touches_an_open_month(&change) {
+            return Ok((Vec::new(), change, value));
+        }
+        let (months, account) = self.close_months(change.before)?;
+        let (change, value) = planned(account, months.len())?;
+        Ok((months, change, value))
     }
 
     /// Plans a command and stores it: the same pure function as [`Engine::quote`], under the account's lock.
@@ -209,7 +221,7 @@ impl Engine {
                 let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
                 let account = loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))?;
                 let promotion_uses = accounts::promotion_uses(&mut tx).await?;
-                let (change, value) = match self.plan(account, kind, who, promotion_uses, &plan) {
+                let (mut changes, change, value) = match self.plan(account, kind, who, &promotion_uses, &plan) {
                     Ok(planned) => planned,
                     Err(refused) => {
                         tx.rollback().await?;
@@ -217,17 +229,18 @@ impl Engine {
                     }
                 };
                 requests::remember(&mut tx, id.as_str(), kind, who, change.recorded_at).await?;
-                let mut changes = [change];
+                changes.push(change);
                 accounts::save(&mut tx, &mut changes).await?;
                 tx.commit().await?;
-                let [change] = changes;
+                let change = changes.pop().ok_or_else(|| EngineError::NoAccount(id.to_string()))?;
                 Ok((change, value))
             })
             .await
     }
 }
 
-/// The cause of a decision that its place in the journal makes unique.
-fn next_cause(kind: &str, account: &Account) -> String {
-    format!("{kind}:{}", account.profile.journal_seq.saturating_add(1))
+/// The cause of a decision that its place in the journal makes unique; `earlier` decisions are not stored yet.
+fn next_cause(kind: &str, account: &Account, earlier: usize) -> String {
+    let place = i64::try_from(earlier).unwrap_or(i64::MAX).saturating_add(1);
+    format!("{kind}:{}", account.profile.journal_seq.saturating_add(place))
 }

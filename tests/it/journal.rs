@@ -206,6 +206,38 @@ async fn a_date_inside_a_month_adds_what_was_earned_since() {
     .await;
 }
 
+/// RR-1: somebody who acts on the first of a month, before the job has booked the month that ended, moves no revenue into the new one.
+#[tokio::test]
+async fn a_month_that_has_ended_is_booked_before_a_document_of_the_next() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        let mut lines = Vec::new();
+        for (name, plan) in [("annual", "plus/annual"), ("monthly", "plus/monthly")] {
+            let id = town.move_in(name, crate::world::town::OREGON, "tok_ok").await;
+            lines.push((id.clone(), town.subscribe("2026-01-31", &id, plan).await));
+        }
+        let premium = "premium/monthly".parse().unwrap();
+        town.act(noon("2026-02-01"), &lines[1].0, |draft| draft.change_plan(&lines[1].1, &premium, None)).await;
+        // In Los Angeles it is the afternoon of the 28th, so that February is not over.
+        town.run("2026-02-28").await;
+        town.act(noon("2026-03-01"), &lines[0].0, |draft| draft.cancel(&lines[0].1)).await;
+        let (text, _) = written(&db, JournalFormat::Json, &Range::default()).await;
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let legs = json["entries"].as_array().unwrap().iter().flat_map(|entry| {
+            let legs = entry["legs"].as_array().unwrap().iter().filter(|leg| leg["ledger_account"] == 4000);
+            legs.map(|leg| {
+                (entry["account"].as_str().unwrap(), entry["effective_on"].as_str().unwrap(), leg["amount_minor"].as_i64().unwrap())
+            })
+        });
+        // 99.99 over 365 days: 0.27 by 31 January, 7.94 by the end of February, 8.22 by 1 March. 9.99 over 28 days: 0.36 on the only one.
+        let booked =
+            [("annual", "2026-01-31", -27), ("monthly", "2026-01-31", -36), ("annual", "2026-02-28", -767), ("annual", "2026-03-01", -28)];
+        assert_eq!(legs.collect::<Vec<_>>(), booked);
+        crate::check::assert_clean(&db).await;
+    })
+    .await;
+}
+
 /// What had accrued by the end of a day, by account; debits positive.
 async fn accrued(db: &Db, on: &str) -> Vec<(u16, i64)> {
     let balance = trial_balance::load(db, Some(day(on))).await.unwrap();

@@ -77,7 +77,7 @@ impl Intake<'_> {
             promotion_uses: BTreeMap::new(),
             closed_through: None,
         };
-        let cause = next_cause(KIND, &account);
+        let cause = next_cause(KIND, &account, 0);
         let mut draft = Draft::new(&context, account);
         for Placed { line, row } in rows {
             if let Some(problem) = reserved(row) {

@@ -2,7 +2,7 @@
 
 mod columns;
 pub mod faults;
-mod lives;
+pub mod lives;
 mod moved;
 mod promises;
 

@@ -15,6 +15,7 @@ with its place. 2: an input cannot be read.
 
 import argparse
 import csv
+import io
 import json
 import pathlib
 import re
@@ -66,7 +67,7 @@ def facts_of(document, decimals):
 def hledger_entries(text):
     """The entries of a journal for hledger: place, date, tags, legs."""
     entry = None
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if head := HEAD.match(line):
             entry = (number, head["on"], {}, [])
             yield entry
@@ -84,7 +85,7 @@ def hledger_tags(text):
 def beancount_entries(text):
     """The entries of a journal for beancount."""
     entry = None
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if head := HEAD.match(line):
             entry = (number, head["on"], {}, [])
             yield entry
@@ -98,7 +99,7 @@ def beancount_entries(text):
 def csv_entries(text):
     """The entries of the table: rows of one event that follow each other, until a leg's number begins again."""
     entry, last = None, 0
-    for number, row in enumerate(csv.DictReader(text.splitlines()), 2):
+    for number, row in enumerate(csv.DictReader(io.StringIO(text, newline="")), 2):
         leg = int(row["leg"])
         if entry is None or entry[2]["event"] != row["event"] or leg <= last:
             if entry:
