@@ -1,4 +1,4 @@
-//! `kasacare settlement`: the provider's side of the money, from files (RC-1), and from the provider's own interface ([`fetch`]).
+//! `kasacare settlement`: the provider's side of the money, from files (RC-1), and from the provider's own interface (`fetch`).
 
 mod fetch;
 
