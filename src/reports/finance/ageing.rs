@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{Days, NaiveDate};
 
 use super::Span;
-use super::books::{amount, currency_at, on_accounts, posted};
+use super::books::{amount, currencies, currency_at, on_accounts, posted};
 use crate::domain::ledger::RECEIVABLE;
 use crate::domain::money::{Currency, Money};
 use crate::reports::sheet::{Cell, Column, Section, Teller};
@@ -65,8 +65,7 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
         *band = Band { invoices: row.int_at(2)?, open: sums::exact(&row, 3)? };
     }
     let ledger = posted(tx, span.to, span).await?;
-    let others = ledger.keys().map(|(currency, _)| *currency).filter(|currency| span.shows(*currency));
-    for currency in others {
+    for currency in currencies(&ledger, span) {
         books.entry(currency).or_default();
     }
     for (currency, bands) in books {

@@ -29,6 +29,13 @@ pub(super) async fn posted(tx: &mut Tx, on: NaiveDate, span: &Span) -> Result<Ba
     trial_balance::posted(tx, on, span.known_until()).await
 }
 
+/// The currencies in which anything was posted, as far as they are asked for.
+pub(super) fn currencies(balances: &Balances, span: &Span) -> Vec<Currency> {
+    let mut currencies: Vec<Currency> = balances.keys().map(|(currency, _)| *currency).filter(|currency| span.shows(*currency)).collect();
+    currencies.dedup();
+    currencies
+}
+
 /// What stands on some accounts together.
 pub(super) fn on_accounts(balances: &Balances, currency: Currency, accounts: &[u16]) -> i128 {
     accounts.iter().filter_map(|account| balances.get(&(currency, *account))).sum()

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::NaiveDate;
 
 use super::Span;
-use super::books::{amount, currency_at, posted};
+use super::books::{amount, currencies, currency_at, posted};
 use super::records::{self, Record};
 use crate::domain::account::CorrectionState;
 use crate::domain::event::Event;
@@ -84,9 +84,7 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
         documented.insert(currency_at(&row, 0)?, -sums::exact(&row, 1)?);
     }
     let ledger = posted(tx, span.to, span).await?;
-    let mut currencies: Vec<Currency> = ledger.keys().map(|(currency, _)| *currency).filter(|currency| span.shows(*currency)).collect();
-    currencies.dedup();
-    for currency in currencies {
+    for currency in currencies(&ledger, span) {
         let (mut sums, mut noted, mut after) = (Sums::new(), 0, String::new());
         teller.section(Section::detail("corrections", "Wrong payments", currency, columns()))?;
         loop {

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{Days, NaiveDate};
 
-use super::books::{amount, currency_at, posted};
+use super::books::{amount, currencies, currency_at, posted};
 use super::records::{next_accounts, unreadable};
 use super::{Span, month_name};
 use crate::domain::event::Event;
@@ -166,9 +166,7 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
     let months = span.months()?;
     let days: Vec<NaiveDate> = std::iter::once(span.day_before()).chain(months.iter().map(|(_, last)| *last)).collect();
     let ledger = posted(tx, span.to, span).await?;
-    let mut currencies: Vec<Currency> = ledger.keys().map(|(currency, _)| *currency).filter(|currency| span.shows(*currency)).collect();
-    currencies.dedup();
-    for currency in currencies {
+    for currency in currencies(&ledger, span) {
         let (at, moves) = (vec![0; days.len()], vec![Moves::default(); months.len()]);
         let mut measured = Measured { days: days.clone(), at, moves, customers: 0 };
         let mut after = String::new();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::NaiveDate;
 
 use super::Span;
-use super::books::{amount, on_accounts, posted};
+use super::books::{amount, currencies, on_accounts, posted};
 use super::records::{self, Record};
 use crate::domain::account::Note;
 use crate::domain::calendar::Period;
@@ -77,9 +77,7 @@ type Sums = BTreeMap<(String, Stands), (i64, i128)>;
 
 pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
     let ledger = posted(tx, span.to, span).await?;
-    let mut currencies: Vec<Currency> = ledger.keys().map(|(currency, _)| *currency).filter(|currency| span.shows(*currency)).collect();
-    currencies.dedup();
-    for currency in currencies {
+    for currency in currencies(&ledger, span) {
         let (mut sums, mut on_their_way, mut after) = (Sums::new(), 0, String::new());
         teller.section(Section::detail("refunds", "Refunds", currency, columns()))?;
         loop {

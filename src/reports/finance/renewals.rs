@@ -8,7 +8,7 @@ mod accounts;
 mod forecast;
 
 use super::Span;
-use super::books::{amount, posted};
+use super::books::{amount, currencies, posted};
 use crate::domain::change::{Context, Draft};
 use crate::domain::money::Currency;
 use crate::reports::ReportError;
@@ -31,9 +31,7 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
         Err(error) => return Err(error.into()),
     };
     let ledger = posted(tx, span.to, span).await?;
-    let mut currencies: Vec<Currency> = ledger.keys().map(|(currency, _)| *currency).filter(|currency| span.shows(*currency)).collect();
-    currencies.dedup();
-    for currency in currencies {
+    for currency in currencies(&ledger, span) {
         let mut forecast = Forecast::after(span.to, currency);
         let mut after = String::new();
         loop {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use super::books::{amount, currency_at, month_at, on_accounts, posted};
+use super::books::{amount, currencies, currency_at, month_at, on_accounts, posted};
 use super::records::{event_at, unreadable};
 use super::{Span, month_name};
 use crate::domain::account::NoteReason;
@@ -105,9 +105,7 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
     }
     let (opening, closing) = (posted(tx, span.day_before(), span).await?, posted(tx, span.to, span).await?);
     let first_accrued = by_account(&opening_accrued);
-    let mut currencies: Vec<Currency> = closing.keys().map(|(currency, _)| *currency).filter(|currency| span.shows(*currency)).collect();
-    currencies.dedup();
-    for currency in currencies {
+    for currency in currencies(&closing, span) {
         for account in [PREPAYMENTS, DEFERRED_REVENUE] {
             let number = account.number;
             let of = |accrued: &BTreeMap<(Currency, u16), i128>| accrued.get(&(currency, number)).copied().unwrap_or_default();

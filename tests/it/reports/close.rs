@@ -92,7 +92,7 @@ async fn a_month_is_closed_when_it_is_over_and_its_checklist_holds() {
         let says = |line: &str| kasacare(db.url(), line);
         // In the last time zone it is still 31 March at noon of 1 April in UTC.
         says(&format!("close --month 2026-03 {BY} --as-of 2026-03-31")).fails(3, "2026-03 is not over");
-        says(&format!("close --month 2026-03 --quote --as-of 2026-04-01T11:59:00Z")).fails(3, "2026-03 is not over");
+        says("close --month 2026-03 --quote --as-of 2026-04-01T11:59:00Z").fails(3, "2026-03 is not over");
         for (line, words) in [
             ("close --month 2026-3 --by O", "write a month"),
             ("close --month 2026-03", "--by"),
