@@ -92,7 +92,9 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 fn draw(figure: &Figure, area: &Area<'_>) -> Result<(), String> {
     let bars = figure.bars();
+    // The library computes with differences, which for 64 bits may be too large.
     let (low, high) = reach(&bars);
+    let (low, high) = (i128::from(low), i128::from(high));
     let groups = i32::try_from(figure.groups.len()).map_err(|error| error.to_string())?.max(1);
     let width = STEPS.checked_mul(groups).ok_or("too many columns")?;
     let mut builder = ChartBuilder::on(area);
@@ -103,7 +105,7 @@ fn draw(figure: &Figure, area: &Area<'_>) -> Result<(), String> {
         .disable_x_mesh()
         .disable_x_axis()
         .y_labels(6)
-        .y_label_formatter(&|minor| in_short(figure, *minor))
+        .y_label_formatter(&|minor| i64::try_from(*minor).map_or_else(|_| String::new(), |minor| in_short(figure, minor)))
         .label_style(small(FAINT))
         .axis_style(GRID.mix(0.0))
         .bold_line_style(GRID)
@@ -112,7 +114,7 @@ fn draw(figure: &Figure, area: &Area<'_>) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let span = |group: usize| i32::try_from(group).unwrap_or(groups).saturating_mul(STEPS);
     for bar in &bars {
-        let corners = [(span(bar.group) + COLUMN.0, bar.from), (span(bar.group) + COLUMN.1, bar.to)];
+        let corners = [(span(bar.group) + COLUMN.0, bar.from.into()), (span(bar.group) + COLUMN.1, bar.to.into())];
         let column = Rectangle::new(corners, colour(bar.shade).filled());
         chart.draw_series([column]).map_err(|error| error.to_string())?;
     }
@@ -127,7 +129,8 @@ fn draw(figure: &Figure, area: &Area<'_>) -> Result<(), String> {
         chart.draw_series([below]).map_err(|error| error.to_string())?;
         let top = bars.iter().filter(|bar| bar.group == group).map(|bar| bar.from.max(bar.to)).max();
         if let (Some(top), Some(sum), true) = (top, sums.get(group), step == 1) {
-            let above = EmptyElement::at((middle, top)) + Text::new(in_short(figure, *sum), (0, -4), centred(small(INK), VPos::Bottom));
+            let above =
+                EmptyElement::at((middle, i128::from(top))) + Text::new(in_short(figure, *sum), (0, -4), centred(small(INK), VPos::Bottom));
             chart.draw_series([above]).map_err(|error| error.to_string())?;
         }
     }
