@@ -22,15 +22,10 @@ create trigger closings_are_not_truncated before truncate on closings for each s
 create function refuse_closed_months() returns trigger language plpgsql as $$
 declare
     closed date;
-    refused date;
 begin
     select closed_through into closed from closings order by closing_no desc limit 1;
-    if closed is null then
-        return null;
-    end if;
-    select min(effective_on) into refused from added where effective_on <= closed;
-    if refused is not null then
-        raise exception 'closed month: % is closed, and nothing is posted into it', to_char(refused, 'YYYY-MM');
+    if closed is not null and exists (select from added where effective_on <= closed) then
+        raise exception 'closed month: nothing is posted into a month that is closed';
     end if;
     return null;
 end;

@@ -25,5 +25,5 @@ end;
 -- Nothing is posted into a month that is closed, whoever asks.
 create trigger postings_refuses_closed_months before insert on postings
 when new.effective_on <= (select closed_through from closings order by closing_no desc limit 1) begin
-    select raise(abort, 'closed month: ' || substr(new.effective_on, 1, 7) || ' is closed, and nothing is posted into it');
+    select raise(abort, 'closed month: nothing is posted into a month that is closed');
 end;

@@ -51,6 +51,7 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     check::GLOBAL_STATEMENTS,
     check::PROVIDER_STATEMENTS,
     check::SETTLEMENT_STATEMENTS,
+    closing::STATEMENTS,
     account::STATEMENTS,
     accrued::STATEMENTS,
     explain::STATEMENTS,

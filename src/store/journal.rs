@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::db::{Column, Columns, Table};
+use super::db::{Column, Columns, DbError, Table, Tx};
 use super::error::StoreError;
 use super::rows::micros;
 use crate::domain::event::Event;
@@ -174,12 +174,28 @@ pub(super) fn body(account: &str, events: &[Event], why: &[String]) -> Result<St
 #[derive(Debug)]
 pub(super) struct JournalBatch {
     pub(super) records: Columns,
-    pub(super) legs: Columns,
+    legs: Columns,
+    /// The earliest business date of a leg.
+    first_on: Option<NaiveDate>,
 }
 
 impl JournalBatch {
     pub(super) fn new() -> Self {
-        Self { records: Columns::of(&JOURNAL), legs: Columns::of(&POSTINGS) }
+        Self { records: Columns::of(&JOURNAL), legs: Columns::of(&POSTINGS), first_on: None }
+    }
+
+    /// Inserts the legs.
+    ///
+    /// # Errors
+    /// [`DbError::ClosedMonth`] with the month's name (RC-3), or what else the database says.
+    pub(super) async fn insert_legs(&self, tx: &mut Tx) -> Result<(), DbError> {
+        match (tx.insert_rows(&self.legs).await, self.first_on) {
+            (Err(DbError::ClosedMonth { .. }), Some(first)) => {
+                let message = format!("{} is closed, and nothing is posted into it", first.format("%Y-%m"));
+                Err(DbError::ClosedMonth { message })
+            }
+            (inserted, _) => inserted.map(drop),
+        }
     }
 
     /// Adds a record with its legs after the one with the hash `previous`, and gives its hash.
@@ -204,6 +220,7 @@ impl JournalBatch {
             .text(hash)
             .text(record.body);
         for leg in legs {
+            self.first_on = Some(self.first_on.map_or(leg.effective_on, |first| first.min(leg.effective_on)));
             self.legs
                 .row()
                 .text(record.account_id)

@@ -93,7 +93,7 @@ async fn write_journal(tx: &mut Tx, changes: &mut [Change], histories: &[History
         move_journal_end(changes, history, ends);
     }
     tx.insert_rows(&batch.records).await.map_err(|error| refused(error, changes, histories))?;
-    tx.insert_rows(&batch.legs).await?;
+    batch.insert_legs(tx).await?;
     Ok(())
 }
 

@@ -142,7 +142,7 @@ pub enum DbError {
     /// A trigger protects months that are closed (RC-3).
     #[error("{message}; post it into the open month, or open that month again: kasacare close --reopen")]
     ClosedMonth {
-        /// The month, and that it is closed.
+        /// That a month is closed; which one, where that is known.
         message: String,
     },
     /// Somebody else holds the lock. Nothing has happened.

@@ -139,7 +139,7 @@ impl Book {
             DbError::UniqueViolation { .. } => StoreError::AlreadyDone { account: Some(self.id.clone()), cause: None },
             other => other.into(),
         })?;
-        tx.insert_rows(&self.batch.legs).await?;
+        self.batch.insert_legs(tx).await?;
         tx.execute(&MOVE_BOOK, &crate::values![&self.id, self.seq, self.hash.as_str()]).await?;
         Ok(())
     }
