@@ -1,6 +1,6 @@
 //! Charts of reports: columns that are stacked, and bridges from an opening to a closing balance.
 //!
-//! A figure is built from the rows that a report told ([`recipes`]) and drawn by a library ([`drawing`]). It keeps the numbers
+//! A figure is built from the rows that a report told (`recipes`) and drawn by a library (`drawing`). It keeps the numbers
 //! that it shows, so that a page can put them behind it for those who don't see it.
 
 mod drawing;
