@@ -76,7 +76,7 @@ async fn reconcile(db: &Db, file: Option<PathBuf>) -> Run {
 }
 
 async fn take_in(db: &Db, path: &Path) {
-    let reading = Reading { source: Source::StripePayouts, month: None, bank: BankColumns::default() };
+    let reading = Reading { source: Source::StripePayouts, month: None, bank: BankColumns::default(), keep_unknown: false };
     let file = SettlementFile { name: path.display().to_string(), reading, provider: None };
     let how = Taking { at: now(), actor: "bench".to_owned(), dry_run: false };
     let taken = take(db, &file, File::open(path).expect("the file"), &how).await.unwrap_or_else(|error| panic!("{error}"));
