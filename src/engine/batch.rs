@@ -44,11 +44,6 @@ pub trait Work: Sync {
         false
     }
 
-    /// Whether decisions may be dated back, which closed months forbid (RC-3).
-    fn dates_back(&self) -> bool {
-        false
-    }
-
     /// Plans the change.
     ///
     /// # Errors
@@ -90,7 +85,8 @@ impl Engine {
         who: &Who,
     ) -> Result<Summary, EngineError> {
         let accounts = self.load_for(&mut tx, ids, invoices, work).await?;
-        let closed_through = if work.dates_back() { closings::closed_through(&mut tx).await? } else { self.closed_through };
+        // Any decision may book a month that has ended first, and months are closed while a runner stands (RC-3).
+        let closed_through = closings::closed_through(&mut tx).await?;
         let mut changes = Self { closed_through, ..self.clone() }.plan_all(accounts, work, who)?;
         accounts::save(&mut tx, &mut changes).await?;
         tx.commit().await?;

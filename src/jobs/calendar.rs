@@ -85,10 +85,6 @@ impl Work for Recognition {
         "recognise"
     }
 
-    fn dates_back(&self) -> bool {
-        true
-    }
-
     fn scope(&self) -> Scope {
         Scope::RECOGNITION
     }

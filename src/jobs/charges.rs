@@ -94,8 +94,7 @@ impl Runner {
     /// Sends what is due and settles the answers, until nothing is due.
     pub(super) async fn charge(&self, stop: &Stop) -> Result<Summary, EngineError> {
         let mut summary = Summary::default();
-        let now = self.engine.clock.now().timestamp();
-        while !stop.requested() && !self.locked_out.is_recent(now) {
+        while !stop.requested() && !self.locked_out.is_recent(self.engine.clock.now().timestamp()) {
             let mut tx = self.engine.db.begin().await?;
             let lease = self.lease(LEASE_SECONDS);
             let leased = claims::lease_charges(&mut tx, self.engine.clock.now(), &lease, CALL_CHUNK).await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::super::account::{Note, NoteReason, Payment, Task};
+use super::super::account::{Dispute, DisputeState, Note, NoteReason, Payment, Task};
 use super::super::event::{Event, Given, Reversal};
 use super::super::ids::SubscriptionId;
 use super::super::money::Money;
@@ -208,6 +208,11 @@ impl Draft<'_> {
         let mut credited = self.cash_turned_into_credit()?;
         let mut payable = Vec::with_capacity(payments.len());
         for payment in payments {
+            // F59: nothing goes back to a payment that is disputed, or was taken back by its bank.
+            let is_disputed = |dispute: &Dispute| dispute.charge == payment.charge && dispute.state != DisputeState::Won;
+            if invoice.is_none() && self.account.disputes.values().any(is_disputed) {
+                continue;
+            }
             let mut left = payment.amount.minus(payment.refunded)?.minus(payment.disputed)?.or_zero();
             if invoice.is_none() {
                 let Some(available) = credited.get_mut(&payment.invoice) else { continue };

@@ -25,9 +25,10 @@ impl Draft<'_> {
             {
                 Ok(())
             }
-            // The amount is account credit, or was asked for anew: a person takes one of the two back.
+            // The amount is account credit, or was asked for anew: a person takes one of the two back before anything else moves.
             (AttemptState::Failed | AttemptState::Abandoned, Settlement::Succeeded { .. } | Settlement::Mismatch { .. }) => {
-                self.task("refund_paid_after_all", id, Some(refund.amount))
+                self.task("refund_paid_after_all", id, Some(refund.amount))?;
+                self.park("refund_paid_after_all", &format!("refund {id} was given up, and has been paid out after all"))
             }
             (AttemptState::Succeeded | AttemptState::Failed | AttemptState::Abandoned, _) => Ok(()),
             (_, Settlement::Succeeded { reference }) => self.refund_paid(&refund, reference, None),

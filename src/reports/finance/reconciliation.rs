@@ -27,8 +27,9 @@ crate::statements! {
     );
     /// What was done last about these breaks by an instant.
     LAST_ACTS = same(
-        "select b.break_id, b.act from break_acts b where b.break_id {in:$1} and b.acted_at <= $2 and not exists \
-         (select 1 from break_acts n where n.break_id = b.break_id and n.acted_at <= $2 and n.act_no > b.act_no)"
+        "select b.break_id, b.act from break_acts b where b.break_id {in:$1} and b.acted_at <= $2 and b.act not like 'assigned to %' \
+         and not exists (select 1 from break_acts n where n.break_id = b.break_id and n.acted_at <= $2 and n.act_no > b.act_no \
+         and n.act not like 'assigned to %')"
     );
     /// What stood on 1200 by a day in the books of customers and of one provider, as far as it was recorded by an instant.
     CLEARING = same(concat!(
@@ -152,10 +153,10 @@ async fn follow(tx: &mut Tx, breaks: &mut [Break], span: &Span) -> Result<(), Re
     }
     for it in breaks {
         it.state = match last.get(&it.id).map(String::as_str) {
-            Some("found" | "opened again") => BreakState::Open,
+            Some("found" | "opened again" | "booking taken back") => BreakState::Open,
             Some("explained") => BreakState::Explained,
-            Some("resolved" | "closed itself") => BreakState::Resolved,
-            Some("written off") => BreakState::WrittenOff,
+            Some("resolved" | "closed itself" | "booked as a fee" | "matched") => BreakState::Resolved,
+            Some("written off" | "booked within the tolerance") => BreakState::WrittenOff,
             _ => it.state,
         };
     }

@@ -94,7 +94,8 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
                 }
                 let (count, sum) = sums.entry((line.basis.clone(), line.stands)).or_default();
                 *count += 1;
-                *sum += i128::from(line.amount.minor());
+                // What was given up is asked for anew in another line.
+                *sum += if line.stands == Stands::GivenUp { 0 } else { i128::from(line.amount.minor()) };
                 teller.row(&cells(&line, periods.get(&(line.account.clone(), line.invoice.clone())).copied())?)?;
             }
         }
@@ -142,7 +143,7 @@ fn cells(line: &Line, period: Option<Period>) -> Result<Vec<Cell>, ReportError> 
         Cell::or_empty(note, |(_, given)| Cell::Money(given.owed_off)),
         Cell::or_empty(credit, Cell::Money),
         Cell::or_empty(note, |(_, given)| Cell::Money(given.held)),
-        Cell::Money(line.amount),
+        if line.stands == Stands::GivenUp { Cell::Empty } else { Cell::Money(line.amount) },
         Cell::text(line.stands.words()),
         Cell::or_empty(line.settled_on, Cell::Date),
     ])
@@ -193,7 +194,14 @@ fn lines(records: Vec<Record>) -> Vec<Line> {
                         settled_on: None,
                     });
                 }
-                Event::RefundSettled { refund, on, .. } => settle(&mut lines, &at, &account, refund, Stands::PaidOut, Some(*on)),
+                Event::RefundSettled { refund, on, short, .. } => {
+                    settle(&mut lines, &at, &account, refund, Stands::PaidOut, Some(*on));
+                    // F49: as much as has moved.
+                    if let (Some(short), Some(line)) = (short, at.get(&(account.clone(), refund.clone())).and_then(|at| lines.get_mut(*at)))
+                    {
+                        line.amount = line.amount.minus(*short).unwrap_or(line.amount);
+                    }
+                }
                 Event::RefundFailed { refund, on, .. } => settle(&mut lines, &at, &account, refund, Stands::KeptAsCredit, Some(*on)),
                 Event::RefundAbandoned { refund } => settle(&mut lines, &at, &account, refund, Stands::GivenUp, None),
                 _ => {}

@@ -19,9 +19,9 @@ fn what_is_neither_used_nor_disputed_is_the_customers() {
     let notes: Vec<String> = world.books.since(first).into_iter().filter(|line| line.starts_with("note_issued")).collect();
     let expected = ["note_issued.v1: 2100 27.71; 2200 2.29 | 1210 30.00", "note_issued.v1: 2100 38.58; 2200 3.18 | 2300 41.76"];
     assert_eq!(notes, expected);
-    // CP-3: it was the last subscription.
-    assert_eq!(world.refunds_made(), ["41.76 ch_a1-s1_1_0_1 Succeeded"]);
-    assert_eq!(world.trial_balance(), "1200 21.48; 2200 -2.78; 4000 -33.70; 5100 15.00");
+    // F59: it does not go back to the card that disputes; a person says how.
+    assert_eq!((world.refunds_made().len(), world.tasks()), (0, vec!["credit_payout"]));
+    assert_eq!(world.trial_balance(), "1200 63.24; 2200 -2.78; 2300 -41.76; 4000 -33.70; 5100 15.00");
 }
 
 /// Of a monthly plan nothing is given back: the rest of the period is earned.
