@@ -151,13 +151,14 @@ crate::statements! {
          where ledger_account = 1200 and account_id not like '(%' and effective_on <= $1 \
          group by currency, effective_on order by currency, effective_on"
     );
-    /// What a provider's book moved on it: fees and payouts, and what the reconciler has set aside.
+    /// What a provider's book moved on it: fees and payouts, and what the reconciler has set aside. Days are those on which it happened,
+    /// also where its month was closed and it is booked later.
     pub BOOK_CLEARING = same(
-        "select p.currency, p.effective_on, cast(sum(case when j.kind = 'settlement_import' then p.amount_minor else 0 end) as bigint) \
+        "select p.currency, j.effective_on, cast(sum(case when j.kind = 'settlement_import' then p.amount_minor else 0 end) as bigint) \
          as imported, cast(sum(case when j.kind = 'settlement_import' then 0 else p.amount_minor end) as bigint) as aside \
          from postings p join journal j on j.account_id = p.account_id and j.seq = p.seq \
-         where p.account_id = $1 and p.ledger_account = 1200 and p.effective_on <= $2 \
-         group by p.currency, p.effective_on order by p.currency, p.effective_on"
+         where p.account_id = $1 and p.ledger_account = 1200 and j.effective_on <= $2 \
+         group by p.currency, j.effective_on order by p.currency, j.effective_on"
     );
     /// What the provider says its balance for us changed by, and by what. What is reserved is ours all the same.
     pub THEIR_BALANCE = same(

@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
+
 use super::chain::EntryId;
+use super::closed::opens;
 use super::findings::{Check, Findings, Inspection};
 use crate::domain::ledger;
 use crate::domain::settlement::booking::Booking;
 use crate::reports::ReportError;
 use crate::reports::stored::{self, Journal, Record};
+use crate::store::closings;
 use crate::store::db::Tx;
 use crate::store::settlement::{Entry, book_id};
 
@@ -38,6 +42,7 @@ pub(super) async fn inspect(tx: &mut Tx, findings: &mut Findings) -> Result<(), 
     for row in tx.fetch_all(&BOOKS, &[]).await? {
         ends.push((row.text_at(0)?, row.int_at(1)?, row.text_at(2)?));
     }
+    let opens = opens(&closings::acts(tx).await?);
     let mut booked = Sums::new();
     // A book has a record a day and import, so that one of them fits into memory.
     for (id, seq, hash) in &ends {
@@ -45,7 +50,7 @@ pub(super) async fn inspect(tx: &mut Tx, findings: &mut Findings) -> Result<(), 
         let mut inspection = Inspection::new(id, findings);
         chain(id, &journal, (*seq, hash), &mut inspection);
         for record in &journal.records {
-            entries(record, &mut booked, &mut inspection);
+            entries(record, &opens, &mut booked, &mut inspection);
         }
     }
     for row in tx.fetch_all(&STRAY_BOOKS, &[]).await? {
@@ -83,7 +88,7 @@ fn chain(id: &str, journal: &Journal, end: (i64, &String), inspection: &mut Insp
     }
 }
 
-fn entries(record: &Record, booked: &mut Sums, inspection: &mut Inspection<'_>) {
+fn entries(record: &Record, opens: &BTreeSet<NaiveDate>, booked: &mut Sums, inspection: &mut Inspection<'_>) {
     let Ok(entry) = serde_json::from_str::<Entry>(&record.body) else {
         return inspection.broken(Check::SettlementBooks, record.seq, "cannot be read".to_owned());
     };
@@ -91,14 +96,16 @@ fn entries(record: &Record, booked: &mut Sums, inspection: &mut Inspection<'_>) 
     for (event_no, booking) in (0_i64..).zip(&entry.events) {
         let stored: Vec<_> = record.legs.iter().filter(|leg| leg.event_no == event_no).collect();
         legs += stored.len();
-        let stored: Vec<_> =
-            stored.iter().map(|leg| (leg.ledger_account, leg.amount_minor, leg.currency.as_str(), leg.effective_on)).collect();
+        // RC-3: what happened in a month that was closed is booked on the first day that was open then.
+        let is_in_time = |on: NaiveDate| on == record.effective_on || (on > record.effective_on && opens.contains(&on));
+        let in_time = stored.iter().all(|leg| is_in_time(leg.effective_on));
+        let stored: Vec<_> = stored.iter().map(|leg| (leg.ledger_account, leg.amount_minor, leg.currency.as_str())).collect();
         let currency = booking.amount().currency();
         let said = ledger::settlement::entry(booking).map(|legs| {
-            let leg = |leg: &ledger::Leg| (i64::from(leg.account.number), leg.amount.minor(), currency.code(), record.effective_on);
+            let leg = |leg: &ledger::Leg| (i64::from(leg.account.number), leg.amount.minor(), currency.code());
             legs.iter().map(leg).collect::<Vec<_>>() == stored
         });
-        let holds = said == Ok(true) && booking.on() == record.effective_on;
+        let holds = said == Ok(true) && in_time && booking.on() == record.effective_on;
         let subject = EntryId { seq: record.seq, event_no };
         inspection.expect(Check::SettlementBooks, holds, subject, || "is not what the ledger says of its event".to_owned());
         let amount = i128::from(booking.amount().minor());

@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::super::closings;
 use super::super::db::{DbError, Tx};
 use super::super::error::StoreError;
 use super::super::journal::{JournalBatch, PostedLeg, Record};
@@ -64,6 +65,8 @@ pub struct Book {
     seq: i64,
     hash: String,
     batch: JournalBatch,
+    /// The last day of the last closed month.
+    closed_through: Option<NaiveDate>,
 }
 
 impl Book {
@@ -75,14 +78,20 @@ impl Book {
         let id = book_id(provider);
         tx.execute(&MAKE_BOOK, &crate::values![&id]).await?;
         let row = tx.fetch_one(&LOCK_BOOK, &crate::values![&id]).await?;
-        Ok(Self { seq: row.int("journal_seq")?, hash: row.text("journal_hash")?, id, batch: JournalBatch::new() })
+        let closed_through = closings::closed_through(tx).await?;
+        Ok(Self { seq: row.int("journal_seq")?, hash: row.text("journal_hash")?, id, batch: JournalBatch::new(), closed_through })
     }
 
-    /// Adds a record for a day. Nothing else posts into a provider's book.
+    /// Adds a record for a day. Where the day's month is closed, its entries are those of the first day that is open, and say so (RC-3): what
+    /// a provider or a bank tells late must not hold up what comes after it. Nothing else posts into a provider's book.
     ///
     /// # Errors
     /// [`StoreError::Unstorable`] for a booking that would not balance, [`StoreError::Json`].
-    pub fn record(&mut self, on: NaiveDate, posted: &Posted<'_>, events: Vec<Booking>, why: Vec<String>) -> Result<(), StoreError> {
+    pub fn record(&mut self, on: NaiveDate, posted: &Posted<'_>, events: Vec<Booking>, mut why: Vec<String>) -> Result<(), StoreError> {
+        let open = self.closed_through.filter(|last| on <= *last).and_then(|last| last.succ_opt());
+        if let Some(open) = open {
+            why.push(format!("RC-3: the month of {on} is closed, so that it is booked on {open}"));
+        }
         let mut legs = Vec::with_capacity(events.len() * 2);
         for booking in &events {
             let entry = ledger::settlement::entry(booking);
@@ -107,7 +116,7 @@ impl Book {
                 leg_no,
                 event_no,
                 ledger_account: leg.account.number.into(),
-                effective_on: on,
+                effective_on: open.unwrap_or(on),
                 amount_minor: leg.amount.minor(),
                 currency: code.code(),
                 subscription_id: None,

@@ -204,26 +204,40 @@ async fn a_decision_dated_into_a_closed_month_is_refused_by_its_name() {
     .await;
 }
 
-/// What comes late of a provider is refused as a whole: the month is opened again for it, or it is posted in the open one.
+/// RC-3: what a provider tells late is posted in the open month, and says of which day it is. A month that is open again takes its own.
 #[tokio::test]
-async fn the_books_of_providers_take_nothing_of_a_closed_month_either() {
+async fn what_a_provider_tells_late_is_booked_in_the_open_month() {
     on_both(async |db| {
         lived(&db).await;
         kasacare(db.url(), &format!("close --month 2026-01 {BY} --as-of 2026-03-10")).ok();
-        let posted = Posted { kind: "settlement_import", cause: "import:1", at: noon("2026-03-10"), actor: "test", reason: None };
-        for (on, is_open) in [("2026-01-31", false), ("2026-02-01", true)] {
-            let on = day(on);
-            let (of, import) = (FeeOf::Payments, "im_1".to_owned());
+        let fees = async |cause: &str, on: &str| {
+            let posted = Posted { kind: "settlement_import", cause, at: noon("2026-03-10"), actor: "test", reason: None };
+            let (on, of, import) = (day(on), FeeOf::Payments, "im_1".to_owned());
             let fees = Booking::FeesCharged { of, amount: super::usd(59), movements: 1, import, on };
             let mut tx = db.begin().await.unwrap();
             let mut book = Book::lock(&mut tx, "simulated").await.unwrap();
             book.record(on, &posted, vec![fees], Vec::new()).unwrap();
-            match book.save(&mut tx).await {
-                Ok(()) => assert!(is_open, "{on}"),
-                Err(error) => assert!(!is_open && error.to_string().starts_with("2026-01 is closed"), "{on}: {error}"),
-            }
-            tx.rollback().await.unwrap();
-        }
+            book.save(&mut tx).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        fees("import:1", "2026-01-31").await;
+        fees("import:2", "2026-02-01").await;
+        kasacare(db.url(), &format!("close --reopen {BY} --as-of 2026-03-10")).ok();
+        fees("import:3", "2026-01-31").await;
+        let sql = Sql::same(
+            "select j.cause, j.effective_on, p.effective_on, j.body from journal j join postings p on p.account_id = j.account_id and p.seq = j.seq \
+             where j.account_id = '(simulated)' and p.ledger_account = 5000 order by j.seq",
+        );
+        let mut tx = db.begin_read().await.unwrap();
+        let rows = tx.fetch_all(&sql, &[]).await.unwrap();
+        let days: Vec<_> = rows.iter().map(|row| (row.date_at(1).unwrap(), row.date_at(2).unwrap())).collect();
+        let [january, february] = [day("2026-01-31"), day("2026-02-01")];
+        assert_eq!(days, [(january, february), (february, february), (january, january)]);
+        assert!(rows[0].str_at(3).unwrap().contains("RC-3: the month of 2026-01-31 is closed, so that it is booked on 2026-02-01"));
+        tx.rollback().await.unwrap();
+        // No movement tells of these fees; where they are booked is right.
+        let said = kasacare(db.url(), "check").code(1).out;
+        assert!(said.contains("settlement_posted") && !said.contains("settlement_books"), "{said}");
     })
     .await;
 }
