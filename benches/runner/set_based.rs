@@ -56,7 +56,7 @@ async fn insert(connection: &mut PgConnection, sample: &Sample, table: &str, fil
         "subscription_id" | "invoice_id" | "charge_id" | "cause" | "body" | "reference" | "notice_id" | "data" => {
             format!("replace(s.{column}, '{SAMPLED}', d.digits)")
         }
-        "number" => "'KASA-2026-' || lpad((d.first + d.position)::text, 6, '0')".to_owned(),
+        "number" => "'KASA-2026-' || lpad((d.first + d.position)::text, greatest(6, length((d.first + d.position)::text)), '0')".to_owned(),
         _ => format!("s.{column}"),
     });
     let select = select.collect::<Vec<_>>().join(", ");
