@@ -85,7 +85,7 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
             let Some(last) = accounts.last() else { break };
             after.clone_from(last);
             let periods = periods(tx, &accounts).await?;
-            for line in lines(records::of_accounts(tx, &RECORDS, &accounts, span).await?) {
+            for line in lines(records::of_accounts(tx, &RECORDS, &accounts, span).await?)? {
                 if line.stands == Stands::OnItsWay {
                     on_their_way += i128::from(line.amount.minor());
                 }
@@ -174,7 +174,7 @@ async fn periods(tx: &mut Tx, accounts: &[String]) -> Result<HashMap<(String, St
 }
 
 /// The refunds of some records, which stand in the order of accounts and of what happened.
-fn lines(records: Vec<Record>) -> Vec<Line> {
+fn lines(records: Vec<Record>) -> Result<Vec<Line>, ReportError> {
     let (mut lines, mut at) = (Vec::<Line>::new(), HashMap::<(String, String), usize>::new());
     for Record { account, on, events } in records {
         for event in &events {
@@ -199,7 +199,7 @@ fn lines(records: Vec<Record>) -> Vec<Line> {
                     // F49: as much as has moved.
                     if let (Some(short), Some(line)) = (short, at.get(&(account.clone(), refund.clone())).and_then(|at| lines.get_mut(*at)))
                     {
-                        line.amount = line.amount.minus(*short).unwrap_or(line.amount);
+                        line.amount = line.amount.minus(*short)?;
                     }
                 }
                 Event::RefundFailed { refund, on, .. } => settle(&mut lines, &at, &account, refund, Stands::KeptAsCredit, Some(*on)),
@@ -208,7 +208,7 @@ fn lines(records: Vec<Record>) -> Vec<Line> {
             }
         }
     }
-    lines
+    Ok(lines)
 }
 
 fn settle(lines: &mut [Line], at: &HashMap<(String, String), usize>, account: &str, refund: &str, stands: Stands, on: Option<NaiveDate>) {
