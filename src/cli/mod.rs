@@ -19,6 +19,7 @@ mod close;
 mod collection_cost;
 mod correct;
 mod credit;
+mod credit_paid;
 pub mod database;
 mod demo;
 mod error;
@@ -41,6 +42,7 @@ mod promotion;
 pub mod provider;
 pub mod quote;
 mod reconcile;
+mod refund_paid;
 mod reinstate;
 mod release;
 mod replacing;
@@ -143,6 +145,8 @@ enum Command {
     Correct(correct::Args),
     Price(price::Args),
     Parked(parked::Args),
+    CreditPaid(credit_paid::Args),
+    RefundPaid(refund_paid::Args),
     Release(release::Args),
     Tasks(tasks::Args),
     Unapplied(unapplied::Args),
@@ -240,6 +244,8 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Correct(args) => block_on(correct::run(args, context)),
         Command::Price(args) => block_on(price::run(args, context)),
         Command::Parked(args) => block_on(parked::run(args, context)),
+        Command::CreditPaid(args) => block_on(credit_paid::run(args, context)),
+        Command::RefundPaid(args) => block_on(refund_paid::run(args, context)),
         Command::Release(args) => block_on(release::run(args, context)),
         Command::Tasks(args) => block_on(tasks::run(args, context)),
         Command::Unapplied(args) => block_on(unapplied::run(args, context)),

@@ -165,6 +165,9 @@ pub enum Event {
     /// CP-1, CP-3: account credit that came from cash is paid out.
     #[serde(rename = "credit_paid_out.v1")]
     CreditPaidOut { amount: Money },
+    /// RF-4: account credit that a person has paid out from the bank, past the provider.
+    #[serde(rename = "credit_paid_by_hand.v1")]
+    CreditPaidByHand { amount: Money, document: String, on: NaiveDate },
     /// PV-1: a charge is to be made.
     #[serde(rename = "charge_requested.v1")]
     ChargeRequested { charge: ChargeRequest },
@@ -220,6 +223,10 @@ pub enum Event {
     /// PV-2: nothing moved, and its key cannot be used again: it makes way for a new attempt.
     #[serde(rename = "refund_abandoned.v1")]
     RefundAbandoned { refund: String },
+    /// PV-5: one that was given up is at the provider after all. `taken_over` is owed for it in place of a refund that was asked for after
+    /// it, `from_credit` is account credit that it had become; what neither covers is not owed any more.
+    #[serde(rename = "refund_reopened.v1")]
+    RefundReopened { refund: String, taken_over: Money, from_credit: Money, due_at: DateTime<Utc> },
     /// PV-2.
     #[serde(rename = "refund_unknown.v1")]
     RefundUnknown { refund: String, due_at: DateTime<Utc> },

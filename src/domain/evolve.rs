@@ -146,7 +146,9 @@ impl Account {
                 self.settle(invoice, cash.plus(*goodwill)?)?;
             }
             Event::CreditGranted { amount } => self.profile.credit_goodwill = self.profile.credit_goodwill.plus(*amount)?,
-            Event::CreditPaidOut { amount } => self.profile.credit_cash = self.profile.credit_cash.minus(*amount)?,
+            Event::CreditPaidOut { amount } | Event::CreditPaidByHand { amount, .. } => {
+                self.profile.credit_cash = self.profile.credit_cash.minus(*amount)?
+            }
             Event::NoteIssued { note, given } => {
                 if note.reason.is_debit() {
                     let invoice = self.invoice_mut(&note.invoice)?;

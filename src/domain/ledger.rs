@@ -7,7 +7,7 @@ pub mod settlement;
 
 use serde::Serialize;
 
-use super::account::{Account, Invoice};
+use super::account::{Account, Invoice, Refund};
 use super::event::{Event, Given, Reversal};
 use super::money::{Money, MoneyError};
 
@@ -168,7 +168,11 @@ pub fn entry(account: &Account, event: &Event) -> Result<Vec<Leg>, LedgerError> 
 fn post(account: &Account, event: &Event, entry: &mut Entry) -> Result<(), LedgerError> {
     match event {
         Event::InvoiceIssued { invoice, .. } => issued(entry, invoice)?,
-        Event::CreditApplied { .. } | Event::CreditGranted { .. } | Event::CreditPaidOut { .. } => credited(event, entry)?,
+        Event::CreditApplied { .. }
+        | Event::CreditGranted { .. }
+        | Event::CreditPaidOut { .. }
+        | Event::CreditPaidByHand { .. }
+        | Event::RefundReopened { .. } => credited(event, entry)?,
         Event::ChargeCaptured { applied, costs, unapplied, .. } => {
             paid(entry, PROVIDER_CLEARING, applied, costs, *unapplied)?;
             entry.credit(UNAPPLIED, *unapplied, None)?;
@@ -180,8 +184,7 @@ fn post(account: &Account, event: &Event, entry: &mut Entry) -> Result<(), Ledge
         Event::RefundFailed { refund, after_success: false, .. } => refunded(account, entry, refund, REFUNDS_PAYABLE, CUSTOMER_CREDITS)?,
         Event::RefundFailed { refund, after_success: true, .. } => refunded(account, entry, refund, PROVIDER_CLEARING, CUSTOMER_CREDITS)?,
         Event::ExcessRefundWrittenOff { refund, amount } => {
-            let refund = account.refunds.get(refund).ok_or_else(|| LedgerError::Missing(refund.clone()))?;
-            entry.pair(CREDIT_LOSSES, UNMATCHED, *amount, Some(&refund.invoice))?;
+            entry.pair(CREDIT_LOSSES, UNMATCHED, *amount, Some(&refund_of(account, refund)?.invoice))?;
         }
         Event::RevenueRecognised { invoice: id, amount, reversal, .. } => {
             entry.pair(prepayment(invoice(account, id)?), income(*reversal), *amount, Some(id))?;
@@ -242,12 +245,14 @@ fn issued(entry: &mut Entry, document: &super::account::InvoiceDocument) -> Resu
     entry.credit(SALES_TAX, document.tax, id)
 }
 
-/// LC-4, CP-3, goodwill.
+/// LC-4, CP-3, RF-4, PV-5, goodwill.
 fn credited(event: &Event, entry: &mut Entry) -> Result<(), MoneyError> {
     match event {
         Event::CreditApplied { invoice, cash, goodwill } => entry.pair(CUSTOMER_CREDITS, RECEIVABLE, cash.plus(*goodwill)?, Some(invoice)),
         Event::CreditGranted { amount } => entry.pair(REVENUE_CORRECTIONS, CUSTOMER_CREDITS, *amount, None),
         Event::CreditPaidOut { amount } => entry.pair(CUSTOMER_CREDITS, REFUNDS_PAYABLE, *amount, None),
+        Event::CreditPaidByHand { amount, .. } => entry.pair(CUSTOMER_CREDITS, BANK, *amount, None),
+        Event::RefundReopened { from_credit, .. } => entry.pair(CUSTOMER_CREDITS, REFUNDS_PAYABLE, *from_credit, None),
         _ => Ok(()),
     }
 }
@@ -260,15 +265,19 @@ const fn income(reversal: Option<Reversal>) -> LedgerAccount {
     }
 }
 
+fn refund_of<'a>(account: &'a Account, id: &str) -> Result<&'a Refund, LedgerError> {
+    account.refunds.get(id).ok_or_else(|| LedgerError::Missing(id.to_owned()))
+}
+
 fn refunded(account: &Account, entry: &mut Entry, id: &str, debit: LedgerAccount, credit: LedgerAccount) -> Result<(), LedgerError> {
-    let refund = account.refunds.get(id).ok_or_else(|| LedgerError::Missing(id.to_owned()))?;
+    let refund = refund_of(account, id)?;
     Ok(entry.pair(debit, credit, refund.amount, Some(&refund.invoice))?)
 }
 
 /// What was asked for is owed no more. What the provider moved less stays the customer's, as account credit (RF-4); what it moved
 /// more nobody asked for: it stands among the unmatched movements until a person has got it back or given it up (PV-5).
 fn paid_out(account: &Account, entry: &mut Entry, id: &str, short: Option<Money>) -> Result<(), LedgerError> {
-    let refund = account.refunds.get(id).ok_or_else(|| LedgerError::Missing(id.to_owned()))?;
+    let refund = refund_of(account, id)?;
     let invoice = Some(refund.invoice.as_str());
     let short = short.unwrap_or(account.zero());
     entry.debit(REFUNDS_PAYABLE, refund.amount.plus(short)?, invoice);

@@ -102,6 +102,8 @@ impl Summary {
             Event::ChargeUnknown { .. } => self.count("charges unknown, to be looked up"),
             Event::ChargeAbandoned { .. } => self.count("charges given up"),
             Event::RefundAbandoned { .. } => self.count("refunds given up"),
+            Event::CreditPaidByHand { amount, .. } => self.money("credit paid out by hand", *amount),
+            Event::RefundReopened { .. } => self.count("refunds paid after they were given up"),
             Event::NoteIssued { note, .. } => {
                 if let Ok(total) = note.net.plus(note.tax) {
                     self.money(if note.reason.is_debit() { "debit notes" } else { "credit notes" }, total);

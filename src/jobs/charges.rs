@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::runner::Runner;
 use super::{CALL_CHUNK, LEASE_SECONDS, Stop};
@@ -15,9 +15,9 @@ use crate::domain::money::Money;
 use crate::engine::EngineError;
 use crate::engine::batch::{Accounts, Work};
 use crate::engine::summary::Summary;
-use crate::provider::{ChargeCall, Decline, Doubt, LookUp, NotDone, Outcome};
+use crate::provider::{Capabilities, ChargeCall, Decline, Doubt, LookUp, NotDone, Outcome};
 use crate::store::account::{self as accounts, Scope};
-use crate::store::claims::{self, LeasedCharge};
+use crate::store::claims::{self, GivenBack, LeasedCharge};
 
 /// The key under which a charge is sent: derived from what it is for, never random (PV-1).
 #[must_use]
@@ -45,10 +45,30 @@ pub(super) enum Done {
 
 impl Done {
     /// What is done with a call of which a look-up found nothing; `None` where it may be sent.
-    pub(super) fn unless_sendable(chargeable: bool, sent_at: Option<DateTime<Utc>>, now: DateTime<Utc>, window: TimeDelta) -> Option<Self> {
-        let too_old = sent_at.is_some_and(|first| now.signed_duration_since(first) >= window);
-        if too_old { Some(Self::KeyTooOld) } else { Some(Self::HeldBack).filter(|_| !chargeable) }
+    pub(super) fn unless_sendable(chargeable: bool, earlier: Earlier, now: DateTime<Utc>, provider: &Capabilities) -> Option<Self> {
+        let too_old = earlier.sent_at.is_some_and(|first| now.signed_duration_since(first) >= provider.resend_window());
+        match earlier.failed_at {
+            // Its key keeps the failure, or what failed was not stored and would be carried out: it is not sent again in either case.
+            Some(at) if !provider.is_over(at, now) => Some(Self::Answered(Outcome::Pending)),
+            Some(_) => Some(Self::Answered(Outcome::DidNotHappen(NotDone::NotFound))),
+            None if too_old => Some(Self::KeyTooOld),
+            None => Some(Self::HeldBack).filter(|_| !chargeable),
+        }
     }
+
+    /// When the call was last answered with a failure of the provider: now, or before.
+    pub(super) fn failed_at(&self, earlier: Earlier, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if *self == Self::Answered(Outcome::Unknown(Doubt::ServerError)) { Some(now) } else { earlier.failed_at }
+    }
+}
+
+/// What became of a call before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Earlier {
+    /// When it may have been sent first.
+    pub(super) sent_at: Option<DateTime<Utc>>,
+    /// When it was last answered with a failure of the provider. It has not been sent since.
+    pub(super) failed_at: Option<DateTime<Utc>>,
 }
 
 /// Settlement of charges as batch work (PV-6).
@@ -115,7 +135,6 @@ impl Runner {
     async fn call(&self, leased: &[LeasedCharge]) -> Vec<Done> {
         let now = self.engine.clock.now();
         let provider = self.engine.provider.capabilities();
-        let window = provider.resend_window();
         let mut done: Vec<Option<Done>> = vec![None; leased.len()];
         let (sent_before, mut to_send): (Vec<usize>, Vec<usize>) =
             (0..leased.len()).partition(|&index| leased[index].sent_at.is_some() || provider.may_know_of(leased[index].wanted_since, now));
@@ -128,7 +147,7 @@ impl Runner {
         }
         to_send.retain(|&index| {
             let charge = &leased[index];
-            done[index] = Done::unless_sendable(charge.chargeable, charge.sent_at, now, window);
+            done[index] = Done::unless_sendable(charge.chargeable, earlier(charge), now, provider);
             done[index].is_none()
         });
         for (index, outcome) in to_send.iter().zip(self.send(leased, &to_send).await) {
@@ -152,11 +171,8 @@ impl Runner {
             match (&outcomes[at], found) {
                 (_, found @ (Outcome::Succeeded { .. } | Outcome::Declined(_))) => outcomes[at] = found,
                 // The provider failed, moved nothing, and keeps that failure with the key: only a new attempt can get through.
-                (Outcome::Unknown(Doubt::ServerError), found @ Outcome::DidNotHappen(NotDone::NotFound)) => {
-                    let first_sent_at = leased[to_send[at]].sent_at;
-                    if self.engine.provider.capabilities().is_over(first_sent_at, self.engine.clock.now()) {
-                        outcomes[at] = found;
-                    }
+                (Outcome::Unknown(Doubt::ServerError), found @ Outcome::DidNotHappen(NotDone::NotFound)) if self.fails_at_once() => {
+                    outcomes[at] = found;
                 }
                 (Outcome::Unknown(Doubt::NoReply), Outcome::DidNotHappen(NotDone::NotFound)) => lost.push(at),
                 _ => {}
@@ -180,17 +196,26 @@ impl Runner {
             return Vec::new();
         }
         let questions: Vec<LookUp> = indices.iter().map(|&index| question_about(&leased[index])).collect();
-        self.engine.provider.look_up_charges(self.engine.clock.now(), &questions).await
+        let found = self.engine.provider.look_up_charges(self.engine.clock.now(), &questions).await;
+        found.into_iter().map(of_a_look_up).collect()
+    }
+
+    /// Whether a failure of the provider means that nothing more will come of the call.
+    pub(super) fn fails_at_once(&self) -> bool {
+        let now = self.engine.clock.now();
+        self.engine.provider.capabilities().is_over(now, now)
     }
 
     async fn settle(&self, leased: &[LeasedCharge], done: Vec<Done>) -> Result<Summary, EngineError> {
         let mut by_account: BTreeMap<AccountId, Vec<Settled>> = BTreeMap::new();
         let (mut doubtful, mut locked_out) = (Vec::new(), LockedOut::default());
+        let now = self.engine.clock.now();
         for (charge, done) in leased.iter().zip(done) {
-            locked_out.note(&done, charge.sent_at, (&charge.account, &charge.charge));
+            locked_out.note(&done, earlier(charge), (&charge.account, &charge.charge));
+            let failed_at = done.failed_at(earlier(charge), now);
             let Some(settlement) = settlement_of_call(&charge.charge, charge.amount, done) else { continue };
             if settlement == Settlement::Unknown {
-                doubtful.push((charge.account.clone(), charge.charge.clone()));
+                doubtful.push(GivenBack { account: charge.account.clone(), id: charge.charge.clone(), failed_at });
             }
             by_account.entry(charge.account.clone()).or_default().push(Settled {
                 charge: charge.charge.clone(),
@@ -200,7 +225,7 @@ impl Runner {
         }
         let summary = self.settle_charges(by_account).await?;
         if locked_out.is_any() {
-            self.locked_out.at(self.engine.clock.now().timestamp());
+            self.locked_out.at(now.timestamp());
         }
         doubtful.extend(locked_out.doubtful);
         self.give_back(&claims::CHARGES_GIVEN_BACK, &doubtful).await?;
@@ -235,7 +260,7 @@ pub(super) struct LockedOut {
     /// Those that were never sent: their keys are as new as before.
     pub(super) not_sent: Vec<(AccountId, String)>,
     /// Those that may have been sent before.
-    pub(super) doubtful: Vec<(AccountId, String)>,
+    pub(super) doubtful: Vec<GivenBack>,
 }
 
 impl LockedOut {
@@ -243,12 +268,27 @@ impl LockedOut {
         !self.not_sent.is_empty() || !self.doubtful.is_empty()
     }
 
-    pub(super) fn note(&mut self, done: &Done, sent_at: Option<DateTime<Utc>>, (account, id): (&AccountId, &String)) {
-        if *done == Done::Answered(Outcome::DidNotHappen(NotDone::LockedOut)) {
-            let calls = if sent_at.is_none() { &mut self.not_sent } else { &mut self.doubtful };
-            calls.push((account.clone(), id.clone()));
+    pub(super) fn note(&mut self, done: &Done, earlier: Earlier, (account, id): (&AccountId, &String)) {
+        if *done != Done::Answered(Outcome::DidNotHappen(NotDone::LockedOut)) {
+            return;
+        }
+        match earlier.sent_at {
+            None => self.not_sent.push((account.clone(), id.clone())),
+            Some(_) => self.doubtful.push(GivenBack { account: account.clone(), id: id.clone(), failed_at: earlier.failed_at }),
         }
     }
+}
+
+/// What a look-up says of a call. That the look-up itself failed says nothing of it.
+pub(super) fn of_a_look_up(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Unknown(Doubt::ServerError) => Outcome::Unknown(Doubt::Unreachable),
+        other => other,
+    }
+}
+
+fn earlier(charge: &LeasedCharge) -> Earlier {
+    Earlier { sent_at: charge.sent_at, failed_at: charge.failed_at }
 }
 
 fn question_about(charge: &LeasedCharge) -> LookUp {

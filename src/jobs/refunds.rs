@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::charges::{Done, LockedOut, settlement_of_call, was_not_made};
+use super::charges::{Done, Earlier, LockedOut, of_a_look_up, settlement_of_call, was_not_made};
 use super::runner::Runner;
 use super::{CALL_CHUNK, LEASE_SECONDS, Stop};
 use crate::domain::change::settle::Settlement;
@@ -13,7 +13,7 @@ use crate::engine::batch::Work;
 use crate::engine::summary::Summary;
 use crate::provider::{Doubt, LookUp, NotDone, Outcome, RefundCall};
 use crate::store::account::{self as accounts, Scope};
-use crate::store::claims::{self, LeasedRefund};
+use crate::store::claims::{self, GivenBack, LeasedRefund};
 
 /// The key under which a refund is sent (PV-1).
 #[must_use]
@@ -47,8 +47,8 @@ impl Runner {
     /// Pays out what is due and settles the answers, until nothing is due.
     pub(super) async fn refund(&self, stop: &Stop) -> Result<Summary, EngineError> {
         let mut summary = Summary::default();
-        let now = self.engine.clock.now().timestamp();
-        while !stop.requested() && !self.locked_out.is_recent(now) {
+        let now = self.engine.clock.now();
+        while !stop.requested() && !self.locked_out.is_recent(now.timestamp()) {
             let mut tx = self.engine.db.begin().await?;
             let lease = self.lease(LEASE_SECONDS);
             let leased = claims::lease_refunds(&mut tx, self.engine.clock.now(), &lease, CALL_CHUNK).await?;
@@ -60,17 +60,18 @@ impl Runner {
             let mut by_account: BTreeMap<AccountId, Vec<(String, Settlement)>> = BTreeMap::new();
             let (mut doubtful, mut locked_out) = (Vec::new(), LockedOut::default());
             for (refund, done) in leased.iter().zip(self.pay_out(&leased).await) {
-                locked_out.note(&done, refund.sent_at, (&refund.account, &refund.refund));
+                locked_out.note(&done, earlier(refund), (&refund.account, &refund.refund));
+                let failed_at = done.failed_at(earlier(refund), self.engine.clock.now());
                 if let Some(settlement) = settlement_of_call(&refund.refund, refund.amount, done) {
                     if settlement == Settlement::Unknown {
-                        doubtful.push((refund.account.clone(), refund.refund.clone()));
+                        doubtful.push(GivenBack { account: refund.account.clone(), id: refund.refund.clone(), failed_at });
                     }
                     by_account.entry(refund.account.clone()).or_default().push((refund.refund.clone(), settlement));
                 }
             }
             summary.absorb(self.settle_refunds(by_account).await?);
             if locked_out.is_any() {
-                self.locked_out.at(now);
+                self.locked_out.at(now.timestamp());
             }
             doubtful.extend(locked_out.doubtful);
             self.give_back(&claims::REFUNDS_GIVEN_BACK, &doubtful).await?;
@@ -84,7 +85,6 @@ impl Runner {
     async fn pay_out(&self, leased: &[LeasedRefund]) -> Vec<Done> {
         let now = self.engine.clock.now();
         let provider = self.engine.provider.capabilities();
-        let window = provider.resend_window();
         let mut done: Vec<Option<Done>> = vec![None; leased.len()];
         let (sent_before, mut to_send): (Vec<usize>, Vec<usize>) =
             (0..leased.len()).partition(|&index| leased[index].sent_at.is_some() || provider.may_know_of(leased[index].due_at, now));
@@ -95,7 +95,7 @@ impl Runner {
             }
         }
         to_send.retain(|&index| {
-            done[index] = Done::unless_sendable(true, leased[index].sent_at, now, window);
+            done[index] = Done::unless_sendable(true, earlier(&leased[index]), now, provider);
             done[index].is_none()
         });
         for (index, outcome) in to_send.iter().zip(self.send_refunds(leased, &to_send).await) {
@@ -118,11 +118,8 @@ impl Runner {
             match (&outcomes[at], found) {
                 (_, found @ (Outcome::Succeeded { .. } | Outcome::Declined(_) | Outcome::CameBack { .. })) => outcomes[at] = found,
                 // As of charges: the key keeps the failure, so only a new attempt can get through.
-                (Outcome::Unknown(Doubt::ServerError), found @ Outcome::DidNotHappen(NotDone::NotFound)) => {
-                    let first_sent_at = leased[to_send[at]].sent_at;
-                    if self.engine.provider.capabilities().is_over(first_sent_at, self.engine.clock.now()) {
-                        outcomes[at] = found;
-                    }
+                (Outcome::Unknown(Doubt::ServerError), found @ Outcome::DidNotHappen(NotDone::NotFound)) if self.fails_at_once() => {
+                    outcomes[at] = found;
                 }
                 (Outcome::Unknown(Doubt::NoReply), Outcome::DidNotHappen(NotDone::NotFound)) => lost.push(at),
                 _ => {}
@@ -155,7 +152,8 @@ impl Runner {
             }
         };
         let questions: Vec<LookUp> = indices.iter().map(question).collect();
-        self.engine.provider.look_up_refunds(self.engine.clock.now(), &questions).await
+        let found = self.engine.provider.look_up_refunds(self.engine.clock.now(), &questions).await;
+        found.into_iter().map(of_a_look_up).collect()
     }
 
     async fn settle_refunds(&self, by_account: BTreeMap<AccountId, Vec<(String, Settlement)>>) -> Result<Summary, EngineError> {
@@ -167,6 +165,10 @@ impl Runner {
         accounts::lock(&mut tx, &ids).await?;
         self.engine.run_batch(tx, ids, &SettleRefunds { by_account }).await
     }
+}
+
+fn earlier(refund: &LeasedRefund) -> Earlier {
+    Earlier { sent_at: refund.sent_at, failed_at: refund.failed_at }
 }
 
 fn call_of(refund: &LeasedRefund) -> RefundCall {

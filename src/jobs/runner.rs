@@ -11,7 +11,7 @@ use crate::engine::batch::{Accounts, Work};
 use crate::engine::summary::Summary;
 use crate::engine::{Engine, EngineError};
 use crate::mail::{Mailer, Mailroom};
-use crate::store::claims::{self, Due, Lease};
+use crate::store::claims::{self, Due, GivenBack, Lease};
 use crate::store::db::{Kind, Table};
 use crate::store::instances::Instance;
 
@@ -94,7 +94,7 @@ impl Runner {
     }
 
     /// Gives back the leases of calls whose outcome was recorded as open, so that they are looked up when that is due (PV-2).
-    pub(super) async fn give_back(&self, table: &'static Table, rows: &[(AccountId, String)]) -> Result<(), EngineError> {
+    pub(super) async fn give_back(&self, table: &'static Table, rows: &[GivenBack]) -> Result<(), EngineError> {
         if rows.is_empty() {
             return Ok(());
         }

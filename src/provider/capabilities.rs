@@ -48,12 +48,11 @@ impl Capabilities {
         self.outlives_backups && now.signed_duration_since(wanted_since) >= self.resend_window()
     }
 
-    /// Whether a request that was first sent then, if it was sent before, and was answered with a failure, can have no effect any more
-    /// that is not seen yet.
+    /// Whether a request that was last sent, and answered with a failure, at that instant can have no effect any more that is not
+    /// seen yet.
     #[must_use]
-    pub fn is_over(&self, first_sent_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
-        let late = Duration::minutes(i64::from(self.late_minutes));
-        late.is_zero() || first_sent_at.is_some_and(|first| now.signed_duration_since(first) >= late)
+    pub fn is_over(&self, failed_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        now.signed_duration_since(failed_at) >= Duration::minutes(i64::from(self.late_minutes))
     }
 
     /// The least that it charges in this currency (MO-5).
@@ -151,11 +150,10 @@ mod tests {
     #[test]
     fn a_failure_proves_something_only_after_a_while() {
         let now = DateTime::UNIX_EPOCH + Duration::hours(1);
-        assert!(SIMULATED.is_over(None, now));
+        assert!(SIMULATED.is_over(now, now));
         for (minutes, expected) in [(0, false), (29, false), (30, true)] {
-            assert_eq!(STRIPE.is_over(Some(now - Duration::minutes(minutes)), now), expected, "{minutes}");
+            assert_eq!(STRIPE.is_over(now - Duration::minutes(minutes), now), expected, "{minutes}");
         }
-        assert!(!STRIPE.is_over(None, now), "it was sent just now");
     }
 
     #[test]

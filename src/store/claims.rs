@@ -9,13 +9,13 @@ mod cells;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-use self::cells::{account_of, due_at, money, sent_at, wanted_since, zone};
+use self::cells::{account_of, due_at, failed_at, money, sent_at, wanted_since, zone};
 use super::StoreError;
 use super::account::InvoiceKey;
 use super::db::{Column, Columns, DbError, Row, Sql, Table, Tx, Value};
 pub use super::deliveries::{
-    CHARGES_GIVEN_BACK, CHARGES_NOT_SENT, DELIVERIES, NoticeResult, REFUNDS_GIVEN_BACK, REFUNDS_NOT_SENT, give_back, leased_elsewhere,
-    record_notices, take_back,
+    CHARGES_GIVEN_BACK, CHARGES_NOT_SENT, DELIVERIES, GivenBack, NoticeResult, REFUNDS_GIVEN_BACK, REFUNDS_NOT_SENT, give_back,
+    leased_elsewhere, record_notices, take_back,
 };
 use super::instances::{INSTANCE_LOCKS, Instance};
 use crate::domain::ids::{AccountId, SubscriptionId};
@@ -79,7 +79,7 @@ crate::statements! {
     );
     /// Charges to be sent or looked up, with what the provider must be told.
     DUE_CHARGES = same(
-        "select c.account_id, c.charge_id, c.invoice_id, c.amount_minor, c.state, c.lease_no, c.first_sent_at, c.requested_at, \
+        "select c.account_id, c.charge_id, c.invoice_id, c.amount_minor, c.state, c.lease_no, c.first_sent_at, c.failed_at, c.requested_at, \
          c.due_at, i.period_start, a.time_zone, a.currency, a.method_token, a.method_expires_on, \
          case when a.method_blocked = 0 and a.method_no = c.method_no then 1 else 0 end as chargeable \
          from charges c join accounts a on a.account_id = c.account_id \
@@ -89,7 +89,7 @@ crate::statements! {
     );
     /// Refunds to be sent or looked up.
     DUE_REFUNDS = same(
-        "select r.account_id, r.refund_id, r.charge_id, r.amount_minor, r.state, r.lease_no, r.first_sent_at, r.requested_at, r.due_at, \
+        "select r.account_id, r.refund_id, r.charge_id, r.amount_minor, r.state, r.lease_no, r.first_sent_at, r.failed_at, r.requested_at, r.due_at, \
          a.currency, c.reference \
          from refunds r join accounts a on a.account_id = r.account_id \
          join charges c on c.account_id = r.account_id and c.charge_id = r.charge_id \
@@ -228,6 +228,8 @@ pub struct LeasedCharge {
     /// When somebody had it before us, or since when its outcome is unknown: to be looked up before it is sent again (F01, PV-2),
     /// and not to be sent with a key that is too old (F03).
     pub sent_at: Option<DateTime<Utc>>,
+    /// When it was last answered with a failure of the provider: not to be sent again under its key (PV-2).
+    pub failed_at: Option<DateTime<Utc>>,
     /// Since when it may have been sent by a database that this one is the backup of: the beginning of its invoice's period (F15).
     pub wanted_since: DateTime<Utc>,
     /// Whether the payment method that it was recorded for is the one on file and is not blocked (PD-2, F68).
@@ -253,6 +255,7 @@ pub async fn lease_charges(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit
                 invoice: row.text("invoice_id")?,
                 amount: money(row)?,
                 sent_at: sent_at(row)?,
+                failed_at: failed_at(row)?,
                 wanted_since: wanted_since(row)?,
                 chargeable: row.int("chargeable")? == 1,
                 method_token: row.opt_text("method_token")?.unwrap_or_default(),
@@ -279,6 +282,8 @@ pub struct LeasedRefund {
     pub amount: Money,
     /// As for charges.
     pub sent_at: Option<DateTime<Utc>>,
+    /// As for charges.
+    pub failed_at: Option<DateTime<Utc>>,
     /// Since when it is to be sent or looked up.
     pub due_at: DateTime<Utc>,
 }
@@ -299,6 +304,7 @@ pub async fn lease_refunds(tx: &mut Tx, now: DateTime<Utc>, lease: &Lease, limit
                 charge_reference: row.opt_text("reference")?.unwrap_or_default(),
                 amount: money(row)?,
                 sent_at: sent_at(row)?,
+                failed_at: failed_at(row)?,
                 due_at: due_at(row)?,
             })
         })

@@ -40,7 +40,13 @@ macro_rules! given_back {
         $(#[$doc])*
         pub const $table: Table = Table {
             name: $name,
-            columns: &[Column::text("account_id"), Column::text($key), Column::text("lease_owner"), Column::int("lease_until")],
+            columns: &[
+                Column::text("account_id"),
+                Column::text($key),
+                Column::text("lease_owner"),
+                Column::int("lease_until"),
+                Column::int("failed_at"),
+            ],
             key: &["account_id", $key],
         };
     };
@@ -139,15 +145,27 @@ pub async fn record_notices(tx: &mut Tx, now: DateTime<Utc>, results: &[(LeasedN
     Ok(())
 }
 
+/// A call whose outcome is open, and whose lease is given back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenBack {
+    /// The account.
+    pub account: AccountId,
+    /// The charge, or the refund.
+    pub id: String,
+    /// When the provider last answered it with a failure of its own.
+    pub failed_at: Option<DateTime<Utc>>,
+}
+
 /// Gives leases back, so that rows whose outcome is still open can be looked up when they are due and not only when the lease has
 /// run out. What somebody else has leased meanwhile stays theirs.
 ///
 /// # Errors
 /// [`StoreError::Db`].
-pub async fn give_back(tx: &mut Tx, table: &'static Table, owner: &str, rows: &[(AccountId, String)]) -> Result<(), StoreError> {
+pub async fn give_back(tx: &mut Tx, table: &'static Table, owner: &str, rows: &[GivenBack]) -> Result<(), StoreError> {
     let mut freed = Columns::of(table);
-    for (account, id) in rows {
-        freed.row().text(account.as_str()).text(id).text(owner).opt_int(None);
+    for GivenBack { account, id, failed_at } in rows {
+        let failed_at = failed_at.map(|at| at.timestamp_micros());
+        freed.row().text(account.as_str()).text(id).text(owner).opt_int(None).opt_int(failed_at);
     }
     let [account, id] = [table.key[0], table.key[1]];
     tx.update_rows_matching(&[account, id, "lease_owner"], &freed).await?;

@@ -14,6 +14,7 @@ pub(super) fn lines(change: &Change, event: &Event) -> Vec<String> {
             vec![format!("account credit pays {} of {invoice}", sum(*cash, *goodwill))]
         }
         Event::CreditGranted { amount } => vec![format!("goodwill credit {amount}")],
+        Event::CreditPaidByHand { amount, document, .. } => vec![format!("account credit of {amount} was paid out by hand: {document}")],
         Event::CreditPaidOut { amount } => vec![format!("account credit of {amount} is paid out")],
         Event::ChargeRequested { charge } => vec![charge_line(change, charge)],
         Event::ChargeAbandoned { charge } => vec![format!("charge {charge} is given up; it moved nothing")],
@@ -38,6 +39,12 @@ pub(super) fn lines(change: &Change, event: &Event) -> Vec<String> {
         Event::UnappliedReturned { charge, amount, .. } => vec![format!("unapplied cash of {charge} is given back: {amount}")],
         Event::ExcessRefundWrittenOff { refund, amount } => vec![format!("{amount} that {refund} moved too much is given up")],
         Event::RefundAbandoned { refund } => vec![format!("refund {refund} is given up; it moved nothing")],
+        Event::RefundReopened { refund, taken_over, from_credit, .. } => {
+            let parts = [(taken_over, "was still to be paid out"), (from_credit, "had become account credit")];
+            let parts = parts.iter().filter(|(amount, _)| amount.is_positive());
+            let parts: Vec<String> = parts.map(|(amount, of)| format!("{amount} of it {of}")).collect();
+            vec![format!("refund {refund} has been paid out after all{}{}", if parts.is_empty() { "" } else { ": " }, parts.join(", "))]
+        }
         Event::CorrectionOpened { id, invoice, charged, correct, last_attempt_on, .. } => {
             vec![format!("correction {id} of {invoice}: charged {charged}, correct {correct}, attempts until {last_attempt_on}")]
         }

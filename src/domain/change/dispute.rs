@@ -107,13 +107,17 @@ impl Draft<'_> {
     }
 
     /// F61, F37: that it was lost is told after it was won, and it was lost first: a dispute that is won stays so. The account comes to
-    /// where it would be had it been told in order. What was paid out since because it was won cannot be frozen again: then a person decides.
+    /// where it would be had it been told in order. What was given back since it was opened cannot be frozen again: then a person decides.
     fn lost_before_won(&mut self, dispute: &Dispute) -> Planned {
         if self.account.was_won_late(dispute) {
             return Ok(());
         }
-        let of_it = |refund: &Refund| refund.charge == dispute.charge && refund.reason == WON;
-        if self.account.refunds.values().any(of_it) {
+        let given_back = |refund: &Refund| {
+            refund.charge == dispute.charge
+                && refund.state != AttemptState::Abandoned
+                && self.account.today(refund.requested_at) >= dispute.opened_on
+        };
+        if self.account.refunds.values().any(given_back) {
             return self.task("dispute_lost_after_won", &dispute.id, Some(dispute.amount));
         }
         self.because("F61: that the dispute had been lost was told after it was won: both are booked, as if told in order");

@@ -17,6 +17,7 @@ use super::super::terms::{ChangeKind, Effective, UnusedValue};
 use super::billing::invoice_id;
 use super::cancel::{Ending, first_day_without, with_given};
 use super::dunning::Retry;
+use super::refunds::PAID_AFTER_ALL;
 use super::{Draft, Planned, Refusal};
 
 /// A new payment method, as a provider's token.
@@ -287,6 +288,27 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// RF-4: a person has paid account credit out past the provider, because it could not: by a transfer from the bank. Goodwill credit
+    /// is never paid out (CP-3). The tasks that asked for it are done when nothing of it is left.
+    pub fn credit_was_paid(&mut self, amount: Money, document: &str) -> Planned {
+        self.operator("credit-paid")?;
+        let credit = self.account.profile.credit_cash;
+        if !amount.is_positive() || amount.minus(credit)?.is_positive() {
+            return Err(Refusal::BadAmount { what: "account credit that came from cash and was paid out", max: credit });
+        }
+        self.because(format!("RF-4: {amount} of account credit that came from cash was paid out by hand: {document}"));
+        self.emit(Event::CreditPaidByHand { amount, document: document.to_owned(), on: self.today })?;
+        let left = self.account.profile.credit_cash;
+        self.credit_to_pay_out(left)?;
+        if left.is_zero() {
+            let failed = self.account.tasks.values().filter(|task| task.kind == "refund_failed" && task.is_open());
+            for task in failed.map(|task| task.id.clone()).collect::<Vec<_>>() {
+                self.close_task(&task)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Marks an operator task as done, by name and with a reason; done already is not an error.
     pub fn finish_task(&mut self, id: &str) -> Planned {
         self.operator("tasks close")?;
@@ -312,6 +334,9 @@ impl Draft<'_> {
         self.operator("release")?;
         if self.account.profile.parked.is_none() {
             return Err(Refusal::NotParked { account: self.account.profile.id.to_string() });
+        }
+        if let Some(task) = self.account.tasks.values().find(|task| task.is_open() && task.kind == PAID_AFTER_ALL) {
+            return Err(Refusal::PaidAfterAll { refund: task.subject.clone(), task: task.id.clone() });
         }
         self.emit(Event::AccountReleased)?;
         self.replace_expired()?;

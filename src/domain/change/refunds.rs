@@ -6,7 +6,19 @@ use super::super::money::Money;
 use super::super::notice::{CorrectionOutcome, NoticeData, NoticeKind};
 use super::attempts::may_go_on;
 use super::settle::{AMOUNT_MISMATCH, LOOKUPS_MAX, REFUNDED_TWICE, Settlement};
-use super::{Draft, Planned};
+use super::{Draft, Planned, Refusal};
+
+/// Kind of the task, and code of the parking, where a payout that was given up has been made after all.
+pub const PAID_AFTER_ALL: &str = "refund_paid_after_all";
+
+/// What a person has found out about the refund that was asked for in place of one that was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replacement {
+    /// The provider does not know it: it is withdrawn.
+    NotMade,
+    /// It is at the provider as well: it goes on.
+    Made,
+}
 
 impl Draft<'_> {
     /// Settles a payout.
@@ -26,9 +38,12 @@ impl Draft<'_> {
                 Ok(())
             }
             // The amount is account credit, or was asked for anew: a person takes one of the two back before anything else moves.
-            (AttemptState::Failed | AttemptState::Abandoned, Settlement::Succeeded { .. } | Settlement::Mismatch { .. }) => {
-                self.task("refund_paid_after_all", id, Some(refund.amount))?;
-                self.park("refund_paid_after_all", &format!("refund {id} was given up, and has been paid out after all"))
+            (
+                AttemptState::Failed | AttemptState::Abandoned,
+                Settlement::Succeeded { reference } | Settlement::Mismatch { reference, .. },
+            ) => {
+                self.task(PAID_AFTER_ALL, id, Some(refund.amount))?;
+                self.park(PAID_AFTER_ALL, &format!("refund {id} was given up, and has been paid out after all, as {reference}"))
             }
             (AttemptState::Succeeded | AttemptState::Failed | AttemptState::Abandoned, _) => Ok(()),
             (_, Settlement::Succeeded { reference }) => self.refund_paid(&refund, reference, None),
@@ -73,6 +88,63 @@ impl Draft<'_> {
         self.task(AMOUNT_MISMATCH, id, Some(short))?;
         self.refund_paid(&Refund { amount: moved, ..refund.clone() }, reference, Some(short))?;
         self.park(AMOUNT_MISMATCH, &reason)
+    }
+
+    /// PV-5: a person has seen at the provider that a refund which was given up was paid out after all. It is booked for what was asked
+    /// for: in place of the refund that was asked for after it, or out of the account credit that it had become. What is not there any
+    /// more nobody owed (1290), and is a task.
+    pub fn refund_was_paid(&mut self, id: &str, reference: &str, replacement: Option<Replacement>) -> Planned {
+        self.operator("refund-paid")?;
+        let refund = self.account.refunds.get(id).cloned().ok_or_else(|| self.no_object("refund", id))?;
+        if !matches!(refund.state, AttemptState::Failed | AttemptState::Abandoned) {
+            return Err(Refusal::NotGivenUp { refund: id.to_owned() });
+        }
+        let known = self.account.refunds.values().find(|other| other.reference.as_deref() == Some(reference));
+        if let Some(known) = known {
+            return Err(Refusal::ReferenceKnown { reference: reference.to_owned(), refund: known.id.clone() });
+        }
+        let (taken_over, from_credit) = self.what_stands_for(&refund, replacement)?;
+        let excess = refund.amount.minus(taken_over)?.minus(from_credit)?;
+        self.because(format!("PV-5: the provider has paid refund {id} out as {reference}, after it was given up"));
+        let (of, due_at) = (id.to_owned(), self.context.now);
+        self.emit(Event::RefundReopened { refund: of, taken_over, from_credit, due_at })?;
+        if excess.is_positive() {
+            self.because(format!("F49: {excess} of it was not owed any more"));
+            self.task(AMOUNT_MISMATCH, id, Some(excess.negated()?))?;
+        }
+        let short = Some(excess.negated()?).filter(|_| excess.is_positive());
+        self.refund_paid(&refund, reference, short)?;
+        self.close_task(&format!("tk_{PAID_AFTER_ALL}_{id}"))?;
+        self.close_task(&format!("tk_refund_failed_{id}"))?;
+        self.credit_to_pay_out(self.account.profile.credit_cash)
+    }
+
+    /// What is owed for a refund that was given up: by the one that took its place, and as account credit.
+    fn what_stands_for(&mut self, refund: &Refund, replacement: Option<Replacement>) -> Planned<(Money, Money)> {
+        let zero = self.account.zero();
+        let credit = refund.amount.at_most(self.account.profile.credit_cash)?;
+        if refund.state == AttemptState::Failed {
+            return Ok((zero, credit));
+        }
+        let of_it = |other: &&Refund| {
+            (&other.charge, &other.invoice, &other.reason) == (&refund.charge, &refund.invoice, &refund.reason)
+                && other.amount == refund.amount
+                && other.requested_at >= refund.requested_at
+                && other.id != refund.id
+        };
+        let after: Vec<(String, AttemptState)> =
+            self.account.refunds.values().filter(of_it).map(|other| (other.id.clone(), other.state)).collect();
+        match (after.iter().find(|(_, state)| state.in_flight()), replacement) {
+            (Some((id, _)), None) => Err(Refusal::ReplacementOpen { refund: refund.id.clone(), replacement: id.clone() }),
+            (Some((id, _)), Some(Replacement::NotMade)) => {
+                self.because(format!("PV-5: refund {id}, which was asked for in its place, is withdrawn"));
+                self.emit(Event::RefundAbandoned { refund: id.clone() })?;
+                Ok((refund.amount, zero))
+            }
+            (Some(_), Some(Replacement::Made)) => Ok((zero, zero)),
+            (None, _) if after.iter().any(|(_, state)| *state == AttemptState::Failed) => Ok((zero, credit)),
+            (None, _) => Ok((zero, zero)),
+        }
     }
 
     /// RE-4: a receipt for each refund, once.

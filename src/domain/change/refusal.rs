@@ -270,6 +270,42 @@ pub enum Refusal {
         /// The command that closes it.
         way_out: &'static str,
     },
+    /// PV-5: the refund was not given up.
+    #[error("refund {refund} was not given up: only one that was, or that has become account credit, can have been paid after all")]
+    NotGivenUp {
+        /// The refund.
+        refund: String,
+    },
+    /// I2: the provider's object belongs to another refund.
+    #[error("{reference} is refund {refund} already (I2)")]
+    ReferenceKnown {
+        /// The provider's id.
+        reference: String,
+        /// Whose it is.
+        refund: String,
+    },
+    /// PV-5: only a person can find out at the provider what became of the refund that was asked for in place of another.
+    #[error(
+        "refund {replacement} was asked for in place of {refund} and may be at the provider as well: look there, and say \
+         `--replacement not-made` (it is withdrawn) or `--replacement made` (it goes on)"
+    )]
+    ReplacementOpen {
+        /// The refund.
+        refund: String,
+        /// The one in its place.
+        replacement: String,
+    },
+    /// PV-5: releasing would pay out what was paid already.
+    #[error(
+        "refund {refund} is said to have been paid after it was given up: book it with `kasacare refund-paid`, or close task {task} \
+         where it was not, before the account is released"
+    )]
+    PaidAfterAll {
+        /// The refund.
+        refund: String,
+        /// The task.
+        task: String,
+    },
     /// PD-4: each document is for one cost.
     #[error("document {document} is recorded for {amount} already (PD-4)")]
     DocumentUsed {

@@ -138,6 +138,7 @@ impl Account {
                 let payment = self.payment_mut(&charge, &invoice)?;
                 payment.refunded = payment.refunded.minus(amount)?;
             }
+            Event::RefundReopened { refund, taken_over, from_credit, due_at } => self.reopen(refund, *taken_over, *from_credit, *due_at)?,
             Event::RefundUnknown { refund, due_at } => {
                 let refund = self.refund_mut(refund)?;
                 refund.state = AttemptState::Unknown;
@@ -169,6 +170,26 @@ impl Account {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Of a refund that was given up, as much is on its way as is owed for it again.
+    fn reopen(&mut self, id: &str, taken_over: Money, from_credit: Money, due_at: DateTime<Utc>) -> Result<(), LedgerError> {
+        let reopened = taken_over.plus(from_credit)?;
+        let refund = self.refund_mut(id)?;
+        let (before, asked) = (refund.state, refund.amount);
+        (refund.state, refund.amount, refund.due_at) = (AttemptState::Unknown, reopened, Some(due_at));
+        (refund.code, refund.settled_on) = (None, None);
+        let (charge, invoice) = (refund.charge.clone(), refund.invoice.clone());
+        let payment = self.payment_mut(&charge, &invoice)?;
+        // The payment of one that failed has stayed reserved.
+        payment.refunded = if before == AttemptState::Failed {
+            payment.refunded.minus(asked.minus(reopened)?)?
+        } else {
+            let left = payment.amount.minus(payment.refunded)?.minus(payment.disputed)?.or_zero();
+            payment.refunded.plus(reopened.at_most(left)?)?
+        };
+        self.profile.credit_cash = self.profile.credit_cash.minus(from_credit)?;
         Ok(())
     }
 

@@ -248,7 +248,7 @@ async fn save(mut tx: Tx, found: StoredBreak, act: &str, by: &By) -> Result<Stor
     Ok(found)
 }
 
-/// Moves what waits on 1290, or else what stands on 1200, to where somebody says that it belongs.
+/// Moves what waits on 1290, and what stands on 1200 still, to where somebody says that it belongs.
 async fn book(
     mut tx: Tx,
     found: StoredBreak,
@@ -257,7 +257,7 @@ async fn book(
     act: &str,
     by: &By,
 ) -> Result<StoredBreak, ReconcileError> {
-    let amount = if found.aside.is_zero() { found.amount.negated()? } else { found.aside };
+    let amount = found.amount.negated()?;
     allowed(amount, by)?;
     let waits_on = match found.kind {
         BreakKind::PayoutUnproven | BreakKind::Timing | BreakKind::Currency => {
@@ -269,8 +269,10 @@ async fn book(
     let on = by.at.date_naive();
     let difference = found.id.clone();
     let mut bookings = Vec::new();
-    if found.aside.is_zero() {
-        bookings.push(Booking::SetAside { difference: difference.clone(), waits_on, amount, on });
+    // A run that only proposes sees another amount than waits there.
+    let more = amount.minus(found.aside)?;
+    if !more.is_zero() {
+        bookings.push(Booking::SetAside { difference: difference.clone(), waits_on, amount: more, on });
     }
     bookings.push(Booking::DifferenceBooked { difference, is, amount, on });
     // What was booked once may be booked again, after it was taken back.

@@ -260,6 +260,12 @@ impl Bank {
             let kind = if self.is_on_its_way(payout, through) { BreakKind::Timing } else { BreakKind::PayoutNotOnBank };
             all.push(found(kind, format!("payout:{}", payout.id), payout.sent_on, None));
         }
+        // The provider has it again, and the bank has not given it back: the line may be another payout's.
+        if payout.came_back && payout.on_bank.is_some() && payout.returned.is_none() && !payout.amount.is_zero() {
+            let kind = if self.is_on_its_way(payout, through) { BreakKind::Timing } else { BreakKind::PayoutUnproven };
+            let back = found(kind, format!("payout back:{}", payout.id), payout.sent_on, Some(payout.amount));
+            all.push(BankFound { ours: None, ..back });
+        }
         all
     }
 

@@ -294,7 +294,8 @@ async fn post(tx: &mut Tx, order: &Order, plan: &Plan) -> Result<(), ReconcileEr
     }
     let mut book = Book::lock(tx, &order.provider).await?;
     for (on, bookings) in days {
-        let cause = format!("reconcile:{}:{on}", plan.report.run);
+        // What differs may go back and forth on one day: the same run may post once more.
+        let cause = format!("reconcile:{}:{on}:{}", plan.report.run, book.next_seq());
         let posted = Posted { kind: "reconcile", cause: &cause, at: order.at, actor: &order.actor, reason: None };
         book.record(on, &posted, bookings, vec![format!("RC-1, RC-2: run {} through {}", plan.report.run, order.through)])?;
     }

@@ -1,46 +1,60 @@
 //! Accounts that something only passes through: each must be empty in time. What stays is listed for a person and breaks nothing:
 //! the books are right, and it is the provider, or somebody's decision, that is late.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{Days, NaiveDate};
 
-use super::AccountBooks;
 use super::findings::{Check, Inspection};
-use crate::domain::calendar::local_date;
-use crate::domain::ledger::{DISPUTES_PENDING, LedgerAccount, REFUNDS_PAYABLE, UNAPPLIED, UNMATCHED};
+use crate::domain::ledger::{CASH_IN_TRANSIT, DISPUTES_PENDING, LedgerAccount, REFUNDS_PAYABLE, UNAPPLIED, UNMATCHED};
 use crate::reports::stored::Record;
 
-/// The accounts, and the days after which nothing of a day may be left on them.
-const WINDOWS: [(LedgerAccount, u64); 4] = [(DISPUTES_PENDING, 120), (UNMATCHED, 31), (REFUNDS_PAYABLE, 10), (UNAPPLIED, 5)];
+/// Accounts, and the days after which nothing of a day may be left on them.
+type Windows = &'static [(LedgerAccount, u64)];
 
-/// What stands on these accounts, oldest first: what leaves one takes the oldest with it.
-#[derive(Default)]
+/// Those of customers' books.
+const OF_CUSTOMERS: Windows = &[(DISPUTES_PENDING, 120), (UNMATCHED, 31), (REFUNDS_PAYABLE, 10), (UNAPPLIED, 5)];
+
+/// Those of providers' books. Three bank days (1020) are five days over a weekend, and seven with holidays.
+const OF_PROVIDERS: Windows = &[(CASH_IN_TRANSIT, 7), (UNMATCHED, 31)];
+
+/// What stands on these accounts in one book, by account and currency, oldest first: what leaves one takes the oldest with it.
 pub(super) struct Clearing {
-    lots: [VecDeque<(NaiveDate, i128)>; WINDOWS.len()],
+    windows: Windows,
+    lots: BTreeMap<(u16, String), VecDeque<(NaiveDate, i128)>>,
 }
 
 impl Clearing {
+    pub(super) const fn of_customer() -> Self {
+        Self { windows: OF_CUSTOMERS, lots: BTreeMap::new() }
+    }
+
+    pub(super) const fn of_provider() -> Self {
+        Self { windows: OF_PROVIDERS, lots: BTreeMap::new() }
+    }
+
     /// Adds the postings of a record.
     pub(super) fn add_record(&mut self, record: &Record) {
         for leg in &record.legs {
-            for ((account, _), lots) in WINDOWS.iter().zip(&mut self.lots) {
-                if leg.ledger_account == i64::from(account.number) {
-                    move_through(lots, leg.effective_on, leg.amount_minor.into());
-                }
+            let passed = self.windows.iter().find(|(account, _)| leg.ledger_account == i64::from(account.number));
+            if let Some((account, _)) = passed {
+                let lots = self.lots.entry((account.number, leg.currency.clone())).or_default();
+                move_through(lots, leg.effective_on, leg.amount_minor.into());
             }
         }
     }
 
-    /// Lists what should have left by `as_of`.
-    pub(super) fn in_time(&self, books: &AccountBooks, as_of: DateTime<Utc>, inspection: &mut Inspection<'_>) {
-        let today = local_date(as_of, books.account.profile.zone);
-        for ((account, days), lots) in WINDOWS.iter().zip(&self.lots) {
-            let late: Vec<_> = lots.iter().filter(|(since, _)| *since < today - Days::new(*days)).collect();
-            let sum: i128 = late.iter().map(|(_, amount)| amount).sum();
-            inspection.expect(Check::ClearingEmpty, late.is_empty(), account.number, || {
-                format!("{} ({}) has {sum} since {}", account.number, account.name, late.first().map_or(today, |(since, _)| *since))
-            });
+    /// Lists what should have left by `today`.
+    pub(super) fn in_time(&self, today: NaiveDate, inspection: &mut Inspection<'_>) {
+        for (account, days) in self.windows {
+            for ((_, currency), lots) in self.lots.iter().filter(|((number, _), _)| *number == account.number) {
+                let late: Vec<_> = lots.iter().filter(|(since, _)| *since < today - Days::new(*days)).collect();
+                let sum: i128 = late.iter().map(|(_, amount)| amount).sum();
+                inspection.expect(Check::ClearingEmpty, late.is_empty(), account.number, || {
+                    let since = late.first().map_or(today, |(since, _)| *since);
+                    format!("{} ({}) has {sum} {currency} in minor units since {since}", account.number, account.name)
+                });
+            }
         }
     }
 }

@@ -71,7 +71,7 @@ checks! {
     RecordDates = "record_dates", "F27, F66", "records are in the order of their instants, and each counts for the day of its instant where the account is, recognition for the day through which it recognises";
     SettledInTime = "settled_in_time", "I9", "what is due is done, final or parked within 14 days: charges, refunds, mails and all that the calendar asks for";
     ParkedWatched = "parked_watched", "I9, PV-8", "a parked account has an open task";
-    ClearingEmpty = "clearing_empty", "LE-2", "accounts that something only passes through are empty in time: 2320 after 5 days, 2310 after 10, 1290 after 31, 1210 after 120";
+    ClearingEmpty = "clearing_empty", "LE-2", "accounts that something only passes through are empty in time: 2320 after 5 days, 1020 after 7, 2310 after 10, 1290 after 31, 1210 after 120";
     ProviderCharges = "provider_charges", "I1, I2", "every capture at the provider has its one attempt here, and every settled attempt its capture, with equal amounts";
     ProviderRefunds = "provider_refunds", "I2, I4", "every refund at the provider has its one request here, and every settled one its refund, within what was captured";
     ProviderEvents = "provider_events", "F41", "the provider's events are read no further than there are any";

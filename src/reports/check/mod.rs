@@ -42,6 +42,7 @@ use self::replay::Replay;
 use super::ReportError;
 use super::stored::{self, Journal, Mail};
 use crate::domain::account::Account;
+use crate::domain::calendar::local_date;
 use crate::domain::change::Reference;
 use crate::domain::ids::AccountId;
 use crate::store::account::{self as accounts, Scope};
@@ -204,7 +205,7 @@ pub async fn run_in(tx: &mut Tx, options: Options, progress: impl Fn(u64, u64)) 
     global::strays(tx, &seen, &mut findings).await?;
     global::numbers(tx, &mut findings).await?;
     global::promotion_uses(tx, &mut findings).await?;
-    settlement::inspect(tx, &mut findings).await?;
+    settlement::inspect(tx, as_of.date_naive(), &mut findings).await?;
     closed::inspect(tx, &acts, &mut findings).await?;
     their_side::inspect(tx, &mut findings).await?;
     Ok(CheckReport { accounts: total, records: seen.records, postings: seen.postings, checks: findings.outcomes() })
@@ -352,14 +353,14 @@ fn inspect_account(books: &AccountBooks, context: &Surroundings<'_>, inspection:
     chain::entries(books, inspection);
     dates::records(books, inspection);
     let mut replay = Replay::new(books, reference, context.opens, inspection);
-    let (mut balances, mut clearing) = (Balances::default(), Clearing::default());
+    let (mut balances, mut clearing) = (Balances::default(), Clearing::of_customer());
     for record in &books.journal.records {
         replay.step(record, inspection);
         balances.add_record(record, replay.reached(), inspection);
         clearing.add_record(record);
     }
     balances.tie_out(books, inspection);
-    clearing.in_time(books, context.as_of, inspection);
+    clearing.in_time(local_date(context.as_of, books.account.profile.zone), inspection);
     overdue::nothing_waits(books, context.as_of, inspection);
     mails::inspect(books, &replay.told, inspection);
     if replay.reached().is_some() {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use super::chain::EntryId;
+use super::clearing::Clearing;
 use super::closed::opens;
 use super::findings::{Check, Findings, Inspection};
 use crate::domain::ledger;
@@ -36,8 +37,8 @@ crate::statements! {
 /// Fees and payouts in minor units, by book and currency.
 type Sums = BTreeMap<(String, String), (i128, i128)>;
 
-/// Looks at every book.
-pub(super) async fn inspect(tx: &mut Tx, findings: &mut Findings) -> Result<(), ReportError> {
+/// Looks at every book. `today` is a day of UTC, as the days of these books are.
+pub(super) async fn inspect(tx: &mut Tx, today: NaiveDate, findings: &mut Findings) -> Result<(), ReportError> {
     let mut ends = Vec::new();
     for row in tx.fetch_all(&BOOKS, &[]).await? {
         ends.push((row.text_at(0)?, row.int_at(1)?, row.text_at(2)?));
@@ -48,10 +49,13 @@ pub(super) async fn inspect(tx: &mut Tx, findings: &mut Findings) -> Result<(), 
     for (id, seq, hash) in &ends {
         let journal = stored::named_journals(tx, std::iter::once(id.as_str())).await?.remove(id).unwrap_or_default();
         let mut inspection = Inspection::new(id, findings);
+        let mut clearing = Clearing::of_provider();
         chain(id, &journal, (*seq, hash), &mut inspection);
         for record in &journal.records {
             entries(record, &opens, &mut booked, &mut inspection);
+            clearing.add_record(record);
         }
+        clearing.in_time(today, &mut inspection);
     }
     for row in tx.fetch_all(&STRAY_BOOKS, &[]).await? {
         let id = row.text_at(0)?;

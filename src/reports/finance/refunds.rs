@@ -27,7 +27,7 @@ crate::statements! {
     RECORDS = same(
         "select account_id, seq, effective_on, body from journal where account_id {in:$1} and effective_on <= $2 and posted_at <= $3 \
          and (body like '%\"refund_requested.v1\"%' or body like '%\"refund_settled.v1\"%' or body like '%\"refund_failed.v1\"%' \
-         or body like '%\"refund_abandoned.v1\"%') order by account_id, seq"
+         or body like '%\"refund_abandoned.v1\"%' or body like '%\"refund_reopened.v1\"%') order by account_id, seq"
     );
     /// The periods of invoices that refunds are of.
     PERIODS = same(
@@ -203,6 +203,11 @@ fn lines(records: Vec<Record>) -> Result<Vec<Line>, ReportError> {
                     }
                 }
                 Event::RefundFailed { refund, on, .. } => settle(&mut lines, &at, &account, refund, Stands::KeptAsCredit, Some(*on)),
+                Event::RefundReopened { refund, taken_over, from_credit, .. } => {
+                    if let Some(line) = at.get(&(account.clone(), refund.clone())).and_then(|at| lines.get_mut(*at)) {
+                        line.amount = taken_over.plus(*from_credit)?;
+                    }
+                }
                 Event::RefundAbandoned { refund } => settle(&mut lines, &at, &account, refund, Stands::GivenUp, None),
                 _ => {}
             }

@@ -234,6 +234,7 @@ fn about(event: &Event) -> About {
         Event::InvoiceIssued { .. } => About::titled("Invoice issued"),
         Event::CreditApplied { .. } => About::titled("Account credit applied"),
         Event::CreditGranted { .. } => About::titled("Goodwill credit granted"),
+        Event::CreditPaidByHand { document, .. } => About::titled("Account credit paid out by hand").reference(document),
         Event::CreditPaidOut { .. } => About::titled("Account credit to be paid out"),
         Event::ChargeCaptured { reference, .. } => About::titled("Payment captured").reference(reference),
         Event::UnappliedReturned { charge, .. } => About::titled("Unapplied payment to be given back").reference(charge),
@@ -244,6 +245,7 @@ fn about(event: &Event) -> About {
             let about = About::titled("Refund paid out").reference(reference);
             if short.is_some() { about.code("amount_mismatch") } else { about }
         }
+        Event::RefundReopened { refund, .. } => About::titled("Refund paid after all, out of account credit").reference(refund),
         Event::RefundFailed { refund, code, .. } => About::titled("Refund failed, kept as credit").code(code).reference(refund),
         Event::RevenueRecognised { invoice, reversal, forfeited, .. } => recognised(invoice, *reversal, *forfeited),
         Event::DisputeOpened { id, .. } => About::titled("Dispute opened").reference(id),

@@ -29,6 +29,12 @@ pub(super) fn sent_at(row: &Row) -> Result<Option<DateTime<Utc>>, DbError> {
     DateTime::from_timestamp_micros(micros).map(Some).ok_or_else(|| row.corrupt("first_sent_at", "is not an instant"))
 }
 
+/// When a leased call was last answered with a failure of the provider.
+pub(super) fn failed_at(row: &Row) -> Result<Option<DateTime<Utc>>, DbError> {
+    let at = |micros| DateTime::from_timestamp_micros(micros).ok_or_else(|| row.corrupt("failed_at", "is not an instant"));
+    row.opt_int("failed_at")?.map(at).transpose()
+}
+
 /// Since when a charge may have been sent by a database that this one is the backup of (F15).
 pub(super) fn wanted_since(row: &Row) -> Result<DateTime<Utc>, DbError> {
     let (due_at, period_start) = (due_at(row)?, row.opt_date("period_start")?);

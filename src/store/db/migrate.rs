@@ -43,6 +43,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(7, "inbox", "0007_inbox.sql"),
     migration!(8, "settlement", "0008_settlement.sql"),
     migration!(9, "closings", "0009_closings.sql"),
+    migration!(10, "failed_calls", "0010_failed_calls.sql"),
 ];
 
 const TABLE: &str = "create table if not exists schema_migration (version bigint primary key, name text not null, checksum text not null)";

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use serde::de::DeserializeOwned;
 
-use super::super::db::{Sql, Table, Tx};
+use super::super::db::{DbError, Sql, Table, Tx};
 use super::super::error::StoreError;
 use super::super::rows::Reader;
 use super::super::tags::Tagged;
@@ -32,6 +33,8 @@ crate::statements! {
     LOAD_TERMS = same("select version, position, body from terms order by position");
     /// Tax rates.
     LOAD_TAX_RATES = same("select jurisdiction, valid_from, rate_billionths from tax_rates order by jurisdiction, valid_from");
+    /// The days whose rates invoices have, by jurisdiction.
+    TAXED_DAYS = same("select distinct jurisdiction, period_start from invoices order by jurisdiction, period_start");
 }
 
 /// Loads everything that decisions may look at. `minimums` are the provider's (MO-5).
@@ -126,6 +129,15 @@ pub async fn tax_rates(tx: &mut Tx) -> Result<TaxRates, StoreError> {
     let table = TaxRates::new(rates.await?);
     // The key of the table is the key of the rows.
     table.map_err(|_| StoreError::Corrupt { table: "tax_rates", id: String::new(), column: "valid_from", problem: "is there twice" })
+}
+
+/// The jurisdictions and days whose rates stand on invoices (MO-2): the nominal first days of what was billed.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn taxed_days(tx: &mut Tx) -> Result<Vec<(String, NaiveDate)>, StoreError> {
+    let rows = tx.fetch_all(&TAXED_DAYS, &[]).await?;
+    Ok(rows.iter().map(|row| Ok((row.text_at(0)?, row.date_at(1)?))).collect::<Result<_, DbError>>()?)
 }
 
 fn json<T: DeserializeOwned>(row: &mut Reader<'_>) -> Result<T, StoreError> {

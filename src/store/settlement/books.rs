@@ -82,6 +82,12 @@ impl Book {
         Ok(Self { seq: row.int("journal_seq")?, hash: row.text("journal_hash")?, id, batch: JournalBatch::new(), closed_through })
     }
 
+    /// The number of the next record.
+    #[must_use]
+    pub const fn next_seq(&self) -> i64 {
+        self.seq.saturating_add(1)
+    }
+
     /// Adds a record for a day. Where the day's month is closed, its entries are those of the first day that is open, and say so (RC-3): what
     /// a provider or a bank tells late must not hold up what comes after it. Nothing else posts into a provider's book.
     ///

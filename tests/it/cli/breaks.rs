@@ -117,6 +117,10 @@ async fn a_payout_that_the_bank_gives_back_leaves_nothing_behind() {
         shop.does(&format!("settlement import {back}"));
         let between = shop.does(&run("02-09", "02-10"));
         assert!(between.contains("came back, and is on the bank still"), "{between}");
+        // The bank has had its days, and has not given it back.
+        bank(&shop, "rent.csv", &[("2026-02-20", "-1.00", "Rent")]);
+        let overdue = shop.says(&run("02-20", "02-21")).code(1).out;
+        assert!(overdue.contains("payout_unproven") && overdue.contains("-104.80 USD"), "{overdue}");
         bank(&shop, "out.csv", &[("2026-02-09", "-104.80", "STRIPE po_1")]);
         let applied = shop.does(&format!("{} --apply", run("02-10", "02-11")));
         assert_eq!(balances(&shop).await, []);

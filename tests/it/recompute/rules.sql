@@ -104,7 +104,7 @@ create or replace table credit_before as
 select f.account, f.record, f.event, coalesce(-sum(minor) filter (ledger = 2300), 0)::bigint as credit,
     coalesce(-sum(minor) filter (ledger = 2300 and l.record = f.record), 0)::bigint as credit_of_record
 from fact f left join booked l on l.account = f.account and (l.record, l.event) < (f.record, f.event)
-where f.tag in ('credit_applied', 'credit_paid_out') group by all;
+where f.tag in ('credit_applied', 'credit_paid_out', 'refund_reopened') group by all;
 
 -- CP, "goes on": the last steps of each other subscription's life before a record.
 create or replace table goes_on as
@@ -258,6 +258,7 @@ with booking(tag, field, debit, credit) as (values
     ('charge_captured', 'costs', 1200, 1150), ('charge_captured', 'costs', 2400, 4500),
     ('unapplied_applied', 'applied', 2320, 1100), ('unapplied_applied', 'costs', 2320, 1150), ('unapplied_applied', 'costs', 2400, 4500),
     ('unapplied_returned', 'amount', 2320, 2310), ('credit_granted', 'amount', 4200, 2300),
+    ('credit_paid_by_hand', 'amount', 2300, 1010),
     ('dispute_opened', 'applied', 1210, 1200), ('dispute_opened', 'credited', 1210, 1200), ('dispute_opened', 'beyond', 1210, 1200),
     ('dispute_opened', 'fee', 5100, 1200), ('dispute_won', 'applied', 1200, 1210), ('dispute_won', 'credited', 1200, 1210),
     ('dispute_won', 'beyond', 1200, 1210), ('dispute_won', 'released', 2330, 2310), ('dispute_reversed', 'amount', 1200, 2320),
@@ -276,12 +277,20 @@ with booking(tag, field, debit, credit) as (values
         case when field <> 'costs' then said(part, '[0]') end as credit_invoice
     from told where said(part, '[1]') is not null
 ), refund_of as (
-    select s.account, s.record, s.event, r.invoice, r.amount, i.currency, coalesce(minor(said(s.body, 'short')), 0) as short,
+    -- PV-5: for one that was given up is owed what a person found to be.
+    select s.account, s.record, s.event, r.invoice, coalesce(again.amount, r.amount) as amount, i.currency, coalesce(minor(said(s.body, 'short')), 0) as short,
         s.tag = 'refund_failed' as failed, said(s.body, 'after_success') = 'true' as after_success
     from fact s
     join refund r on r.account = s.account and r.refund = said(s.body, 'refund')
     join invoice i on i.account = r.account and i.invoice = r.invoice
+    left join (select account, record, said(body, 'refund') as refund, minor(said(body, 'taken_over')) + minor(said(body, 'from_credit')) as amount
+        from fact where tag = 'refund_reopened') again on again.account = s.account and again.record = s.record and again.refund = r.refund
     where s.tag in ('refund_settled', 'refund_failed')
+), reopened as (
+    select f.account, f.record, f.event, split_part(said(f.body, 'from_credit'), ' ', 2) as currency, least(minor(said(f.body, 'from_credit')), c.credit) as amount
+    from fact f
+    join credit_before c using (account, record, event)
+    where f.tag = 'refund_reopened'
 ), spent as (
     -- LC-4: account credit pays before cash, as much as there is.
     select f.account, f.record, f.event, i.invoice, i.currency, least(c.credit, b.open) as amount
@@ -296,6 +305,8 @@ with booking(tag, field, debit, credit) as (values
     select account, record, event, unnest([2300, 1100]), unnest([amount, -amount]), currency, invoice from spent
     union all
     select account, record, event, unnest([2300, 2310]), unnest([amount, -amount]), currency, null from credit_out
+    union all
+    select account, record, event, unnest([2300, 2310]), unnest([amount, -amount]), currency, null from reopened
     union all
     select account, record, event, unnest([debit, credit]), unnest([amount, -amount]), currency, unnest([debit_invoice, credit_invoice]) from paired
     union all

@@ -10,6 +10,7 @@ mod http;
 mod killed;
 mod limits;
 mod orders;
+mod paid_after_all;
 mod peers;
 mod processing;
 mod racing;

@@ -158,18 +158,3 @@ fn pv_2_a_payout_whose_key_keeps_a_failure_is_asked_for_anew() {
     world.advance_to("2026-01-11");
     assert_eq!(world.refunds_made(), ["99.72 ch_a1-s1_1_0_1 Abandoned", "99.72 ch_a1-s1_1_0_1 Succeeded"]);
 }
-
-/// PV-2: the replacement must not go out as well.
-#[test]
-fn a_refund_that_is_paid_after_it_was_given_up_lets_nothing_else_move() {
-    let mut world = World::on("2026-01-31");
-    let subscription = world.subscribe("plus/annual");
-    world.advance_to("2026-06-02");
-    world.plan(|draft| draft.cancel(&subscription));
-    let refund = world.account.refunds.keys().next().cloned().expect("a refund");
-    world.plan(|draft| draft.settle_refund(&refund, &Settlement::NeverHappened));
-    assert_eq!((world.account.refunds.len(), world.account.profile.parked.is_none()), (2, true), "asked for anew");
-    world.plan(|draft| draft.settle_refund(&refund, &Settlement::Succeeded { reference: "re_late".to_owned() }));
-    let parked = world.account.profile.parked.as_ref().map(|parked| parked.code.as_str());
-    assert_eq!((parked, world.tasks()), (Some("refund_paid_after_all"), vec!["refund_paid_after_all"]));
-}

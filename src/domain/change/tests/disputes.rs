@@ -54,3 +54,23 @@ fn a_correction_that_is_disputed_ends_nothing() {
     assert_eq!(world.books.last("revenue_recognised.v1"), "4300 2.24 | 2100 2.24");
     assert!(matches!(world.subscription(&"a1-s1".parse().expect("an id")).state, State::Active { .. }));
 }
+
+/// F61: the customer cancelled after the dispute was won, and 71.76 went back. That it had been lost is told only now: to book both
+/// would give him the whole payment once more.
+#[test]
+fn a_dispute_that_is_told_lost_after_money_went_back_is_left_to_a_person() {
+    let mut world = World::on("2026-01-31");
+    let subscription = world.subscribe("plus/annual");
+    world.advance_to("2026-03-01");
+    world.plan(|draft| draft.open_dispute("dp_1", "ch_a1-s1_1_0_1", money("108.24 USD"), money("15.00 USD")));
+    world.advance_to("2026-03-20");
+    world.plan(|draft| draft.win_dispute("dp_1"));
+    world.advance_to("2026-06-02");
+    world.cancel(&subscription);
+    world.run();
+    let before = world.trial_balance();
+    world.plan(|draft| draft.lose_dispute("dp_1"));
+    assert_eq!((world.trial_balance(), world.tasks()), (before, vec!["dispute_lost_after_won"]));
+    // 108.24 less the refund and the fee of the dispute.
+    assert_eq!(world.books.balance(1200), 10_824 - 7_176 - 1_500);
+}

@@ -16,6 +16,7 @@ mod disputes;
 mod ends;
 mod ledger_rows;
 mod oldest_first;
+mod paid_after_all;
 mod receipts;
 mod telling;
 mod wrong_payments;

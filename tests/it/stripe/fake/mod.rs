@@ -129,6 +129,14 @@ impl Fake {
         self.state().watch = Some(Box::new(watch));
     }
 
+    /// Carries out a refund that was answered with a failure, and gives its id.
+    pub fn carry_out(&self, key: &str) -> String {
+        let mut state = self.state();
+        let params = state.keys[key].0.clone();
+        let (_, answer) = state.execute("POST", "/v1/refunds", &params);
+        answer["id"].as_str().unwrap().to_owned()
+    }
+
     /// How many payment intents have moved money.
     pub fn captured(&self) -> usize {
         self.state().intents.iter().filter(|intent| intent["status"] == "succeeded").count()
