@@ -74,6 +74,17 @@ impl Draft<'_> {
         Ok(Taken { beyond: rest, ..taken })
     }
 
+    /// RF-3: account credit whose cash is disputed: it pays nothing until the dispute ends.
+    pub(super) fn disputed_credit(&self) -> Planned<Money> {
+        let mut sum = self.account.zero();
+        for dispute in self.account.disputes.values().filter(|dispute| dispute.state == DisputeState::Open) {
+            for (_, amount) in self.taken(dispute)?.credited {
+                sum = sum.plus(amount)?;
+            }
+        }
+        Ok(sum.at_most(self.account.profile.credit_cash)?)
+    }
+
     /// PD-6: the money came back; what was frozen for the customer is paid out now.
     pub fn win_dispute(&mut self, id: &str) -> Planned {
         let dispute = self.account.disputes.get(id).cloned().ok_or_else(|| self.no_object("dispute", id))?;

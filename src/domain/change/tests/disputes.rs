@@ -74,3 +74,29 @@ fn a_dispute_that_is_told_lost_after_money_went_back_is_left_to_a_person() {
     // 108.24 less the refund and the fee of the dispute.
     assert_eq!(world.books.balance(1200), 10_824 - 7_176 - 1_500);
 }
+
+/// RF-3: of 108.24, 71.76 had become account credit before the payment was disputed. None of it pays the other camera's months meanwhile;
+/// lost, it is gone.
+#[test]
+fn credit_whose_payment_is_disputed_pays_nothing() {
+    let told = |ends: fn(&mut World)| {
+        let mut world = World::on("2026-01-31");
+        let annual = world.subscribe("plus/annual");
+        world.order("plus/monthly", 2, None);
+        world.advance_to("2026-06-02");
+        world.cancel(&annual);
+        assert_eq!(world.account.profile.credit_cash, money("71.76 USD"));
+        world.plan(|draft| draft.open_dispute("dp_1", "ch_a1-s1_1_0_1", money("108.24 USD"), money("15.00 USD")));
+        world.advance_to("2026-07-01");
+        assert_eq!(world.charges_made().last().map(String::as_str), Some("ch_a1-s2_1_5_1 10.81 Succeeded"), "30 June in cash");
+        assert_eq!(world.account.profile.credit_cash, money("71.76 USD"));
+        ends(&mut world);
+        world.advance_to("2026-08-01");
+        world
+    };
+    let lost = told(|world| world.plan(|draft| draft.lose_dispute("dp_1")));
+    assert_eq!(lost.account.profile.credit_cash, money("0.00 USD"));
+    assert_eq!(lost.charges_made().last().map(String::as_str), Some("ch_a1-s2_1_6_1 10.81 Succeeded"));
+    let won = told(|world| world.plan(|draft| draft.win_dispute("dp_1")));
+    assert_eq!(won.account.profile.credit_cash, money("60.95 USD"), "71.76 less the month of 31 July");
+}
