@@ -168,11 +168,8 @@ pub fn entry(account: &Account, event: &Event) -> Result<Vec<Leg>, LedgerError> 
 fn post(account: &Account, event: &Event, entry: &mut Entry) -> Result<(), LedgerError> {
     match event {
         Event::InvoiceIssued { invoice, .. } => issued(entry, invoice)?,
-        Event::CreditApplied { .. }
-        | Event::CreditGranted { .. }
-        | Event::CreditPaidOut { .. }
-        | Event::CreditPaidByHand { .. }
-        | Event::RefundReopened { .. } => credited(event, entry)?,
+        Event::CreditApplied { .. } | Event::CreditGranted { .. } => credited(event, entry)?,
+        Event::CreditPaidOut { .. } | Event::CreditPaidByHand { .. } | Event::RefundReopened { .. } => credited(event, entry)?,
         Event::ChargeCaptured { applied, costs, unapplied, .. } => {
             paid(entry, PROVIDER_CLEARING, applied, costs, *unapplied)?;
             entry.credit(UNAPPLIED, *unapplied, None)?;
@@ -181,8 +178,7 @@ fn post(account: &Account, event: &Event, entry: &mut Entry) -> Result<(), Ledge
         Event::UnappliedReturned { invoice, amount, .. } => entry.pair(UNAPPLIED, REFUNDS_PAYABLE, *amount, Some(invoice))?,
         Event::NoteIssued { note, given } => noted(entry, prepayment(invoice(account, &note.invoice)?), note, given)?,
         Event::RefundSettled { refund, short, .. } => paid_out(account, entry, refund, *short)?,
-        Event::RefundFailed { refund, after_success: false, .. } => refunded(account, entry, refund, REFUNDS_PAYABLE, CUSTOMER_CREDITS)?,
-        Event::RefundFailed { refund, after_success: true, .. } => refunded(account, entry, refund, PROVIDER_CLEARING, CUSTOMER_CREDITS)?,
+        Event::RefundFailed { refund, after_success, .. } => became_credit(refund_of(account, refund)?, *after_success, entry)?,
         Event::ExcessRefundWrittenOff { refund, amount } => {
             entry.pair(CREDIT_LOSSES, UNMATCHED, *amount, Some(&refund_of(account, refund)?.invoice))?;
         }
@@ -269,9 +265,10 @@ fn refund_of<'a>(account: &'a Account, id: &str) -> Result<&'a Refund, LedgerErr
     account.refunds.get(id).ok_or_else(|| LedgerError::Missing(id.to_owned()))
 }
 
-fn refunded(account: &Account, entry: &mut Entry, id: &str, debit: LedgerAccount, credit: LedgerAccount) -> Result<(), LedgerError> {
-    let refund = refund_of(account, id)?;
-    Ok(entry.pair(debit, credit, refund.amount, Some(&refund.invoice))?)
+/// RF-4: what could not be paid out, or came back, is account credit.
+fn became_credit(refund: &Refund, after_success: bool, entry: &mut Entry) -> Result<(), MoneyError> {
+    let from = if after_success { PROVIDER_CLEARING } else { REFUNDS_PAYABLE };
+    entry.pair(from, CUSTOMER_CREDITS, refund.amount, Some(&refund.invoice))
 }
 
 /// What was asked for is owed no more. What the provider moved less stays the customer's, as account credit (RF-4); what it moved

@@ -270,6 +270,16 @@ pub enum Refusal {
         /// The command that closes it.
         way_out: &'static str,
     },
+    /// PR-1: the price version comes later than the period that is said to pay it.
+    #[error("price version {version} is in force from {from} on, and the period begins on {start} (PR-1)")]
+    NotInForce {
+        /// The version.
+        version: String,
+        /// From when on.
+        from: NaiveDate,
+        /// The period's first day.
+        start: NaiveDate,
+    },
     /// PV-5: the refund was not given up.
     #[error("refund {refund} was not given up: only one that was, or that has become account credit, can have been paid after all")]
     NotGivenUp {

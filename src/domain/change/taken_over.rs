@@ -76,6 +76,7 @@ impl Draft<'_> {
         }
         self.context.reference.terms_named(&other.terms)?;
         self.list_price(&other.plan, &other.version)?;
+        self.in_force(&other.version, other.period.start)?;
         let (id, channel) = (other.id.clone(), other.channel);
         self.emit(Event::SubscriptionOpened { id: id.clone(), channel, camera: other.camera.clone(), terms: other.terms.clone() })?;
         let term = Term {
@@ -95,6 +96,15 @@ impl Draft<'_> {
         }
         self.command(&id, &Command::Cancel { effective: Effective::EndOfPeriod, on: self.today })?;
         Ok(())
+    }
+
+    /// PR-1: nobody pays a price before it is in force.
+    fn in_force(&self, version: &str, start: NaiveDate) -> Planned {
+        let from = self.context.reference.catalog.version(version).map(|version| version.effective_from);
+        match from.filter(|from| *from > start) {
+            Some(from) => Err(Refusal::NotInForce { version: version.to_owned(), from, start }),
+            None => Ok(()),
+        }
     }
 
     /// Whether a term's present period was paid elsewhere: the first term of a subscription for which nothing was ever invoiced.

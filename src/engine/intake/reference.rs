@@ -1,5 +1,7 @@
 //! Catalog, terms and tax rates: small files that are held whole. What is stored under a name never changes.
 
+use std::collections::BTreeSet;
+
 use super::{Intake, IntakeError, Source, stored_differently};
 use crate::domain::catalog::{Catalog, PriceVersion};
 use crate::domain::tax::{DatedRate, TaxRates};
@@ -90,6 +92,10 @@ impl Intake<'_> {
                 problems.note(RowProblem::in_field(*line, "rate", Problem::Rule(why)));
             }
         }
+        let is_known = |row: &DatedRate| stored.contains(row);
+        if problems.is_empty() && rates.iter().any(|placed| !is_known(&placed.row)) {
+            self.dated_back(stored, &rates, &mut problems).await?;
+        }
         if problems.is_empty() {
             self.count("tax rates", rates.len());
             match TaxRates::new(rates.into_iter().map(|placed| placed.row)) {
@@ -98,6 +104,35 @@ impl Intake<'_> {
             }
         }
         self.close(problems);
+        Ok(())
+    }
+
+    /// MO-2: the rate on a line is that of its period's first day. A rate that comes later for a day on which periods were billed would
+    /// make all of them wrong.
+    async fn dated_back(
+        &mut self,
+        stored: Vec<DatedRate>,
+        rates: &[Placed<DatedRate>],
+        problems: &mut Problems,
+    ) -> Result<(), IntakeError> {
+        let new: Vec<&Placed<DatedRate>> = rates.iter().filter(|placed| !stored.contains(&placed.row)).collect();
+        let both = stored.iter().chain(new.iter().map(|placed| &placed.row)).cloned();
+        let (Ok(before), Ok(after)) = (TaxRates::new(stored.clone()), TaxRates::new(both)) else { return Ok(()) };
+        let mut named = BTreeSet::new();
+        for (jurisdiction, day) in reference::taxed_days(&mut self.tx).await? {
+            if before.rate_on(&jurisdiction, day) == after.rate_on(&jurisdiction, day) {
+                continue;
+            }
+            let of_day = new.iter().filter(|placed| placed.row.jurisdiction == jurisdiction && placed.row.valid_from <= day);
+            let Some(Placed { line, row }) = of_day.max_by_key(|placed| placed.row.valid_from) else { continue };
+            if named.insert((jurisdiction, row.valid_from)) {
+                let why = format!(
+                    "periods from {day} on were billed at another rate: date it after the last of them, and put those that were \
+                     wrong right with `kasacare correct` (CO)"
+                );
+                problems.note(RowProblem::in_field(*line, "valid_from", Problem::Rule(why)));
+            }
+        }
         Ok(())
     }
 }

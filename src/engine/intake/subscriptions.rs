@@ -147,7 +147,7 @@ fn problem(line: Line, refusal: &Refusal) -> RowProblem {
     let field = match refusal {
         Refusal::SubscriptionExists { .. } => "subscription_id",
         Refusal::NoPlan { .. } | Refusal::TooManyCameras { .. } => "plan",
-        Refusal::NoPrice { .. } | Refusal::NotPriced { .. } => "price_version",
+        Refusal::NoPrice { .. } | Refusal::NotPriced { .. } | Refusal::NotInForce { .. } => "price_version",
         Refusal::NoTerms { .. } => "terms_version",
         Refusal::NotBegun { .. } => "period_start",
         Refusal::NoCamera { .. } | Refusal::CameraCovered { .. } | Refusal::CameraNeeded { .. } | Refusal::CameraNotNeeded { .. } => {

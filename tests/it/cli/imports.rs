@@ -138,6 +138,7 @@ de,sub-x,premium/annual,,direct,2025-06-01,0,v1,yes,2025-01
 de,sub-9,plus/annual,de-c2,recurly,2025-06-01,0,v1,yes,2025-01
 late,us-s1,plus/annual,late-c2,direct,2025-06-01,0,v1,yes,2025-01
 late,sub-10,plus/annual,late-c3,direct,2025-06-01,0,v1,maybe,2025-01
+bare,sub-11,plus/annual,bare-c1,direct,2024-06-01,0,v1,yes,2025-01
 ";
         let one = shop.file("one.csv", &format!("{SUBSCRIPTIONS}{rows}"));
         let two = shop.file("two.csv", &format!("{SUBSCRIPTIONS}jp,sub-1,plus/annual,jp-c1,direct,2025-06-01,0,v1,no,2025-01\n"));
@@ -151,9 +152,31 @@ one.csv:8: terms_version: terms version `1999` is not known; import it
 one.csv:9: period_start: the present period of `sub-8` begins on 2026-02-01, which is yet to come
 one.csv:11: account_id: the account already has sub-x, which covers all its cameras
 one.csv:12: subscription_id: ids that end in -s and a number are for the subscriptions of account `us`
+one.csv:14: price_version: price version v1 is in force from 2025-01-01 on, and the period begins on 2024-06-01 (PR-1)
 one.csv:2: subscription_id: subscription `sub-1` exists already
 two.csv:2: subscription_id: subscription `sub-1` exists already";
         refused(&shop, "subscriptions", &[&one, &two], expected).await;
+    })
+    .await;
+}
+
+/// MO-2: 8.25 % was charged from 1 February; a rate from 15 January on would make that wrong.
+#[tokio::test]
+async fn a_tax_rate_is_not_dated_back_over_what_was_billed() {
+    on_both(async |db| {
+        let shop = Shop::open(db);
+        shop.does("subscribe us plus/monthly --camera us-c1 --as-of 2026-02-01");
+        shop.runs("2026-02-01");
+        let late = shop.file("late.csv", "jurisdiction,valid_from,rate\nDE,2026-01-15,0.20\nUS-CA,2026-01-15,0.09\n");
+        let expected = "late.csv:3: valid_from: periods from 2026-02-01 on were billed at another rate: date it after the last of them, and put \
+                        those that were wrong right with `kasacare correct` (CO)";
+        refused(&shop, "tax-rates", &[&late], expected).await;
+        let next = shop.file("next.csv", "jurisdiction,valid_from,rate\nDE,2026-01-15,0.20\nUS-CA,2026-02-02,0.09\n");
+        shop.does(&format!("import tax-rates {next}"));
+        shop.runs("2026-03-01");
+        // 9.99 x 0.09 = 0.8991.
+        assert!(shop.does("explain in_us-s1_1_1").contains("10.89 USD"));
+        shop.does("check --as-of 2026-03-01");
     })
     .await;
 }

@@ -291,10 +291,23 @@ with booking(tag, field, debit, credit) as (values
     from fact f
     join credit_before c using (account, record, event)
     where f.tag = 'refund_reopened'
+), frozen as (
+    -- RF-3: credit whose payment was disputed then.
+    select f.account, f.record, f.event, sum(d.amount)::bigint as amount
+    from fact f join (
+        select o.account, o.record, o.event, o.amount, min((e.record, e.event)) as ended
+        from (select account, record, event, said(body, 'id') as id, minor(said(unnest(json_extract(body, '$.credited')::json[]), '[1]')) as amount
+            from fact where tag = 'dispute_opened') o
+        left join fact e on e.account = o.account and e.tag in ('dispute_won', 'dispute_lost') and said(e.body, 'id') = o.id
+            and (e.record, e.event) > (o.record, o.event)
+        group by all
+    ) d on d.account = f.account and (d.record, d.event) < (f.record, f.event) and (d.ended is null or d.ended > (f.record, f.event))
+    where f.tag = 'credit_applied' group by all
 ), spent as (
-    -- LC-4: account credit pays before cash, as much as there is.
-    select f.account, f.record, f.event, i.invoice, i.currency, least(c.credit, b.open) as amount
+    -- LC-4: account credit pays before cash, as much as there is and is not disputed.
+    select f.account, f.record, f.event, i.invoice, i.currency, least(greatest(c.credit - coalesce(z.amount, 0), 0), b.open) as amount
     from fact f
+    left join frozen z using (account, record, event)
     join credit_before c using (account, record, event)
     join before b using (account, record, event)
     join invoice i on i.account = f.account and i.invoice = b.invoice
