@@ -8,7 +8,9 @@ use super::as_of::AsOf;
 use super::change::{pretty, write};
 use super::{CliError, Context, Exit, Format, database, table};
 use crate::domain::reconcile::{BreakState, age_band};
+use crate::engine::reconcile::ReconcileError;
 use crate::engine::reconcile::acts::{self, Act, By, StoredBreak};
+use crate::store::db::Db;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -141,28 +143,41 @@ impl Signed {
 
 /// Lists, shows or acts.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let db = database::open(context, 1).await?;
-    let done = match &args.what {
+    match &args.what {
         What::List(list) => {
             let states = [BreakState::Open, BreakState::Explained, BreakState::Resolved, BreakState::WrittenOff];
-            let breaks = acts::list(&db, if list.all { &states } else { &states[..2] }).await?;
-            write(&listed(&breaks, context.format))
+            let breaks = database::read(context, async |db| acts::list(db, if list.all { &states } else { &states[..2] }).await).await?;
+            write(&listed(&breaks, context.format)).map(|()| Exit::Done)
         }
         What::Show(named) => {
-            let (found, acts) = acts::show(&db, &named.id).await?;
-            write(&in_full(&found, &acts, context.format))
+            let (found, acts) = database::read(context, async |db| acts::show(db, &named.id).await).await?;
+            write(&in_full(&found, &acts, context.format)).map(|()| Exit::Done)
         }
         What::Assign(Assign { done, to }) => {
             let owner = one_line("--to", to, BY_CHARS_MAX)?;
-            told(&acts::assign(&db, &done.named.id, &owner, &done.by.by()?).await?, context)
+            decide(done, context, async |db, by| acts::assign(db, &done.named.id, &owner, by).await).await
         }
-        What::Explain(done) => told(&acts::explain(&db, &done.named.id, &done.by.by()?).await?, context),
-        What::Resolve(Resolve { done, book }) => told(&acts::resolve(&db, &done.named.id, book.is_some(), &done.by.by()?).await?, context),
-        What::WriteOff(done) => told(&acts::write_off(&db, &done.named.id, &done.by.by()?).await?, context),
-        What::Match(Match { done, payouts }) => told(&acts::match_payouts(&db, &done.named.id, payouts, &done.by.by()?).await?, context),
-    };
+        What::Explain(done) => decide(done, context, async |db, by| acts::explain(db, &done.named.id, by).await).await,
+        What::Resolve(Resolve { done, book }) => {
+            decide(done, context, async |db, by| acts::resolve(db, &done.named.id, book.is_some(), by).await).await
+        }
+        What::WriteOff(done) => decide(done, context, async |db, by| acts::write_off(db, &done.named.id, by).await).await,
+        What::Match(Match { done, payouts }) => {
+            decide(done, context, async |db, by| acts::match_payouts(db, &done.named.id, payouts, by).await).await
+        }
+    }
+}
+
+async fn decide(
+    done: &Done,
+    context: &Context,
+    act: impl AsyncFnOnce(&Db, &By) -> Result<StoredBreak, ReconcileError>,
+) -> Result<Exit, CliError> {
+    let by = done.by.by()?;
+    let db = database::open(context, 1).await?;
+    let found = act(&db, &by).await;
     db.close().await;
-    done.map(|()| Exit::Done)
+    told(&found?, context).map(|()| Exit::Done)
 }
 
 fn told(found: &StoredBreak, context: &Context) -> Result<(), CliError> {

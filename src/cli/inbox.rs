@@ -126,14 +126,18 @@ struct Discard {
 
 /// Lists, shows or decides.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+    match &args.what {
+        What::List(asked) => database::read(context, async |db| list(db, asked, context.format).await).await,
+        What::Show(asked) => database::read(context, async |db| show(db, asked, context.format).await).await,
+        What::Retry(asked) => decide(context, async |db| retry(db, asked, context.format).await).await,
+        What::Discard(asked) => decide(context, async |db| discard(db, asked, context.format).await).await,
+    }
+}
+
+async fn decide(context: &Context, act: impl AsyncFnOnce(&Db) -> Result<Exit, CliError>) -> Result<Exit, CliError> {
     let db = database::open(context, 1).await?;
     db.check_schema().await?;
-    let done = match &args.what {
-        What::List(asked) => list(&db, asked, context.format).await,
-        What::Show(asked) => show(&db, asked, context.format).await,
-        What::Retry(asked) => retry(&db, asked, context.format).await,
-        What::Discard(asked) => discard(&db, asked, context.format).await,
-    };
+    let done = act(&db).await;
     db.close().await;
     done
 }

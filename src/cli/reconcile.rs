@@ -85,31 +85,33 @@ struct Show {
 
 /// Reconciles, lists or shows.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let db = database::open(context, 1).await.map_err(could_not_run)?;
-    let done = match &args.what {
+    match &args.what {
         Some(What::List(list)) => {
-            let runs = acts::runs(&db, list.limit).await?;
-            if context.format == Format::Json {
-                let shown = |run: &acts::ListedRun| json!({ "run": run.id, "at": run.at, "provider": run.provider, "through": run.through, "breaks": run.breaks, "by": run.actor });
-                db.close().await;
-                return write(&pretty(&json!({ "runs": runs.iter().map(shown).collect::<Vec<_>>() }))).map(|()| Exit::Done);
-            }
-            let mut table = table(&["run", "at", "provider", "through", "breaks", "by"]);
-            for run in &runs {
-                let at = run.at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
-                table.add_row([&run.id, &at, &run.provider, &run.through.to_string(), &run.breaks.to_string(), &run.actor]);
-            }
-            let text = if runs.is_empty() { "No run was stored yet.\n".to_owned() } else { format!("{table}\n") };
-            write(&text).map(|()| Exit::Done)
+            let runs = database::read(context, async |db| acts::runs(db, list.limit).await).await?;
+            write(&listed(&runs, context.format)).map(|()| Exit::Done)
         }
-        Some(What::Show(show)) => print(&[acts::stored_run(&db, &show.id).await?], context),
-        None => {
-            let reports = reports(args, &db).await.map_err(could_not_run)?;
-            print(&reports, context)
+        Some(What::Show(show)) => print(&[database::read(context, async |db| acts::stored_run(db, &show.id).await).await?], context),
+        None if args.propose || args.apply => {
+            let db = database::open(context, 1).await.map_err(could_not_run)?;
+            let reports = reports(args, &db).await;
+            db.close().await;
+            print(&reports.map_err(could_not_run)?, context)
         }
-    };
-    db.close().await;
-    done
+        None => print(&database::read(context, async |db| reports(args, db).await).await.map_err(could_not_run)?, context),
+    }
+}
+
+fn listed(runs: &[acts::ListedRun], format: Format) -> String {
+    if format == Format::Json {
+        let shown = |run: &acts::ListedRun| json!({ "run": run.id, "at": run.at, "provider": run.provider, "through": run.through, "breaks": run.breaks, "by": run.actor });
+        return pretty(&json!({ "runs": runs.iter().map(shown).collect::<Vec<_>>() }));
+    }
+    let mut table = table(&["run", "at", "provider", "through", "breaks", "by"]);
+    for run in runs {
+        let at = run.at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+        table.add_row([&run.id, &at, &run.provider, &run.through.to_string(), &run.breaks.to_string(), &run.actor]);
+    }
+    if runs.is_empty() { "No run was stored yet.\n".to_owned() } else { format!("{table}\n") }
 }
 
 async fn reports(args: &Args, db: &crate::store::db::Db) -> Result<Vec<RunReport>, CliError> {

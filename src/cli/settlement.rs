@@ -18,7 +18,7 @@ use crate::domain::ids::check_id;
 use crate::domain::money::Currency;
 use crate::engine::settlement::{SettlementFile, Taken, Taking, TakingError, take};
 use crate::import::settlement::{BankColumns, Reading, Source};
-use crate::store::settlement;
+use crate::store::{StoreError, settlement};
 
 /// So much of a file is looked at to see what it is.
 const HEAD_BYTES: u64 = 64 * 1024;
@@ -266,12 +266,13 @@ fn in_words(name: &str, taken: &Taken, dry_run: bool) -> String {
 }
 
 async fn list_imports(args: &List, context: &Context) -> Result<Exit, CliError> {
-    let db = database::open(context, 1).await?;
-    db.check_schema().await?;
-    let mut tx = db.begin_read().await?;
-    let imports = settlement::imports(&mut tx, args.limit).await?;
-    tx.rollback().await?;
-    db.close().await;
+    let imports = database::read(context, async |db| {
+        let mut tx = db.begin_read().await?;
+        let imports = settlement::imports(&mut tx, args.limit).await?;
+        tx.rollback().await?;
+        Ok::<_, StoreError>(imports)
+    })
+    .await?;
     let text = match context.format {
         Format::Json => {
             let rows: Vec<Value> = imports

@@ -11,7 +11,7 @@ use super::small_disk::SmallDisk;
 use super::{RENEWS, end_of, file_with_renewals_due, kasacare, printed, run, server_with_renewals_due};
 
 /// What only looks.
-const LOOKING: [&str; 10] = [
+const LOOKING: [&str; 14] = [
     "check",
     "account show f0001",
     "explain in_f0001-s1_1_0",
@@ -22,6 +22,10 @@ const LOOKING: [&str; 10] = [
     "parked",
     "tasks",
     "tasks --account f0001",
+    "breaks list",
+    "inbox list",
+    "settlement list",
+    "reconcile list",
 ];
 
 /// What a read-only database refuses.
