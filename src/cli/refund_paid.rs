@@ -13,7 +13,7 @@ Examples:
   kasacare refund-paid acc-1 re_sub-1_1_0_1_1 --reference re_3MmlLrLkdIwHu7ix0uke3Ezy --replacement not-made \\
       --by \"J. Doe\" --reason \"seen at the provider; nothing else was refunded\"
 
-It is booked for the amount that was asked for: in place of the refund that was asked for after it, or out of the account credit
+It is booked in place of the refund that was asked for after it, or out of the account credit
 that it had become. What is left was not owed any more: it stands on 1290 and `kasacare write-off ACCOUNT REFUND` gives it up.
 The account stays parked; `kasacare release` comes next.";
 
@@ -28,6 +28,9 @@ pub struct Args {
     /// What the provider calls it
     #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     reference: String,
+    /// How much was paid out; what was asked for where it is left out
+    #[arg(long, value_name = "AMOUNT")]
+    amount: Option<String>,
     /// What became of the refund that was asked for in its place, where that is still open
     #[arg(long, value_enum)]
     replacement: Option<Seen>,
@@ -52,5 +55,6 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         Seen::Made => Replacement::Made,
     });
     let reference = args.reference.trim();
-    desk.perform("refund_was_paid", Role::Operator, |draft| draft.refund_was_paid(&args.refund, reference, replacement)).await
+    let moved = args.amount.as_deref().map(|amount| desk.amount("--amount", amount)).transpose()?;
+    desk.perform("refund_was_paid", Role::Operator, |draft| draft.refund_was_paid(&args.refund, reference, moved, replacement)).await
 }

@@ -13,7 +13,6 @@ use crate::domain::change::{Change, Draft, Planned, Refusal};
 use crate::domain::ids::AccountId;
 use crate::store::StoreError;
 use crate::store::account::{self as accounts, InvoiceKey, SHARE_MIN, Scope};
-use crate::store::closings;
 use crate::store::db::{Retryable, Tx};
 
 /// The accounts of a batch, locked.
@@ -85,9 +84,8 @@ impl Engine {
         who: &Who,
     ) -> Result<Summary, EngineError> {
         let accounts = self.load_for(&mut tx, ids, invoices, work).await?;
-        // Any decision may book a month that has ended first, and months are closed while a runner stands (RC-3).
-        let closed_through = closings::closed_through(&mut tx).await?;
-        let mut changes = Self { closed_through, ..self.clone() }.plan_all(accounts, work, who)?;
+        // Prices and rates are imported while a runner stands, and months are closed (RC-3).
+        let mut changes = self.current(&mut tx).await?.plan_all(accounts, work, who)?;
         accounts::save(&mut tx, &mut changes).await?;
         tx.commit().await?;
         work.stored(&changes);

@@ -63,8 +63,10 @@ impl Who {
 pub struct Engine {
     /// The database.
     pub db: Db,
-    /// Catalog, terms and tax, as of opening.
+    /// Catalog, terms and tax, as of opening; decisions that are stored are made by what is in force then.
     pub reference: Arc<Reference>,
+    /// Of how many rows it was read: there are only ever more.
+    pub reference_rows: i64,
     /// Who moves the money.
     pub provider: Provider,
     /// What time it is.
@@ -92,9 +94,10 @@ impl Engine {
         let minimums = provider.capabilities().minimums();
         let mut tx = db.begin_read().await?;
         let reference = reference::load(&mut tx, minimums).await?;
+        let reference_rows = reference::rows_there(&mut tx).await?;
         let closed_through = closings::closed_through(&mut tx).await?;
         tx.rollback().await?;
-        Ok(Self { db, reference: Arc::new(reference), provider, clock, closed_through })
+        Ok(Self { db, reference: Arc::new(reference), reference_rows, provider, clock, closed_through })
     }
 
     /// The same engine at another time.
@@ -110,6 +113,30 @@ impl Engine {
     pub async fn reload(&mut self) -> Result<(), EngineError> {
         *self = Self::open_with(self.db.clone(), self.clock, self.provider.clone()).await?;
         Ok(())
+    }
+
+    /// Reads the reference data again if there is more of it: an engine that stands for days sees what is imported meanwhile.
+    ///
+    /// # Errors
+    /// [`EngineError`] where it cannot be read.
+    pub async fn refresh(&mut self) -> Result<(), EngineError> {
+        let mut tx = self.db.begin_read().await?;
+        let rows = reference::rows_there(&mut tx).await?;
+        tx.rollback().await?;
+        if rows == self.reference_rows { Ok(()) } else { self.reload().await }
+    }
+
+    /// The engine for decisions that this transaction stores: by the reference data that is in force now, which nobody adds to until it ends,
+    /// and by the months that are closed now.
+    async fn current(&self, tx: &mut Tx) -> Result<Self, EngineError> {
+        let Some((rows, closed_through)) = reference::in_force(tx).await? else { return Ok(self.clone()) };
+        let mut current = Self { closed_through, ..self.clone() };
+        if rows != self.reference_rows {
+            let minimums = self.provider.capabilities().minimums();
+            current.reference = Arc::new(reference::load(tx, minimums).await?);
+            current.reference_rows = rows;
+        }
+        Ok(current)
     }
 
     /// The surroundings of a decision made now.
@@ -142,7 +169,8 @@ impl Engine {
         question: impl Fn(&Draft<'_>) -> T,
     ) -> Result<Vec<T>, EngineError> {
         let who = Who::system();
-        let context = self.context(&who);
+        let current = self.current(tx).await?;
+        let context = current.context(&who);
         let loaded = accounts::load(tx, ids, scope).await?;
         Ok(loaded.into_iter().map(|account| question(&Draft::new(&context, account))).collect())
     }
@@ -221,7 +249,8 @@ impl Engine {
                 let loaded = accounts::load(&mut tx, std::slice::from_ref(id), Scope::ALL).await?;
                 let account = loaded.into_iter().next().ok_or_else(|| EngineError::NoAccount(id.to_string()))?;
                 let promotion_uses = accounts::promotion_uses(&mut tx).await?;
-                let (mut changes, change, value) = match self.plan(account, kind, who, &promotion_uses, &plan) {
+                let current = self.current(&mut tx).await?;
+                let (mut changes, change, value) = match current.plan(account, kind, who, &promotion_uses, &plan) {
                     Ok(planned) => planned,
                     Err(refused) => {
                         tx.rollback().await?;

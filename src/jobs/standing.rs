@@ -76,6 +76,7 @@ impl Runner {
                 self.instance = Arc::new(instance);
             }
         }
+        self.engine.refresh().await?;
         let round = self.run_once(stop).await?;
         if round.is_empty() {
             stop.within(REST).await;

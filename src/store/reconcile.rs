@@ -182,7 +182,8 @@ crate::statements! {
     );
     /// Payouts that came back.
     pub FAILED_PAYOUTS = same(
-        "select reference from provider_movements where provider = $1 and category = 'payout_failure' and reference is not null"
+        "select reference, min(occurred_on) as failed_on from provider_movements where provider = $1 and category = 'payout_failure' \
+         and reference is not null and occurred_on <= $2 group by reference"
     );
     /// The bank's lines of a provider.
     pub BANK_LINES = same(

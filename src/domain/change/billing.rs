@@ -149,10 +149,11 @@ impl Draft<'_> {
     /// LC-4: goodwill credit before credit that came from cash, so that the latter stays refundable (CP-3); and the credit of a
     /// change before all other credit (CP-1). Credit whose cash is disputed stays (RF-3).
     fn apply_credit(&mut self, invoice: &str, total: Money, of_change: &Given) -> Planned {
-        let (profile, disputed) = (&self.account.profile, self.disputed_credit()?);
+        let profile = &self.account.profile;
         let first_goodwill = of_change.credit_goodwill.at_most(total)?;
         let first_cash = of_change.credit_cash.at_most(total.minus(first_goodwill)?)?;
         let goodwill = profile.credit_goodwill.at_most(total.minus(first_cash)?)?;
+        let disputed = self.disputed_credit()?.at_most(profile.credit_cash.minus(first_cash)?)?;
         let cash = profile.credit_cash.minus(disputed)?.at_most(total.minus(goodwill)?)?;
         if disputed.is_positive() {
             self.because(format!("RF-3: {disputed} of the account's credit pay nothing while their payment is disputed"));

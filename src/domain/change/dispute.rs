@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::account::{AttemptState, Dispute, DisputeState, NoteReason, Purpose, Refund};
 use super::super::event::{Event, Given, Reversal};
 use super::super::ids::SubscriptionId;
-use super::super::money::Money;
+use super::super::money::{Money, total};
 use super::super::notice::{NoticeData, NoticeKind};
 use super::super::refund::{Destination, Unused};
 use super::super::subscription::{Command, State};
@@ -49,7 +49,7 @@ impl Draft<'_> {
             push(&mut applied, &payment.invoice, on_invoice);
             push(&mut credited, &payment.invoice, part.minus(on_invoice)?);
         }
-        let given_back = super::super::money::total(rest.currency(), credited.iter().map(|(_, amount)| *amount))?.plus(rest)?;
+        let given_back = total(rest.currency(), credited.iter().map(|(_, amount)| *amount))?.plus(rest)?;
         self.because(format!("PD-6: dispute {id} freezes {} of charge {charge}", amount.minus(rest)?));
         let (id, charge) = (id.to_owned(), charge.to_owned());
         self.emit(Event::DisputeOpened { id, charge, applied, credited, beyond: rest, fee, on: self.today })?;
@@ -74,15 +74,29 @@ impl Draft<'_> {
         Ok(Taken { beyond: rest, ..taken })
     }
 
-    /// RF-3: account credit whose cash is disputed: it pays nothing until the dispute ends.
+    /// RF-3: account credit whose cash is disputed: it pays nothing until the dispute ends. That is what payments have frozen and no
+    /// invoice has, and what was withdrawn beyond them, as far as refunds of the payment became credit because they failed.
     pub(super) fn disputed_credit(&self) -> Planned<Money> {
-        let mut sum = self.account.zero();
-        for dispute in self.account.disputes.values().filter(|dispute| dispute.state == DisputeState::Open) {
-            for (_, amount) in self.taken(dispute)?.credited {
-                sum = sum.plus(amount)?;
-            }
+        let (currency, account) = (self.account.profile.currency, &self.account);
+        let frozen = total(currency, account.payments.values().map(|payment| payment.disputed))?;
+        let mut sum = frozen.minus(total(currency, account.invoices.values().map(|row| row.disputed))?)?;
+        let mut withdrawn: BTreeMap<&str, Money> = BTreeMap::new();
+        for dispute in account.disputes.values().filter(|dispute| dispute.state == DisputeState::Open) {
+            let of_charge = withdrawn.entry(&dispute.charge).or_insert(account.zero());
+            *of_charge = of_charge.plus(dispute.amount)?;
         }
-        Ok(sum.at_most(self.account.profile.credit_cash)?)
+        for (charge, amount) in withdrawn {
+            let of_it = account.payments.values().filter(|payment| payment.charge == charge);
+            let beyond = amount.minus(total(currency, of_it.map(|payment| payment.disputed))?)?.or_zero();
+            sum = sum.plus(beyond.at_most(self.failed_refunds(charge)?)?)?;
+        }
+        Ok(sum.at_most(account.profile.credit_cash)?)
+    }
+
+    /// RF-4: what of a payment became account credit because it could not be paid out.
+    fn failed_refunds(&self, charge: &str) -> Planned<Money> {
+        let failed = self.account.refunds.values().filter(|refund| refund.charge == charge && refund.state == AttemptState::Failed);
+        Ok(total(self.account.profile.currency, failed.map(|refund| refund.amount))?)
     }
 
     /// PD-6: the money came back; what was frozen for the customer is paid out now.
@@ -159,10 +173,11 @@ impl Draft<'_> {
         for (invoice, amount) in applied {
             self.lose_on_invoice(&dispute.charge, &invoice, amount)?;
         }
-        let as_credit = super::super::money::total(beyond.currency(), credited.iter().map(|(_, amount)| *amount))?;
+        let credited_sum = total(beyond.currency(), credited.iter().map(|(_, amount)| *amount))?;
+        let as_credit = credited_sum.plus(beyond.at_most(self.failed_refunds(&dispute.charge)?)?)?;
         let from_credit = as_credit.at_most(self.account.profile.credit_cash)?;
-        let loss = as_credit.minus(from_credit)?.plus(beyond)?;
-        if !as_credit.is_zero() || !beyond.is_zero() {
+        let loss = credited_sum.plus(beyond)?.minus(from_credit)?;
+        if !credited_sum.is_zero() || !beyond.is_zero() {
             self.because(format!("F60: of what was given back before, {from_credit} is still account credit and is taken; {loss} is lost"));
         }
         self.emit(Event::DisputeLost { id: id.to_owned(), credited, from_credit, loss })?;

@@ -292,14 +292,15 @@ impl Draft<'_> {
     /// is never paid out (CP-3). The tasks that asked for it are done when nothing of it is left.
     pub fn credit_was_paid(&mut self, amount: Money, document: &str) -> Planned {
         self.operator("credit-paid")?;
-        let credit = self.account.profile.credit_cash;
+        let credit = self.account.profile.credit_cash.minus(self.disputed_credit()?)?;
         if !amount.is_positive() || amount.minus(credit)?.is_positive() {
-            return Err(Refusal::BadAmount { what: "account credit that came from cash and was paid out", max: credit });
+            let what = "account credit that came from cash, is not disputed and was paid out";
+            return Err(Refusal::BadAmount { what, max: credit });
         }
         self.because(format!("RF-4: {amount} of account credit that came from cash was paid out by hand: {document}"));
         self.emit(Event::CreditPaidByHand { amount, document: document.to_owned(), on: self.today })?;
         let left = self.account.profile.credit_cash;
-        self.credit_to_pay_out(left)?;
+        self.less_to_pay_out(left)?;
         if left.is_zero() {
             let failed = self.account.tasks.values().filter(|task| task.kind == "refund_failed" && task.is_open());
             for task in failed.map(|task| task.id.clone()).collect::<Vec<_>>() {
@@ -402,7 +403,7 @@ impl Draft<'_> {
 }
 
 /// Whether an operator may name this amount: above zero, and at most [`AMOUNT_MINOR_MAX`].
-fn may_be_named(amount: Money) -> bool {
+pub(super) fn may_be_named(amount: Money) -> bool {
     amount.is_positive() && amount.minor() <= AMOUNT_MINOR_MAX
 }
 

@@ -278,6 +278,17 @@ impl Draft<'_> {
         }
     }
 
+    /// A task to pay out credit follows what is left of it.
+    pub(super) fn less_to_pay_out(&mut self, left: Money) -> Planned {
+        let subject = self.account.profile.id.to_string();
+        let asked =
+            self.account.tasks.get(&format!("tk_credit_payout_{subject}")).filter(|task| task.is_open()).and_then(|task| task.amount);
+        match asked {
+            Some(asked) if left.is_positive() => self.task("credit_payout", &subject, Some(left.at_most(asked)?)),
+            Some(_) | None => self.credit_to_pay_out(left),
+        }
+    }
+
     /// MO-5: what was carried to the next bill stays owed where there will be none: a person decides what becomes of it.
     pub(super) fn list_what_stays_carried(&mut self) -> Planned {
         let carried = self.account.profile.carried;

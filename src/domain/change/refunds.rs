@@ -2,9 +2,10 @@
 
 use super::super::account::{AttemptState, Refund};
 use super::super::event::Event;
-use super::super::money::Money;
+use super::super::money::{AMOUNT_MINOR_MAX, Money};
 use super::super::notice::{CorrectionOutcome, NoticeData, NoticeKind};
 use super::attempts::may_go_on;
+use super::operator::may_be_named;
 use super::settle::{AMOUNT_MISMATCH, LOOKUPS_MAX, REFUNDED_TWICE, Settlement};
 use super::{Draft, Planned, Refusal};
 
@@ -42,7 +43,9 @@ impl Draft<'_> {
                 AttemptState::Failed | AttemptState::Abandoned,
                 Settlement::Succeeded { reference } | Settlement::Mismatch { reference, .. },
             ) => {
-                self.task(PAID_AFTER_ALL, id, Some(refund.amount))?;
+                let moved = if let Settlement::Mismatch { moved, .. } = settlement { *moved } else { refund.amount };
+                self.because(format!("PV-5: the provider says that it paid {moved} out as {reference}"));
+                self.task(PAID_AFTER_ALL, id, Some(moved).filter(|moved| moved.currency() == refund.amount.currency()))?;
                 self.park(PAID_AFTER_ALL, &format!("refund {id} was given up, and has been paid out after all, as {reference}"))
             }
             (AttemptState::Succeeded | AttemptState::Failed | AttemptState::Abandoned, _) => Ok(()),
@@ -90,10 +93,10 @@ impl Draft<'_> {
         self.park(AMOUNT_MISMATCH, &reason)
     }
 
-    /// PV-5: a person has seen at the provider that a refund which was given up was paid out after all. It is booked for what was asked
-    /// for: in place of the refund that was asked for after it, or out of the account credit that it had become. What is not there any
-    /// more nobody owed (1290), and is a task.
-    pub fn refund_was_paid(&mut self, id: &str, reference: &str, replacement: Option<Replacement>) -> Planned {
+    /// PV-5: a person has seen at the provider that a refund which was given up was paid out after all: what was asked for, if `moved`
+    /// does not say otherwise. It is booked in place of the refund that was asked for after it, or out of the account credit that it had
+    /// become. What is not there any more nobody owed (1290), and is a task.
+    pub fn refund_was_paid(&mut self, id: &str, reference: &str, moved: Option<Money>, replacement: Option<Replacement>) -> Planned {
         self.operator("refund-paid")?;
         let refund = self.account.refunds.get(id).cloned().ok_or_else(|| self.no_object("refund", id))?;
         if !matches!(refund.state, AttemptState::Failed | AttemptState::Abandoned) {
@@ -103,26 +106,32 @@ impl Draft<'_> {
         if let Some(known) = known {
             return Err(Refusal::ReferenceKnown { reference: reference.to_owned(), refund: known.id.clone() });
         }
-        let (taken_over, from_credit) = self.what_stands_for(&refund, replacement)?;
-        let excess = refund.amount.minus(taken_over)?.minus(from_credit)?;
-        self.because(format!("PV-5: the provider has paid refund {id} out as {reference}, after it was given up"));
+        let moved = moved.unwrap_or(refund.amount);
+        if !may_be_named(moved) {
+            return Err(Refusal::BadAmount { what: "the amount that was paid out", max: Money::new(AMOUNT_MINOR_MAX, moved.currency()) });
+        }
+        let (taken_over, from_credit) = self.what_stands_for(&refund, moved, replacement)?;
+        let short = taken_over.plus(from_credit)?.minus(moved)?;
+        self.because(format!("PV-5: the provider has paid {moved} of refund {id} out as {reference}, after it was given up"));
         let (of, due_at) = (id.to_owned(), self.context.now);
         self.emit(Event::RefundReopened { refund: of, taken_over, from_credit, due_at })?;
-        if excess.is_positive() {
-            self.because(format!("F49: {excess} of it was not owed any more"));
-            self.task(AMOUNT_MISMATCH, id, Some(excess.negated()?))?;
+        if short.is_negative() {
+            self.because(format!("F49: {} of it was not owed any more", short.negated()?));
         }
-        let short = Some(excess.negated()?).filter(|_| excess.is_positive());
-        self.refund_paid(&refund, reference, short)?;
+        if !short.is_zero() {
+            self.task(AMOUNT_MISMATCH, id, Some(short))?;
+        }
+        let paid = Refund { amount: moved, ..refund.clone() };
+        self.refund_paid(&paid, reference, Some(short).filter(|short| !short.is_zero()))?;
         self.close_task(&format!("tk_{PAID_AFTER_ALL}_{id}"))?;
         self.close_task(&format!("tk_refund_failed_{id}"))?;
-        self.credit_to_pay_out(self.account.profile.credit_cash)
+        self.less_to_pay_out(self.account.profile.credit_cash)
     }
 
     /// What is owed for a refund that was given up: by the one that took its place, and as account credit.
-    fn what_stands_for(&mut self, refund: &Refund, replacement: Option<Replacement>) -> Planned<(Money, Money)> {
+    fn what_stands_for(&mut self, refund: &Refund, moved: Money, replacement: Option<Replacement>) -> Planned<(Money, Money)> {
         let zero = self.account.zero();
-        let credit = refund.amount.at_most(self.account.profile.credit_cash)?;
+        let credit = moved.at_most(self.account.profile.credit_cash)?;
         if refund.state == AttemptState::Failed {
             return Ok((zero, credit));
         }
@@ -135,6 +144,10 @@ impl Draft<'_> {
         let after: Vec<(String, AttemptState)> =
             self.account.refunds.values().filter(of_it).map(|other| (other.id.clone(), other.state)).collect();
         match (after.iter().find(|(_, state)| state.in_flight()), replacement) {
+            // It may be on its way at this moment.
+            (Some((id, _)), _) if self.account.profile.parked.is_none() => {
+                Err(Refusal::ReplacementUnderWay { refund: refund.id.clone(), replacement: id.clone() })
+            }
             (Some((id, _)), None) => Err(Refusal::ReplacementOpen { refund: refund.id.clone(), replacement: id.clone() }),
             (Some((id, _)), Some(Replacement::NotMade)) => {
                 self.because(format!("PV-5: refund {id}, which was asked for in its place, is withdrawn"));
@@ -142,9 +155,22 @@ impl Draft<'_> {
                 Ok((refund.amount, zero))
             }
             (Some(_), Some(Replacement::Made)) => Ok((zero, zero)),
-            (None, _) if after.iter().any(|(_, state)| *state == AttemptState::Failed) => Ok((zero, credit)),
-            (None, _) => Ok((zero, zero)),
+            (None, _) => self.what_failed_stands_for(&after, credit),
         }
+    }
+
+    /// Of refunds that took the place of another and failed, the account credit is the other's now, and so is what they had reserved of the
+    /// payment.
+    fn what_failed_stands_for(&mut self, after: &[(String, AttemptState)], credit: Money) -> Planned<(Money, Money)> {
+        let zero = self.account.zero();
+        let Some((id, _)) = after.iter().find(|(_, state)| *state == AttemptState::Failed) else { return Ok((zero, zero)) };
+        // One that the provider knows has moved, and come back.
+        if self.account.refunds.get(id).is_some_and(|failed| failed.reference.is_none()) {
+            self.because(format!("PV-5: the credit that refund {id} had become, which was asked for in its place, is taken for it"));
+            self.emit(Event::RefundAbandoned { refund: id.clone() })?;
+        }
+        self.close_task(&format!("tk_refund_failed_{id}"))?;
+        Ok((zero, credit))
     }
 
     /// RE-4: a receipt for each refund, once.

@@ -305,6 +305,14 @@ pub enum Refusal {
         /// The one in its place.
         replacement: String,
     },
+    /// PV-5: the account is not parked, so that the refund in the other's place may be sent at any moment.
+    #[error("refund {replacement}, which was asked for in place of {refund}, is under way: book {refund} once that one has settled")]
+    ReplacementUnderWay {
+        /// The refund.
+        refund: String,
+        /// The one in its place.
+        replacement: String,
+    },
     /// PV-5: releasing would pay out what was paid already.
     #[error(
         "refund {refund} is said to have been paid after it was given up: book it with `kasacare refund-paid`, or close task {task} \

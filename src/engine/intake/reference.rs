@@ -84,6 +84,7 @@ impl Intake<'_> {
 
     async fn dated_rates(&mut self, file: &str, rates: Vec<Placed<DatedRate>>) -> Result<(), IntakeError> {
         let mut problems = Problems::new(file);
+        reference::lock(&mut self.tx).await?;
         let stored: Vec<DatedRate> = reference::tax_rates(&mut self.tx).await?.rows().collect();
         for Placed { line, row } in &rates {
             let same_day = |known: &&DatedRate| known.jurisdiction == row.jurisdiction && known.valid_from == row.valid_from;

@@ -1,6 +1,6 @@
 //! Legs two and three, and the second equation: payouts against their lines, and against the bank.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Days, NaiveDate};
 use sha2::{Digest, Sha256};
@@ -32,6 +32,8 @@ pub(super) struct Payout {
     pub lines: u64,
     pub net: Option<Money>,
     pub came_back: bool,
+    /// When the provider had it again.
+    pub failed_on: Option<NaiveDate>,
     /// The line with which it came to the bank.
     pub on_bank: Option<Place>,
     /// The line with which it left the bank again.
@@ -102,9 +104,9 @@ pub(super) async fn load(tx: &mut Tx, provider: &str, through: NaiveDate) -> Res
     for row in tx.fetch_all(&reconcile::PAYOUT_LINES, &values![provider]).await? {
         sums.insert(row.text_at(0)?, (u64::try_from(row.int_at(1)?).unwrap_or_default(), row.int_at(2)?));
     }
-    let mut failed = HashSet::new();
-    for row in tx.fetch_all(&reconcile::FAILED_PAYOUTS, &values![provider]).await? {
-        failed.insert(row.text_at(0)?);
+    let mut failed = HashMap::new();
+    for row in tx.fetch_all(&reconcile::FAILED_PAYOUTS, &values![provider, through]).await? {
+        failed.insert(row.text_at(0)?, row.date_at(1)?);
     }
     let mut matched = HashMap::new();
     for row in tx.fetch_all(&reconcile::MATCHED, &values![provider]).await? {
@@ -115,7 +117,7 @@ pub(super) async fn load(tx: &mut Tx, provider: &str, through: NaiveDate) -> Res
         let (id, currency) = (row.text_at(0)?, reconcile::currency(&row, 2)?);
         let amount = Money::new(row.int_at(1)?, currency);
         let sum = sums.get(&id).copied();
-        sha[0].update(format!("{id}\0{amount}\0{sum:?}\0{}\0", failed.contains(&id)));
+        sha[0].update(format!("{id}\0{amount}\0{sum:?}\0{}\0", failed.contains_key(&id)));
         payouts.push(Payout {
             amount,
             sent_on: row.date_at(3)?,
@@ -123,7 +125,8 @@ pub(super) async fn load(tx: &mut Tx, provider: &str, through: NaiveDate) -> Res
             bank_reference: row.opt_text_at(6)?,
             lines: sum.map_or(0, |(lines, _)| lines),
             net: sum.map(|(_, net)| Money::new(net, currency)),
-            came_back: failed.contains(&id),
+            came_back: failed.contains_key(&id),
+            failed_on: failed.get(&id).copied(),
             on_bank: matched.remove(&(id.clone(), RECEIVED.to_owned())),
             returned: matched.remove(&(id.clone(), RETURNED.to_owned())),
             id,
@@ -262,8 +265,9 @@ impl Bank {
         }
         // The provider has it again, and the bank has not given it back: the line may be another payout's.
         if payout.came_back && payout.on_bank.is_some() && payout.returned.is_none() && !payout.amount.is_zero() {
-            let kind = if self.is_on_its_way(payout, through) { BreakKind::Timing } else { BreakKind::PayoutUnproven };
-            let back = found(kind, format!("payout back:{}", payout.id), payout.sent_on, Some(payout.amount));
+            let since = payout.failed_on.unwrap_or(payout.sent_on);
+            let kind = if self.may_come_yet(payout, since, through) { BreakKind::Timing } else { BreakKind::PayoutUnproven };
+            let back = found(kind, format!("payout back:{}", payout.id), since, Some(payout.amount));
             all.push(BankFound { ours: None, ..back });
         }
         all
@@ -276,8 +280,13 @@ impl Bank {
 
     /// Whether a payout cannot be expected on the bank's statements yet.
     fn is_on_its_way(&self, payout: &Payout, through: NaiveDate) -> bool {
+        self.may_come_yet(payout, payout.arrives_on, through)
+    }
+
+    /// Whether what the bank does about a payout from a day on cannot be expected on its statements yet.
+    fn may_come_yet(&self, payout: &Payout, from: NaiveDate, through: NaiveDate) -> bool {
         let told_until = self.until.get(&payout.amount.currency()).copied().unwrap_or(NaiveDate::MIN);
-        bank_days_after(payout.arrives_on, BANK_DAYS) > through.min(told_until)
+        bank_days_after(from, BANK_DAYS) > through.min(told_until)
     }
 
     fn proof(&self, payout: &Payout, through: NaiveDate) -> PayoutProof {

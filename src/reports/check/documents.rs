@@ -157,7 +157,8 @@ pub(super) fn refund_limits(account: &Account, inspection: &mut Inspection<'_>) 
         let asked = requested.remove(&(payment.charge.as_str(), payment.invoice.as_str())).unwrap_or_default();
         let charge = reserved.entry(&payment.charge).or_default();
         charge.refunded += refunded;
-        charge.asked += asked;
+        // What a payment has no room for, its provider lost, and no other payment of the charge gave (F49, F60).
+        charge.asked += asked.min(amount - disputed);
         charge.room += amount - disputed;
     }
     for (charge, Reserved { refunded, asked, room }) in reserved {

@@ -33,6 +33,17 @@ crate::statements! {
     LOAD_TERMS = same("select version, position, body from terms order by position");
     /// Tax rates.
     LOAD_TAX_RATES = same("select jurisdiction, valid_from, rate_billionths from tax_rates order by jurisdiction, valid_from");
+    /// How many rows there are; they only become more.
+    ROWS_THERE = same("select (select count(*) from tiers) + (select count(*) from price_versions) + (select count(*) from prices) + (select count(*) from promotions) \
+         + (select count(*) from terms) + (select count(*) from tax_rates) as rows_there");
+    /// The same for a decision, until whose end none are added, and the last closed day (RC-3).
+    IN_FORCE = same(
+        "select (select count(*) from tiers) + (select count(*) from price_versions) + (select count(*) from prices) + (select count(*) from promotions) \
+         + (select count(*) from terms) + (select count(*) from tax_rates) as rows_there, \
+         (select closed_through from closings order by closing_no desc limit 1) as closed_through from settings {postgres: for share}"
+    );
+    /// Waits for the decisions that are being made, and holds up others.
+    LOCK = same("select only_row from settings {postgres: for update}");
     /// The days whose rates invoices have, by jurisdiction.
     TAXED_DAYS = same("select distinct jurisdiction, period_start from invoices order by jurisdiction, period_start");
 }
@@ -129,6 +140,33 @@ pub async fn tax_rates(tx: &mut Tx) -> Result<TaxRates, StoreError> {
     let table = TaxRates::new(rates.await?);
     // The key of the table is the key of the rows.
     table.map_err(|_| StoreError::Corrupt { table: "tax_rates", id: String::new(), column: "valid_from", problem: "is there twice" })
+}
+
+/// How many rows of reference data there are. What is stored never changes and nothing is removed, so that as many are the same.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn rows_there(tx: &mut Tx) -> Result<i64, StoreError> {
+    Ok(tx.fetch_one(&ROWS_THERE, &[]).await?.int("rows_there")?)
+}
+
+/// How many rows of reference data there are, and the last day that is closed (RC-3), for decisions of this transaction: until it ends nobody
+/// adds any. Nothing where no catalog was imported.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn in_force(tx: &mut Tx) -> Result<Option<(i64, Option<NaiveDate>)>, StoreError> {
+    let row = tx.fetch_optional(&IN_FORCE, &[]).await?;
+    Ok(row.map(|row| Ok::<_, DbError>((row.int("rows_there")?, row.opt_date("closed_through")?))).transpose()?)
+}
+
+/// Keeps decisions from being made until this transaction, which adds reference data, ends.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.fetch_optional(&LOCK, &[]).await?;
+    Ok(())
 }
 
 /// The jurisdictions and days whose rates stand on invoices (MO-2): the nominal first days of what was billed.

@@ -13,7 +13,7 @@ use super::error::StoreError;
 use super::rows::micros;
 use crate::domain::catalog::PriceVersion;
 
-pub use load::{catalog, load, tax_rates, taxed_days};
+pub use load::{catalog, in_force, load, lock, rows_there, tax_rates, taxed_days};
 pub use store::{add_price_versions, store, store_catalog, store_tax_rates, store_terms};
 
 /// The seller's row.

@@ -31,6 +31,7 @@ pub async fn store(tx: &mut Tx, reference: &Reference) -> Result<(), StoreError>
 /// # Errors
 /// As [`store`].
 pub async fn store_catalog(tx: &mut Tx, catalog: &Catalog) -> Result<(), StoreError> {
+    load::lock(tx).await?;
     let stored = load::catalog(tx).await?;
     if let Some(stored) = stored.as_ref().filter(|stored| stored.seller != catalog.seller) {
         return Err(differs("catalog", &stored.seller, "seller"));
@@ -84,6 +85,7 @@ async fn store_tiers(tx: &mut Tx, stored: &[Tier], tiers: &[Tier]) -> Result<(),
 /// [`StoreError::VersionDiffers`] if one is stored with another date or other prices, [`StoreError::Db`] with a foreign key if
 /// a tier is not known.
 pub async fn add_price_versions(tx: &mut Tx, versions: &[PriceVersion]) -> Result<(), StoreError> {
+    load::lock(tx).await?;
     let stored = load::price_versions(tx).await?;
     let (mut rows, mut prices) = (Columns::of(&PRICE_VERSIONS), Columns::of(&PRICES));
     let mut next = positions(stored.len());
@@ -156,6 +158,7 @@ async fn store_promotions(tx: &mut Tx, stored: &[Promotion], promotions: &[Promo
 /// # Errors
 /// As [`store`].
 pub async fn store_terms(tx: &mut Tx, versions: &[Terms]) -> Result<(), StoreError> {
+    load::lock(tx).await?;
     let stored = load::terms(tx).await?;
     let mut rows = Columns::of(&TERMS);
     let mut next = positions(stored.len());
@@ -177,6 +180,7 @@ pub async fn store_terms(tx: &mut Tx, versions: &[Terms]) -> Result<(), StoreErr
 /// # Errors
 /// As [`store`].
 pub async fn store_tax_rates(tx: &mut Tx, rates: &TaxRates) -> Result<(), StoreError> {
+    load::lock(tx).await?;
     let stored: BTreeMap<_, _> = load::tax_rates(tx).await?.rows().map(|row| ((row.jurisdiction, row.valid_from), row.rate)).collect();
     let mut rows = Columns::of(&TAX_RATES);
     for row in rates.rows() {

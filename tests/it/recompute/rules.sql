@@ -297,7 +297,13 @@ with booking(tag, field, debit, credit) as (values
     from fact f join (
         select o.account, o.record, o.event, o.amount, min((e.record, e.event)) as ended
         from (select account, record, event, said(body, 'id') as id, minor(said(unnest(json_extract(body, '$.credited')::json[]), '[1]')) as amount
-            from fact where tag = 'dispute_opened') o
+            from fact where tag = 'dispute_opened'
+            union all
+            -- What was withdrawn beyond the payments, of refunds that had failed and become credit.
+            select o.account, o.record, o.event, said(o.body, 'id'), least(minor(said(o.body, 'beyond')), sum(r.amount))::bigint
+            from fact o join refund r on r.account = o.account and r.charge = said(o.body, 'charge') and r.record <= o.record
+            join fact e on e.account = r.account and e.tag = 'refund_failed' and said(e.body, 'refund') = r.refund and e.record <= o.record
+            where o.tag = 'dispute_opened' group by all) o
         left join fact e on e.account = o.account and e.tag in ('dispute_won', 'dispute_lost') and said(e.body, 'id') = o.id
             and (e.record, e.event) > (o.record, o.event)
         group by all
@@ -305,7 +311,7 @@ with booking(tag, field, debit, credit) as (values
     where f.tag = 'credit_applied' group by all
 ), spent as (
     -- LC-4: account credit pays before cash, as much as there is and is not disputed.
-    select f.account, f.record, f.event, i.invoice, i.currency, least(greatest(c.credit - coalesce(z.amount, 0), 0), b.open) as amount
+    select f.account, f.record, f.event, i.invoice, i.currency, least(c.credit - least(coalesce(z.amount, 0), c.credit - c.credit_of_record), b.open) as amount
     from fact f
     left join frozen z using (account, record, event)
     join credit_before c using (account, record, event)

@@ -1,9 +1,12 @@
 //! Anchors, late runs, cancellations on the first day, and time zones (CA).
 
 use kasacare::domain::calendar::start_of_day;
+use kasacare::domain::money::Rate;
+use kasacare::domain::tax::{DatedRate, TaxRates};
+use kasacare::store::reference;
 
 use crate::world::on_both;
-use crate::world::town::{Home, OREGON, Town, day, minor, noon};
+use crate::world::town::{CALIFORNIA, Home, OREGON, Town, day, minor, noon};
 
 #[tokio::test]
 async fn the_31st_of_january_over_four_years() {
@@ -135,6 +138,27 @@ async fn two_time_zones_across_a_change_of_the_clock() {
         let next = town.account(&berlin).await.subscriptions.into_values().next().unwrap();
         assert_eq!(next.due_at, Some(start_of_day(day("2026-04-27"), "Europe/Berlin".parse().unwrap())));
         assert_eq!(next.due_at.unwrap().to_rfc3339(), "2026-04-26T22:00:00+00:00", "in summer time");
+    })
+    .await;
+}
+
+/// MO-2: a runner that has stood for weeks bills by the rate that was imported meanwhile: 9.99 x 0.0825 = 0.82, 9.99 x 0.09 = 0.90.
+#[tokio::test]
+async fn what_is_imported_while_a_runner_stands_is_in_force() {
+    on_both(async |db| {
+        let town = Town::on(&db).await;
+        let id = town.move_in("a", CALIFORNIA, "tok_ok").await;
+        town.subscribe("2026-01-31", &id, "plus/monthly").await;
+        let rate = DatedRate { jurisdiction: "US-CA".to_owned(), valid_from: day("2026-02-10"), rate: Rate::parse("0.09").unwrap() };
+        let mut tx = db.begin().await.unwrap();
+        reference::store_tax_rates(&mut tx, &TaxRates::new([rate]).unwrap()).await.unwrap();
+        tx.commit().await.unwrap();
+        town.run("2026-02-28").await;
+        assert_eq!(minor(town.invoices(&id).await.iter().map(|invoice| invoice.document.tax)), [82, 90]);
+        // What is ordered of the same engine, too.
+        let other = town.move_in("b", CALIFORNIA, "tok_ok").await;
+        town.subscribe("2026-02-28", &other, "plus/monthly").await;
+        assert_eq!(minor(town.invoices(&other).await.iter().map(|invoice| invoice.document.tax)), [90]);
     })
     .await;
 }

@@ -40,7 +40,7 @@ async fn a_refund_that_is_made_after_it_was_given_up_is_paid_once() {
         let person = left + TimeDelta::hours(6);
         let refused = town.try_act(person, &id, |draft| draft.release(false)).await.map(drop).unwrap_err().to_string();
         assert!(refused.contains("kasacare refund-paid"), "{refused}");
-        town.act(person, &id, |draft| draft.refund_was_paid(&first, &reference, Some(Replacement::NotMade))).await;
+        town.act(person, &id, |draft| draft.refund_was_paid(&first, &reference, None, Some(Replacement::NotMade))).await;
         town.act(person, &id, |draft| draft.release(false)).await;
         town.run_at(person + TimeDelta::hours(1)).await;
         assert_eq!(states().await, [AttemptState::Succeeded, AttemptState::Abandoned]);

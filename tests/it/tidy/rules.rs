@@ -265,7 +265,7 @@ pub fn marks_only_lock(source: &Source) -> Vec<Finding> {
         let mark = text.find("{postgres:").or_else(|| text.find("{sqlite:"))?;
         Some((number + 1, text.get(mark..)?))
     });
-    let wrong = marked.filter(|(_, mark)| !mark.starts_with("{postgres: for update"));
+    let wrong = marked.filter(|(_, mark)| !mark.starts_with("{postgres: for update") && !mark.starts_with("{postgres: for share}"));
     wrong.map(|(line, mark)| Finding::at(source, line, format!("`{mark}` is a fork: marks are for row locks alone"))).collect()
 }
 

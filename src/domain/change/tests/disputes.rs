@@ -1,6 +1,7 @@
 //! PD-6 where less than a whole payment is disputed, or what was paid was a correction. Annual 99.99, tax 8.25 %.
 
-use super::world::{World, money};
+use super::world::{Answer, World, camera, money, plan};
+use crate::domain::change::Refusal;
 use crate::domain::change::correct::Correct;
 use crate::domain::subscription::State;
 
@@ -90,6 +91,8 @@ fn credit_whose_payment_is_disputed_pays_nothing() {
         world.advance_to("2026-07-01");
         assert_eq!(world.charges_made().last().map(String::as_str), Some("ch_a1-s2_1_5_1 10.81 Succeeded"), "30 June in cash");
         assert_eq!(world.account.profile.credit_cash, money("71.76 USD"));
+        let by_hand = world.refused(|draft| draft.credit_was_paid(money("0.01 USD"), "transfer 1"));
+        assert!(matches!(by_hand, Refusal::BadAmount { max, .. } if max == money("0.00 USD")), "{by_hand:?}");
         ends(&mut world);
         world.advance_to("2026-08-01");
         world
@@ -99,4 +102,40 @@ fn credit_whose_payment_is_disputed_pays_nothing() {
     assert_eq!(lost.charges_made().last().map(String::as_str), Some("ch_a1-s2_1_6_1 10.81 Succeeded"));
     let won = told(|world| world.plan(|draft| draft.win_dispute("dp_1")));
     assert_eq!(won.account.profile.credit_cash, money("60.95 USD"), "71.76 less the month of 31 July");
+}
+
+/// RF-4, RF-3: 71.76 could not be paid out and became credit; the bank then takes all 108.24 back. The credit is part of that.
+#[test]
+fn credit_of_a_refund_that_failed_pays_nothing_while_its_payment_is_disputed() {
+    let mut world = World::on("2026-01-31");
+    let annual = world.subscribe("plus/annual");
+    world.advance_to("2026-06-02");
+    world.refunds.extend([Answer::Hard]);
+    world.cancel(&annual);
+    world.run();
+    assert_eq!(world.account.profile.credit_cash, money("71.76 USD"));
+    world.plan(|draft| draft.open_dispute("dp_1", "ch_a1-s1_1_0_1", money("108.24 USD"), money("15.00 USD")));
+    world.order("plus/monthly", 2, None);
+    world.run();
+    assert_eq!(world.charges_made().last().map(String::as_str), Some("ch_a1-s2_1_0_1 10.81 Succeeded"));
+    assert_eq!(world.account.profile.credit_cash, money("71.76 USD"));
+    world.plan(|draft| draft.lose_dispute("dp_1"));
+    assert_eq!(world.account.profile.credit_cash, money("0.00 USD"));
+}
+
+/// CP-1: what a change gives back of another payment pays the new plan.
+#[test]
+fn the_credit_of_a_change_pays_the_new_plan_whatever_else_is_disputed() {
+    let mut world = World::on("2026-01-31");
+    let annual = world.subscribe("plus/annual");
+    let monthly = world.order("plus/monthly", 2, None);
+    world.advance_to("2026-06-02");
+    world.cancel(&annual);
+    world.plan(|draft| draft.open_dispute("dp_1", "ch_a1-s1_1_0_1", money("108.24 USD"), money("15.00 USD")));
+    let before = world.charges_made().len();
+    world.plan(|draft| draft.change_plan(&monthly, &plan("plus/annual"), Some(&camera(2))));
+    world.run();
+    // 31 May to 29 June are 30 days, of which 2 are used: 9.99 x 28/30 = 9.324 -> 9.32, 0.67 stay with 0.0553 -> 0.06 of tax, 0.76 go back.
+    assert_eq!(world.charges_made()[before..], ["ch_a1-s2_2_0_1 98.16 Succeeded"], "108.24 less 10.08");
+    assert_eq!(world.account.profile.credit_cash, money("71.76 USD"));
 }

@@ -22,7 +22,7 @@ fn told_paid(world: &mut World, refund: &str, reference: &str) {
 }
 
 fn booked(world: &mut World, replacement: Option<Replacement>) {
-    world.plan(|draft| draft.refund_was_paid(FIRST, "re_late", replacement));
+    world.plan(|draft| draft.refund_was_paid(FIRST, "re_late", None, replacement));
 }
 
 /// Given up, asked for anew, and told of.
@@ -40,7 +40,7 @@ fn one_that_is_paid_after_it_was_given_up_lets_nothing_else_move() {
     assert_eq!((parked, world.tasks()), (Some(("refund_paid_after_all", true)), vec!["refund_paid_after_all"]));
     let released = world.refused(|draft| draft.release(false));
     assert!(matches!(&released, Refusal::PaidAfterAll { refund, .. } if refund == FIRST), "{released:?}");
-    let unseen = world.refused(|draft| draft.refund_was_paid(FIRST, "re_late", None));
+    let unseen = world.refused(|draft| draft.refund_was_paid(FIRST, "re_late", None, None));
     assert!(matches!(&unseen, Refusal::ReplacementOpen { replacement, .. } if replacement == SECOND), "{unseen:?}");
 }
 
@@ -104,15 +104,53 @@ fn what_of_the_credit_is_spent_is_not_owed_any_more() {
     assert_eq!(world.account.excess_refunds().unwrap()[0].amount, money("10.81 USD"));
 }
 
+/// The second one was asked for in its place and refused: its credit, and what it had reserved of the payment, are the first one's.
+#[test]
+fn the_credit_of_the_one_in_its_place_is_taken_back() {
+    let mut world = cancelled();
+    world.plan(|draft| draft.settle_refund(FIRST, &Settlement::NeverHappened));
+    world.refunds.extend([Answer::Hard]);
+    world.advance_to("2026-06-03");
+    assert_eq!((world.account.profile.credit_cash, world.tasks()), (money("71.76 USD"), vec!["refund_failed"]));
+    told_paid(&mut world, FIRST, "re_late");
+    booked(&mut world, None);
+    assert_eq!(world.refunds_made(), ["71.76 ch_a1-s1_1_0_1 Succeeded", "71.76 ch_a1-s1_1_0_1 Abandoned"]);
+    let reserved: Vec<_> = world.account.payments.values().map(|payment| payment.refunded).collect();
+    assert_eq!((reserved, world.account.profile.credit_cash), (vec![money("71.76 USD")], money("0.00 USD")));
+    assert_eq!(world.tasks(), Vec::<&str>::new());
+}
+
+/// 50.00 of 71.76 were paid: the rest is the customer's.
+#[test]
+fn less_may_have_been_paid_than_was_asked_for() {
+    let mut world = cancelled();
+    world.plan(|draft| draft.settle_refund(FIRST, &Settlement::NeverHappened));
+    let told = Settlement::Mismatch { reference: "re_late".to_owned(), moved: money("50.00 USD") };
+    world.plan(|draft| draft.settle_refund(FIRST, &told));
+    assert_eq!(world.account.tasks["tk_refund_paid_after_all_re_a1-s1_1_0_1_1"].amount, Some(money("50.00 USD")));
+    world.plan(|draft| draft.refund_was_paid(FIRST, "re_late", Some(money("50.00 USD")), Some(Replacement::NotMade)));
+    assert_eq!(world.books.last("refund_settled.v1"), "2310 71.76 | 1200 50.00; 2300 21.76");
+    assert_eq!((world.account.profile.credit_cash, world.tasks()), (money("21.76 USD"), vec!["amount_mismatch"]));
+}
+
+/// It may be sent at this moment.
+#[test]
+fn the_one_in_its_place_is_not_withdrawn_while_it_may_be_under_way() {
+    let mut world = cancelled();
+    world.plan(|draft| draft.settle_refund(FIRST, &Settlement::NeverHappened));
+    let refused = world.refused(|draft| draft.refund_was_paid(FIRST, "re_late", None, Some(Replacement::NotMade)));
+    assert!(matches!(&refused, Refusal::ReplacementUnderWay { replacement, .. } if replacement == SECOND), "{refused:?}");
+}
+
 #[test]
 fn only_what_was_given_up_can_have_been_paid_after_all_and_only_once() {
     let mut world = given_up_and_paid();
-    let open = world.refused(|draft| draft.refund_was_paid(SECOND, "re_late", None));
+    let open = world.refused(|draft| draft.refund_was_paid(SECOND, "re_late", None, None));
     assert!(matches!(open, Refusal::NotGivenUp { .. }), "{open:?}");
     booked(&mut world, Some(Replacement::NotMade));
-    let again = world.refused(|draft| draft.refund_was_paid(FIRST, "re_late", None));
+    let again = world.refused(|draft| draft.refund_was_paid(FIRST, "re_late", None, None));
     assert!(matches!(again, Refusal::NotGivenUp { .. }), "{again:?}");
-    let of_another = world.refused(|draft| draft.refund_was_paid(SECOND, "re_late", None));
+    let of_another = world.refused(|draft| draft.refund_was_paid(SECOND, "re_late", None, None));
     assert!(matches!(of_another, Refusal::ReferenceKnown { .. }), "{of_another:?}");
 }
 
