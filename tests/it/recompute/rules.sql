@@ -300,7 +300,7 @@ with booking(tag, field, debit, credit) as (values
             from fact where tag = 'dispute_opened'
             union all
             -- What was withdrawn beyond the payments, of refunds that had failed and become credit.
-            select o.account, o.record, o.event, said(o.body, 'id'), least(minor(said(o.body, 'beyond')), sum(r.amount))::bigint
+            select o.account, o.record, o.event, said(o.body, 'id'), least(any_value(minor(said(o.body, 'beyond'))), sum(r.amount))::bigint
             from fact o join refund r on r.account = o.account and r.charge = said(o.body, 'charge') and r.record <= o.record
             join fact e on e.account = r.account and e.tag = 'refund_failed' and said(e.body, 'refund') = r.refund and e.record <= o.record
             where o.tag = 'dispute_opened' group by all) o
