@@ -20,7 +20,7 @@ use kasacare::store::db::Db;
 use crate::check::{assert_clean, faults::BOOKS, lives::half_a_year};
 use crate::journal::{bean_check, hledger, venv};
 use crate::world::on_both;
-use crate::world::town::Town;
+use crate::world::town::{CALIFORNIA, Town, noon};
 
 /// Where the endings of files come from.
 const FORMATS: [(JournalFormat, &str); 4] = [
@@ -224,11 +224,26 @@ fn forgotten(facts: &str) -> String {
     document.to_string()
 }
 
+/// RF-4, PV-5: a refund that fails becomes credit, of which a person sends a part from the bank; then the provider has paid it after all.
+async fn paid_by_hand(db: &Db) {
+    let clock = kasacare::clock::Clock::Fixed(noon("2026-07-01"));
+    let town = Town::reopened(kasacare::engine::Engine::open(db.clone(), clock).await.unwrap()).await;
+    let hal = town.move_in("hal", CALIFORNIA, "tok_refund_fails").await;
+    let subscription = town.subscribe("2026-07-01", &hal, "plus/annual").await;
+    town.act(noon("2026-07-10"), &hal, |draft| draft.cancel(&subscription)).await;
+    town.run("2026-07-10").await;
+    let refund = town.account(&hal).await.refunds.keys().next().unwrap().clone();
+    let ten = "10.00 USD".parse().unwrap();
+    town.act(noon("2026-07-11"), &hal, |draft| draft.credit_was_paid(ten, "transfer 1")).await;
+    town.act(noon("2026-07-12"), &hal, |draft| draft.refund_was_paid(&refund, "re_late", None, None)).await;
+}
+
 /// Trials, disputes won and lost, refunds on their way, debts, costs of collection, books of providers: all that tests/it/check lives through.
 #[tokio::test]
 async fn what_leaves_traces_of_its_own_is_recomputed_too() {
     on_both(async |db| {
         half_a_year(&db).await;
+        paid_by_hand(&db).await;
         let price = |_: &serde_json::Value| {
             let prices = serde_json::json!([{ "plan": "plus/monthly", "amount": "12.99 USD" }]);
             serde_json::json!({ "version": "v2", "effective_from": "2026-03-01", "prices": prices })

@@ -52,7 +52,8 @@ with versions as (
     group by o.account, o.subscription, o.term
 ), sold as (
     select i.*, f.record as fixed_in, lag(i.version) over (partition by i.account, i.subscription, i.term order by i.period) as before,
-        (select arg_max(v.version, v.effective_from) from versions v where v.effective_from <= f.day) as sold
+        -- The latest that prices the plan: a version need not price all of them.
+        (select arg_max(p.version, p.effective_from) from price p where p.plan = i.plan and p.currency = i.currency and p.effective_from <= f.day) as sold
     from invoice i join fixed f using (account, subscription, term)
 ), entry as (
     select place, any_value(line) as line, account, record, event, any_value(dated) as dated, any_value(posted) as posted, sum(minor) as off,
