@@ -1,15 +1,18 @@
-//! A report in memory, for formats that are laid out as a whole. Of long sections only the first rows are kept, with how many
-//! there were and the totals of all.
+//! A report in memory, for formats that are laid out as a whole. Of long sections only the rows with the greatest amounts are kept, with
+//! how many there were and the totals of all.
 
+use super::top::Top;
 use super::{Asked, Cell, Head, Section, Sink, Tie, out_of_order};
 use crate::domain::money::{Currency, Money};
 use crate::reports::ReportError;
 
 /// Reports that were told, one after the other.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Gathered {
     /// Most rows of a detailed section that are kept.
     rows_max: usize,
+    /// The rows of the section that is being told.
+    present: Option<Top>,
     /// The reports.
     pub reports: Vec<Report>,
 }
@@ -32,7 +35,7 @@ pub struct Report {
 pub struct Sheet {
     /// What it is.
     pub section: Section,
-    /// Its rows, of a long one the first.
+    /// Its rows, of a long one those with the greatest amounts.
     pub rows: Vec<Vec<Cell>>,
     /// How many there were.
     pub count: u64,
@@ -44,7 +47,7 @@ impl Gathered {
     /// Keeps so many rows of a detailed section at most.
     #[must_use]
     pub const fn keeping(rows_max: usize) -> Self {
-        Self { rows_max, reports: Vec::new() }
+        Self { rows_max, present: None, reports: Vec::new() }
     }
 
     /// A report by its name.
@@ -53,7 +56,7 @@ impl Gathered {
         self.reports.iter().find(|report| report.head.name == name)
     }
 
-    fn present(&mut self, what: &'static str) -> Result<&mut Sheet, ReportError> {
+    fn last_sheet(&mut self, what: &'static str) -> Result<&mut Sheet, ReportError> {
         let report = self.reports.last_mut();
         report.and_then(|report| report.sheets.last_mut()).ok_or_else(|| out_of_order(what))
     }
@@ -124,21 +127,20 @@ impl Sink for Gathered {
     fn section(&mut self, section: &Section) -> Result<(), ReportError> {
         let report = self.reports.last_mut().ok_or_else(|| out_of_order("a section"))?;
         report.sheets.push(Sheet { section: section.clone(), rows: Vec::new(), count: 0, totals: Vec::new() });
+        self.present = Some(Top::of(section, if section.is_detail { self.rows_max } else { usize::MAX }));
         Ok(())
     }
 
     fn row(&mut self, cells: &[Cell]) -> Result<(), ReportError> {
-        let rows_max = self.rows_max;
-        let sheet = self.present("a row")?;
-        sheet.count += 1;
-        if !sheet.section.is_detail || sheet.rows.len() < rows_max {
-            sheet.rows.push(cells.to_vec());
-        }
+        self.present.as_mut().ok_or_else(|| out_of_order("a row"))?.see(cells);
         Ok(())
     }
 
     fn totals(&mut self, totals: &[Cell]) -> Result<(), ReportError> {
-        totals.clone_into(&mut self.present("totals")?.totals);
+        let top = self.present.take().ok_or_else(|| out_of_order("totals"))?;
+        let sheet = self.last_sheet("totals")?;
+        (sheet.count, sheet.totals) = (top.seen(), totals.to_vec());
+        sheet.rows = top.rows();
         Ok(())
     }
 

@@ -12,6 +12,7 @@ mod spool;
 pub mod table;
 pub mod tee;
 mod teller;
+mod top;
 pub mod view;
 pub mod words;
 pub mod xlsx;

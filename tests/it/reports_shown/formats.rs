@@ -104,7 +104,21 @@ fn a_page_escapes_what_people_write_and_loads_nothing() {
         assert!(!page.contains(outside), "{outside}");
     }
     let long = shown(SheetFormat::Html, |sink| fixture::long(sink, 501));
-    assert!(long.contains("the first 500 of 501 rows") && long.contains("<data value=\"5.01\">"), "{long}");
+    assert!(long.contains("the 500 with the greatest amounts of 501 rows") && long.contains("<data value=\"5.01\">"), "{long}");
+}
+
+/// Whoever looks at a page looks for what is large.
+#[test]
+fn of_a_long_section_the_greatest_amounts_are_shown() {
+    let page = shown(SheetFormat::Html, |sink| {
+        sink.head(&Head { name: "long", title: "Long", about: "Many rows", asked: asked() })?;
+        let columns = vec![column("id", "Id", Kind::Text, false), column("amount", "Amount", Kind::Money, true)];
+        let row = |number: i64| vec![text(&format!("row-{number}")), money(if number % 2 == 0 { -number } else { number }, "USD")];
+        fixture::tell(sink, &section("rows", "Rows", "USD", columns, true), &(1..=600).map(row).collect::<Vec<_>>())?;
+        sink.end(&[], &[])
+    });
+    let at = |id: &str| page.find(&format!(">{id}<"));
+    assert!(at("row-600").is_some() && at("row-600") < at("row-599") && at("row-101").is_some() && at("row-100").is_none());
 }
 
 /// No clock goes into a file, and no chance.
@@ -230,7 +244,7 @@ fn a_workbook_of_too_many_rows_has_the_first_and_the_totals_of_all() {
     let (_, long) = &sheets[1];
     assert_eq!(long[500], ["499", "0.01"]);
     assert_eq!(long[501], ["Total", "5,000.01"]);
-    assert!(long.last().unwrap()[0].contains("first 500 rows"), "{:?}", long.last());
+    assert!(long.last().unwrap()[0].contains("500 rows with the greatest amounts"), "{:?}", long.last());
     assert!(sheets[0].1.iter().any(|row| row.iter().any(|cell| cell.contains("the CSV has every row"))));
 }
 

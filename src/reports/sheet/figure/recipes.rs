@@ -34,9 +34,9 @@ const RECIPES: &[Recipe] = &[
     Recipe {
         report: "cash",
         section: "cash",
-        title: "Paid and given back",
-        about: "What customers paid each day, and below the line what they got back.",
-        form: Form::Rows("on", &["captured", "given_back"]),
+        title: "Paid, refunded and disputed",
+        about: "What customers paid each day, and below the line what was refunded and what disputes took.",
+        form: Form::Rows("on", &["captured", "refunded", "disputed"]),
     },
     Recipe {
         report: "prepayment-roll-forward",

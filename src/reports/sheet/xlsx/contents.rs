@@ -3,7 +3,7 @@
 use rust_xlsxwriter::{Url, Worksheet, XlsxError};
 
 use super::formats::Formats;
-use super::{Asked, Cell, Head, Section, Tie, fitting, number};
+use super::{Asked, Cell, Head, ROWS_SHOWN, Section, Tie, fitting, number};
 
 /// The sheet's name.
 pub(super) const NAME: &str = "Contents";
@@ -46,10 +46,10 @@ impl Contents {
         self.reports.push(Told { head: head.clone(), sheets: Vec::new(), ties: Vec::new(), notes: Vec::new() });
     }
 
-    pub(super) fn sheet(&mut self, section: &Section, name: String, rows: u64, shown: u64, has_texts: bool) {
+    pub(super) fn sheet(&mut self, section: &Section, name: String, rows: u64, is_whole: bool, has_texts: bool) {
         let mut remarks = Vec::new();
-        if shown < rows {
-            remarks.push(format!("the first {shown} rows and the totals of all; the CSV has every row"));
+        if !is_whole {
+            remarks.push(format!("the {ROWS_SHOWN} rows with the greatest amounts, and the totals of all; the CSV has every row"));
         }
         if has_texts {
             remarks.push("amounts of more than 15 digits are text, for a cell would round them".to_owned());

@@ -9,7 +9,7 @@ mod contents;
 mod formats;
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 
 use chrono::{NaiveDate, NaiveTime};
 use rust_xlsxwriter::{DocProperties, Formula, Workbook, Worksheet, XlsxError, utility};
@@ -17,16 +17,17 @@ use rust_xlsxwriter::{DocProperties, Formula, Workbook, Worksheet, XlsxError, ut
 use self::contents::Contents;
 use self::formats::Formats;
 use super::spool::Spool;
+use super::top::Top;
 use super::{Asked, Cell, Head, Kind, Section, Sink, Tie, out_of_order};
 use crate::domain::money::Money;
 use crate::reports::{ReportError, chart};
 
-/// Rows of a section that go into a workbook; of a longer one the first [`ROWS_SHOWN`]. A sheet ends at 1,048,576 rows, and people's
+/// Rows of a section that go into a workbook; of a longer one the [`ROWS_SHOWN`] with the greatest amounts. A sheet ends at 1,048,576 rows, and people's
 /// machines do before.
 pub const ROWS_MAX: u64 = 500_000;
 
 /// Rows that are shown of a section that is too long.
-pub const ROWS_SHOWN: u64 = 500;
+pub const ROWS_SHOWN: usize = 500;
 
 /// The largest amount that a cell has to the last digit.
 const CELL_MINOR_MAX: u64 = 999_999_999_999_999;
@@ -89,8 +90,8 @@ pub struct Book {
 /// The section that is being told.
 struct Present {
     section: Section,
-    rows: u64,
     spool: Spool,
+    top: Top,
 }
 
 impl Book {
@@ -115,8 +116,11 @@ impl Book {
         let properties = DocProperties::new().set_title(self.contents.title()).set_author("kasacare");
         let dated = self.contents.asked().map_or(NaiveDate::MIN, dated).max(NaiveDate::from_ymd_opt(1980, 1, 1).unwrap_or(NaiveDate::MIN));
         self.book.set_properties(&properties.set_creation_datetime(&dated.and_time(NaiveTime::MIN)));
-        let bytes = self.book.save_to_buffer().map_err(failed)?;
-        out.write_all(&bytes)?;
+        // Put together in a file: it may be large.
+        let mut file = tempfile::tempfile()?;
+        self.book.save_to_writer(&mut file).map_err(failed)?;
+        file.seek(SeekFrom::Start(0))?;
+        io::copy(&mut file, out)?;
         Ok(out.flush()?)
     }
 
@@ -160,33 +164,37 @@ impl Sink for Book {
     }
 
     fn section(&mut self, section: &Section) -> Result<(), ReportError> {
-        self.present = Some(Present { section: section.clone(), rows: 0, spool: Spool::new() });
+        self.present = Some(Present { section: section.clone(), spool: Spool::new(), top: Top::of(section, ROWS_SHOWN) });
         Ok(())
     }
 
     fn row(&mut self, cells: &[Cell]) -> Result<(), ReportError> {
         let present = self.present.as_mut().ok_or_else(|| out_of_order("a row"))?;
-        present.rows += 1;
+        present.top.see(cells);
         // What is beyond is not shown, and nor is most of what was before.
-        if present.rows <= ROWS_MAX { present.spool.put(cells) } else { Ok(()) }
+        if present.top.seen() <= ROWS_MAX { present.spool.put(cells) } else { Ok(()) }
     }
 
     fn totals(&mut self, totals: &[Cell]) -> Result<(), ReportError> {
-        let Present { section, rows: count, spool } = self.present.take().ok_or_else(|| out_of_order("totals"))?;
+        let Present { section, spool, top } = self.present.take().ok_or_else(|| out_of_order("totals"))?;
         let name = self.name(&section);
         let sheet = self.book.add_worksheet_with_constant_memory().map_err(failed)?;
         sheet.set_name(&name).map_err(failed)?;
-        let shown = if count > ROWS_MAX { ROWS_SHOWN } else { count };
+        let count = top.seen();
+        let is_whole = count <= ROWS_MAX;
         let mut page = Page { sheet, formats: &self.formats, section: &section, row: 0, widths: Vec::new(), texts: BTreeSet::new() };
         page.header().map_err(failed)?;
-        let mut rows = spool.rows()?;
-        for _ in 0..shown {
-            let cells = rows.next()?.ok_or_else(|| out_of_order("fewer rows than there were"))?;
-            page.cells(&cells).map_err(failed)?;
+        if is_whole {
+            let mut rows = spool.rows()?;
+            while let Some(cells) = rows.next()? {
+                page.cells(&cells).map_err(failed)?;
+            }
+        } else {
+            top.rows().iter().try_for_each(|cells| page.cells(cells)).map_err(failed)?;
         }
-        let has_texts = page.totals(totals, shown == count).map_err(failed)?;
+        let has_texts = page.totals(totals, is_whole).map_err(failed)?;
         page.finish().map_err(failed)?;
-        self.contents.sheet(&section, name, count, shown, has_texts);
+        self.contents.sheet(&section, name, count, is_whole, has_texts);
         Ok(())
     }
 
@@ -288,7 +296,9 @@ impl Page<'_> {
             }
         }
         if !is_whole {
-            let note = format!("Only the first {ROWS_SHOWN} rows are here, and the totals are those of all. The CSV has every row.");
+            let note = format!(
+                "Only the {ROWS_SHOWN} rows with the greatest amounts are here, and the totals are those of all. The CSV has every row."
+            );
             self.sheet.write_string(last + 2, 0, note)?;
         }
         Ok(!self.texts.is_empty())
