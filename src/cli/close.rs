@@ -9,7 +9,7 @@ use super::as_of::{self, AsOf};
 use super::change::{pretty, write};
 use super::{CliError, Context, Exit, Format, database, table};
 use crate::engine::closing::{self, Order};
-use crate::reports::closing::{BREAK_DAYS, Checklist, Item, checklist};
+use crate::reports::closing::{Allowed, BREAK_DAYS, Checklist, Item, checklist};
 use crate::store::closings::Closing;
 
 const EXAMPLES: &str = "\
@@ -50,6 +50,12 @@ pub struct Args {
     /// Days after which a break must not be open any more
     #[arg(long, value_name = "DAYS", default_value_t = BREAK_DAYS)]
     breaks_older_than: u32,
+    /// A parked account whose revenue is not recognised: the month is closed all the same, and the seal says so
+    #[arg(long, value_name = "ACCOUNT", value_delimiter = ',')]
+    parked: Vec<String>,
+    /// Close the month although a provider was not reconciled through its end; the seal says so
+    #[arg(long)]
+    unreconciled: bool,
     #[command(flatten)]
     as_of: AsOf,
 }
@@ -87,10 +93,12 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     let Some(month) = args.month else { return Err(CliError::BadInput("--month: name the month".to_owned())) };
+    let allowed =
+        Allowed { break_days: args.breaks_older_than, parked: args.parked.iter().cloned().collect(), unreconciled: args.unreconciled };
     let gone_through = database::read(context, async |db| {
         let mut tx = db.begin_read().await?;
         closing::may_close(&mut tx, month, at).await?;
-        let gone_through = checklist(&mut tx, month, args.breaks_older_than).await?;
+        let gone_through = checklist(&mut tx, month, &allowed).await?;
         tx.rollback().await?;
         Ok::<_, CliError>(gone_through)
     })
@@ -100,10 +108,10 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         let refused = if args.quote { Exit::Found } else { Exit::Refused };
         return Ok(if gone_through.holds() { Exit::Done } else { refused });
     }
-    let Checklist { items, seal } = gone_through;
-    let checklist = json!(items).to_string();
+    let checklist = gone_through.stored();
+    let Checklist { items, seal, mark, .. } = gone_through;
     let db = database::open(context, 1).await?;
-    let closed = closing::close(&db, &Order { month, at, actor: by, reason, seal, checklist }).await?;
+    let closed = closing::close(&db, &Order { month, at, actor: by, reason, seal, mark, checklist }).await?;
     write(&told(&closed, &items, context.format))?;
     Ok(Exit::Done)
 }
@@ -120,7 +128,7 @@ fn lines(items: &[Item]) -> String {
 }
 
 fn quoted(month: NaiveDate, gone_through: &Checklist, format: Format) -> String {
-    let Checklist { items, seal } = gone_through;
+    let Checklist { items, seal, .. } = gone_through;
     match format {
         Format::Table => {
             let end = if gone_through.holds() { "can be closed" } else { "stays open" };

@@ -12,9 +12,10 @@ use clap::builder::PossibleValuesParser;
 use super::change::{pretty, write};
 use super::format::AnyFormat;
 use super::{CliError, Context, Exit, Format, Moment, as_of, aside, database, out_file, table};
+use crate::clock::Clock;
 use crate::domain::money::Currency;
 use crate::reports::ReportError;
-use crate::reports::finance::{ALL, Entry, Takes, by_name};
+use crate::reports::finance::{ALL, Entry, Takes, by_name, refuse_ahead};
 use crate::reports::sheet::{Asked, SheetFormat, Told, sink};
 use crate::store::db::Db;
 
@@ -28,7 +29,7 @@ Examples:
   kasacare report sales-tax --from 2026-01-01 --to 2026-03-31 --known-at 2026-04-10 --format csv
 
 A report over a range takes --from and --to, one of a state takes --as-of; left out, they are the first and the last business date
-of the books. Each report ties out: what it says is found a second time by another way, and both are shown.
+of the books. A date that lies ahead of today, and of the books, is refused. Each report ties out: what it says is found a second time by another way, and both are shown.
 
 Exit code 0: everything ties out. 1: something does not; it is named.";
 
@@ -167,6 +168,7 @@ fn asked(entry: &Entry, args: &Args) -> Result<Asked, CliError> {
 
 async fn tell(db: &Db, entry: &Entry, asked: &Asked, format: SheetFormat, out: &mut dyn Write) -> Result<Told, ReportError> {
     let mut tx = db.begin_read().await?;
+    refuse_ahead(&mut tx, asked, Clock::System.now()).await?;
     let mut sink = sink(format, out);
     let told = entry.tell(&mut tx, asked, sink.as_mut()).await?;
     tx.rollback().await?;

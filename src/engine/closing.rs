@@ -1,14 +1,15 @@
 //! Closing months, and opening the last one again (RC-3, ledger.md section 6).
 //!
-//! A month is closed when it is over everywhere and nothing before it is open. What stands in the books by its end is sealed in the
-//! transaction that closes it, while nobody else can post; from then on the database refuses postings into it. Only the last
-//! closed month can be opened again, and both are recorded for good.
+//! A month is closed when it is over everywhere and nothing before it is open. What stands in the books by its end is sealed: reckoned
+//! while everybody works, and then, in the transaction that closes the month and in which nobody else can post, it is only seen that
+//! nothing has come since. From then on the database refuses postings into it. Only the last closed month can be opened again, and both
+//! are recorded for good.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::domain::calendar::{DATE_MAX, month_end};
 use crate::store::StoreError;
-use crate::store::closings::{self, Act, Closing, Seal};
+use crate::store::closings::{self, Act, Closing, Mark, Seal};
 use crate::store::db::{Db, DbError, Tx};
 
 /// How far the last time zone is behind UTC: then a day is over everywhere.
@@ -27,6 +28,8 @@ pub struct Order {
     pub reason: Option<String>,
     /// What stood in the books when the checklist was gone through.
     pub seal: Seal,
+    /// How much there was in them then.
+    pub mark: Mark,
     /// The checklist as JSON.
     pub checklist: String,
 }
@@ -92,17 +95,22 @@ fn name(month: NaiveDate) -> impl std::fmt::Display {
 /// # Errors
 /// [`ClosingError`] with what is in the way.
 pub async fn may_close(tx: &mut Tx, month: NaiveDate, at: DateTime<Utc>) -> Result<(), ClosingError> {
-    if (at - LAST_ZONE_BEHIND).date_naive() <= month_end(month) {
-        return Err(ClosingError::NotOver { month });
-    }
-    let closed = closings::closed_through(tx).await?;
-    if closed.is_some_and(|last| month <= last) {
-        return Err(ClosingError::AlreadyClosed { month });
-    }
+    let closed = not_closed(tx, month, at).await?;
     let after = closed.unwrap_or(NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or(DATE_MAX));
     match closings::first_between(tx, after, month).await? {
         Some(earlier) => Err(ClosingError::EarlierIsOpen { month, earlier }),
         None => Ok(()),
+    }
+}
+
+/// That a month is over and not closed; gives the last day that is.
+async fn not_closed(tx: &mut Tx, month: NaiveDate, at: DateTime<Utc>) -> Result<Option<NaiveDate>, ClosingError> {
+    if (at - LAST_ZONE_BEHIND).date_naive() <= month_end(month) {
+        return Err(ClosingError::NotOver { month });
+    }
+    match closings::closed_through(tx).await? {
+        Some(last) if month <= last => Err(ClosingError::AlreadyClosed { month }),
+        closed => Ok(closed),
     }
 }
 
@@ -113,10 +121,10 @@ pub async fn may_close(tx: &mut Tx, month: NaiveDate, at: DateTime<Utc>) -> Resu
 pub async fn close(db: &Db, order: &Order) -> Result<Closing, ClosingError> {
     let mut tx = db.begin().await?;
     closings::lock_books(&mut tx).await?;
-    may_close(&mut tx, order.month, order.at).await?;
+    // Months before it were looked at with the checklist: nothing that was posted since is of an earlier day either.
+    not_closed(&mut tx, order.month, order.at).await?;
     let end = month_end(order.month);
-    let seal = closings::seal(&mut tx, end).await?;
-    if seal != order.seal {
+    if !closings::still_has(&mut tx, end, order.mark).await? {
         return Err(ClosingError::Moved { month: order.month });
     }
     let closing = Closing {
@@ -125,7 +133,7 @@ pub async fn close(db: &Db, order: &Order) -> Result<Closing, ClosingError> {
         month: order.month,
         closed_through: Some(end),
         act: Act::Closed,
-        seal,
+        seal: order.seal.clone(),
         actor: order.actor.clone(),
         reason: order.reason.clone(),
         checklist: order.checklist.clone(),

@@ -2,8 +2,12 @@
 //! touches a line (RR-1); a report as of a date inside a month adds the exact rest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Seek, SeekFrom};
 
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
+use csv::{ReaderBuilder, WriterBuilder};
+use serde::{Deserialize, Serialize};
+use tempfile::SpooledTempFile;
 
 use super::ReportError;
 use super::stored::Body;
@@ -16,24 +20,24 @@ use crate::domain::subscription::Life;
 use crate::store::db::{Row, Tx, Value};
 use crate::values;
 
-/// A first charge settles, or parks its account, within two weeks (I9). A line with revenue of a day longer ago is therefore active.
-/// Younger revenue may have been recorded after the day that is asked about, since it is dated on the month's end that it is of.
-const SETTLES_WITHIN: Days = Days::new(31);
+/// Lines that are looked up in journals at once.
+const LINES: usize = 500;
 
-/// Accounts whose journals are asked at once.
-const ACCOUNTS: usize = 500;
+/// Bytes of lines to be looked up that stay in memory; what is more lies in a file that nobody else sees.
+const IN_MEMORY_BYTES_MAX: usize = 1 << 20;
 
 crate::statements! {
-    /// Lines of which something is left to be recognised at the end of day `$1`: what is left, what was recognised and whether
-    /// anything was before `$2`. A line that is still pending is none: it was so on every day before, too (LC-3).
+    /// Lines of which something is left to be recognised at the end of day `$1`, as far as it was recorded by `$2`: what is left, what was
+    /// recognised, and whether its charge was captured on the day of issue. A line that is pending still is none: it was so on every day
+    /// before, too (LC-3).
     UNEARNED = same(concat!(
         "select p.account_id, p.invoice_id, i.subscription_id, p.currency, i.cycle, i.period_start, i.period_end, i.term_no, i.period_no, \
          cast(-sum(case when p.ledger_account in (2100, 2110) then p.amount_minor else 0 end) as bigint) as left_over, \
          cast(-sum(case when p.ledger_account in (4000, 4200, 4300) then p.amount_minor else 0 end) as bigint) as recognised, \
-         max(case when p.ledger_account in (4000, 4200, 4300) and p.effective_on < $2 then 1 else 0 end) as long_since, \
+         max(case when p.ledger_account = 1200 and p.amount_minor > 0 and p.effective_on = i.issued_on then 1 else 0 end) as at_once, \
          i.issued_on from postings p join invoices i on i.account_id = p.account_id and i.invoice_id = p.invoice_id \
          where p.effective_on <= $1 and i.period_start <= $1 and i.pending = 0 and ",
-        known!("$3"),
+        known!("$2"),
         " group by p.account_id, p.invoice_id, i.subscription_id, p.currency, i.cycle, i.period_start, i.period_end, i.term_no, \
          i.period_no, i.issued_on having sum(case when p.ledger_account in (2100, 2110) then p.amount_minor else 0 end) <> 0"
     ));
@@ -64,20 +68,21 @@ pub(super) type Accrued = BTreeMap<Part, Money>;
 /// # Errors
 /// What the database says, or a sum that does not fit 64 bits.
 pub(super) async fn through(tx: &mut Tx, on: NaiveDate, known_until: i64) -> Result<Accrued, ReportError> {
-    let (mut sums, mut in_question) = (Accrued::new(), Vec::new());
-    let long_since = on.checked_sub_days(SETTLES_WITHIN).unwrap_or(on);
-    tx.for_each_batch(&UNEARNED, &values![on, long_since, known_until], |rows| {
-        for line in rows.iter().map(|row| Line::read(row, on)).collect::<Result<Vec<_>, _>>()? {
-            if line.may_be_pending {
-                in_question.push(line);
-            } else {
-                add(&mut sums, &line)?;
-            }
-        }
-        Ok::<(), ReportError>(())
+    let mut sums = Accrued::new();
+    let mut in_question = WriterBuilder::new().has_headers(false).from_writer(SpooledTempFile::new(IN_MEMORY_BYTES_MAX));
+    tx.for_each_batch(&UNEARNED, &values![on, known_until], |rows| {
+        rows.iter().try_for_each(|row| {
+            let line = Line::read(row, on)?;
+            if line.may_be_pending { in_question.serialize(&line).map_err(failed) } else { add(&mut sums, &line) }
+        })
     })
     .await?;
-    for lines in in_question.chunks(ACCOUNTS) {
+    let mut file = in_question.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut reader = ReaderBuilder::new().has_headers(false).from_reader(file);
+    let mut lines = reader.deserialize::<Line>().peekable();
+    while lines.peek().is_some() {
+        let lines = lines.by_ref().take(LINES).collect::<Result<Vec<_>, _>>().map_err(failed)?;
         let pending = pending_on(tx, lines.iter().map(|line| line.owner.as_str()), on, known_until).await?;
         for line in lines.iter().filter(|line| !pending.contains(&(line.owner.clone(), line.subscription.clone()))) {
             add(&mut sums, line)?;
@@ -85,6 +90,10 @@ pub(super) async fn through(tx: &mut Tx, on: NaiveDate, known_until: i64) -> Res
     }
     sums.retain(|_, amount| amount.is_positive());
     Ok(sums)
+}
+
+fn failed(error: csv::Error) -> ReportError {
+    ReportError::Write(error.into())
 }
 
 fn add(sums: &mut Accrued, line: &Line) -> Result<(), ReportError> {
@@ -95,6 +104,7 @@ fn add(sums: &mut Accrued, line: &Line) -> Result<(), ReportError> {
 }
 
 /// One line of an invoice, as far as it is not recognised.
+#[derive(Serialize, Deserialize)]
 struct Line {
     owner: String,
     subscription: String,
@@ -104,7 +114,8 @@ struct Line {
     booked: NaiveDate,
     /// What it has earned and not recognised.
     amount: Money,
-    /// Whether its first charge may not have settled by then (LC-3). Only a subscription's first period can be pending.
+    /// Whether its first charge may not have settled by then (LC-3): it was not captured on the day of issue. Only a subscription's
+    /// first period can be pending.
     may_be_pending: bool,
 }
 

@@ -1,31 +1,57 @@
 //! The checklist of a month that is to be closed (ledger.md, section 6), and what would be sealed of it.
 
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::finance::{ALL, Takes};
 use super::sheet::{Asked, Cell, Head, Section, Sink, Tie};
-use super::{ReportError, check, sums, trial_balance};
+use super::{Memo, ReportError, check, sums, trial_balance};
 use crate::domain::calendar::{DATE_MAX, first_of_month, month_end};
-use crate::domain::ledger::{CASH_IN_TRANSIT, DISPUTES_PENDING, REFUNDS_PAYABLE, UNAPPLIED, UNMATCHED};
+use crate::domain::ledger::{CASH_IN_TRANSIT, DISPUTES_PENDING, REFUNDS_HELD, REFUNDS_PAYABLE, UNAPPLIED, UNMATCHED};
 use crate::domain::money::{Currency, Money};
 use crate::domain::reconcile::{BreakState, age_days};
-use crate::store::closings::{self, Seal};
+use crate::store::closings::{self, Mark, Seal};
 use crate::store::db::{Tx, Value};
 use crate::store::reconcile;
 use crate::values;
 
 crate::statements! {
-    /// Invoices whose recognition is due by an instant: of accounts that are not parked, and of those that are.
+    /// How many invoices of accounts that are not parked have recognition due by an instant.
     DUE = same(
-        "select cast(coalesce(sum(case when a.parked_at is null then 1 else 0 end), 0) as bigint) as due, \
-         cast(coalesce(sum(case when a.parked_at is null then 0 else 1 end), 0) as bigint) as parked \
-         from invoices i join accounts a on a.account_id = i.account_id where i.recognise_at is not null and i.recognise_at <= $1"
+        "select count(*) as due from invoices i join accounts a on a.account_id = i.account_id \
+         where i.recognise_at is not null and i.recognise_at <= $1 and a.parked_at is null"
     );
+    /// The parked accounts that have such.
+    PARKED = same(
+        "select a.account_id, count(*) as due from invoices i join accounts a on a.account_id = i.account_id \
+         where i.recognise_at is not null and i.recognise_at <= $1 and a.parked_at is not null group by a.account_id order by a.account_id"
+    );
+    /// Whether anything was posted on 1200 by the end of a day.
+    HAS_CASH = same("select count(*) as legs from postings where ledger_account = 1200 and effective_on <= $1");
 }
 
 /// Days after which a break must not be open any more, if nothing else is said.
 pub const BREAK_DAYS: u32 = 5;
+
+/// What a month may be closed with all the same, because somebody says so by name; it is sealed with the month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowed {
+    /// No break may be open that was older at the month's end.
+    pub break_days: u32,
+    /// Parked accounts whose revenue is not recognised: it is booked in the open month when they are released.
+    pub parked: BTreeSet<String>,
+    /// Providers that were not reconciled.
+    pub unreconciled: bool,
+}
+
+impl Default for Allowed {
+    fn default() -> Self {
+        Self { break_days: BREAK_DAYS, parked: BTreeSet::new(), unreconciled: false }
+    }
+}
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,6 +71,27 @@ pub struct Checklist {
     pub items: Vec<Item>,
     /// What would be sealed.
     pub seal: Seal,
+    /// The trial balance whose digest that has: a line an account.
+    pub balances: Vec<String>,
+    /// How much there is in the books.
+    pub mark: Mark,
+}
+
+/// The name under which a trial balance stands in a stored checklist.
+const TRIAL_BALANCE: &str = "trial_balance";
+
+/// What is read of a stored checklist.
+#[derive(Deserialize)]
+struct StoredItem {
+    name: String,
+    found: String,
+}
+
+/// The trial balance in a stored checklist; nothing where it has none.
+pub(super) fn sealed(checklist: &str) -> Option<Vec<String>> {
+    let items: Vec<StoredItem> = serde_json::from_str(checklist).ok()?;
+    let item = items.into_iter().find(|item| item.name == TRIAL_BALANCE)?;
+    Some(item.found.lines().map(str::to_owned).collect())
 }
 
 impl Checklist {
@@ -53,24 +100,32 @@ impl Checklist {
     pub fn holds(&self) -> bool {
         self.items.iter().all(|item| item.holds)
     }
+
+    /// It as JSON, to be stored, with the trial balance that is sealed.
+    #[must_use]
+    pub fn stored(&self) -> String {
+        let balances = Item { name: TRIAL_BALANCE, holds: true, found: self.balances.join("\n") };
+        serde_json::json!(self.items.iter().chain([&balances]).collect::<Vec<_>>()).to_string()
+    }
 }
 
-/// Goes through the checklist of the month of a day, as the transaction sees the books. No break may be open that was older than
-/// `break_days` at the month's end.
+/// Goes through the checklist of the month of a day, as the transaction sees the books.
 ///
 /// # Errors
 /// What the database says, or what a report does.
-pub async fn checklist(tx: &mut Tx, month: NaiveDate, break_days: u32) -> Result<Checklist, ReportError> {
+pub async fn checklist(tx: &mut Tx, month: NaiveDate, allowed: &Allowed) -> Result<Checklist, ReportError> {
     let end = month_end(month);
+    let mark = closings::mark(tx, end).await?;
     let items = vec![
         invariants(tx).await?,
-        recognition(tx, end).await?,
+        recognition(tx, end, &allowed.parked).await?,
         tie_outs(tx, end).await?,
-        reconciled(tx, end).await?,
-        breaks(tx, end, break_days).await?,
+        reconciled(tx, end, allowed.unreconciled).await?,
+        breaks(tx, end, allowed.break_days).await?,
         clearing(tx, end).await?,
     ];
-    Ok(Checklist { items, seal: closings::seal(tx, end).await? })
+    let (seal, balances) = closings::seal(tx, end).await?;
+    Ok(Checklist { items, seal, balances, mark })
 }
 
 async fn invariants(tx: &mut Tx) -> Result<Item, ReportError> {
@@ -82,30 +137,46 @@ async fn invariants(tx: &mut Tx) -> Result<Item, ReportError> {
     Ok(Item { name: "invariants", holds: broken.is_empty(), found })
 }
 
-/// RR-1: no recognition through the month's end is due, so that none must be posted later. On a parked account it waits for the release,
-/// and is then booked in the open month.
-async fn recognition(tx: &mut Tx, end: NaiveDate) -> Result<Item, ReportError> {
+/// RR-1: no recognition through the month's end is due, so that none must be posted later. On a parked account nothing is recognised before
+/// its release, which then books it in the open month; whoever closes the month names these accounts.
+async fn recognition(tx: &mut Tx, end: NaiveDate, named: &BTreeSet<String>) -> Result<Item, ReportError> {
     // The day after is that of the last time zone, twelve hours behind UTC.
     let due_by = end.succ_opt().unwrap_or(end).and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(12);
-    let row = tx.fetch_one(&DUE, &values![due_by.timestamp_micros()]).await?;
-    let (due, parked) = (row.int_at(0)?, row.int_at(1)?);
-    let found = match (due, parked) {
-        (0, 0) => format!("what was earned through {end} is posted"),
-        (0, parked) => format!("what was earned through {end} is posted, but for {parked} invoices of parked accounts"),
-        (due, _) => format!("{due} invoices are not recognised through {end}; kasacare run posts them"),
+    let due = tx.fetch_one(&DUE, &values![due_by.timestamp_micros()]).await?.int_at(0)?;
+    let (mut parked, mut unnamed) = (Vec::new(), 0_usize);
+    for row in tx.fetch_all(&PARKED, &values![due_by.timestamp_micros()]).await? {
+        let account = row.text_at(0)?;
+        unnamed += usize::from(!named.contains(&account));
+        parked.push(account);
+    }
+    let mut found = match due {
+        0 => format!("what was earned through {end} is posted"),
+        due => format!("{due} invoices are not recognised through {end}; kasacare run posts them"),
     };
-    Ok(Item { name: "recognition", holds: due == 0, found })
+    if !parked.is_empty() {
+        let shown = parked.iter().take(PARKED_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = parked.len().saturating_sub(PARKED_SHOWN);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        found = format!("{found}, but on parked accounts: {shown}{more}");
+        if unnamed > 0 {
+            found = format!("{found}; release them, or name each with --parked");
+        }
+    }
+    Ok(Item { name: "recognition", holds: due == 0 && unnamed == 0, found })
 }
+
+/// How many parked accounts are listed by name.
+const PARKED_SHOWN: usize = 50;
 
 /// All reports of the books; a forecast seals nothing.
 async fn tie_outs(tx: &mut Tx, end: NaiveDate) -> Result<Item, ReportError> {
-    let (mut ties, mut broken) = (0, Vec::new());
+    let (mut ties, mut broken, memo) = (0, Vec::new(), Rc::<Memo>::default());
     for entry in ALL.iter().filter(|entry| entry.name != "renewals-ahead") {
         let asked = match entry.takes {
             Takes::AsOf => Asked { as_of: Some(end), ..Asked::default() },
             Takes::Range => Asked { from: Some(first_of_month(end)), to: Some(end), ..Asked::default() },
         };
-        let told = entry.tell(tx, &asked, &mut Nobody).await?;
+        let told = entry.tell_knowing(tx, &asked, &memo, &mut Nobody).await?;
         ties += told.ties.len();
         broken.extend(told.broken().map(|tie| format!("{}: {}: {} and {}", entry.name, tie.what, tie.here, tie.there)));
     }
@@ -113,8 +184,8 @@ async fn tie_outs(tx: &mut Tx, end: NaiveDate) -> Result<Item, ReportError> {
     Ok(Item { name: "tie_outs", holds: broken.is_empty(), found })
 }
 
-/// Each provider of whom anything is known was reconciled through the month's end.
-async fn reconciled(tx: &mut Tx, end: NaiveDate) -> Result<Item, ReportError> {
+/// Each provider of whom anything is known was reconciled through the month's end; and where cash came in, some provider has told of it.
+async fn reconciled(tx: &mut Tx, end: NaiveDate, is_allowed: bool) -> Result<Item, ReportError> {
     let (mut providers, mut behind) = (0, Vec::new());
     for row in tx.fetch_all(&reconcile::PROVIDERS, &[]).await? {
         let provider = row.text_at(0)?;
@@ -124,12 +195,20 @@ async fn reconciled(tx: &mut Tx, end: NaiveDate) -> Result<Item, ReportError> {
             behind.push(last.map_or(format!("{provider} never"), |last| format!("{provider} through {last}")));
         }
     }
-    let found = match (providers, behind.is_empty()) {
-        (0, _) => "no provider has told anything".to_owned(),
+    let untold = providers == 0 && tx.fetch_one(&HAS_CASH, &values![end]).await?.int_at(0)? > 0;
+    let holds = behind.is_empty() && !untold;
+    let found = match (providers, holds) {
+        (0, true) => "nothing was paid, and no provider has told anything".to_owned(),
+        (0, false) => "1200 has postings, and nothing that a provider has told was imported".to_owned(),
         (providers, true) => format!("{providers} providers through {end}"),
         (_, false) => format!("reconciled: {}", behind.join(", ")),
     };
-    Ok(Item { name: "reconciled", holds: behind.is_empty(), found })
+    let found = match (holds, is_allowed) {
+        (true, _) => found,
+        (false, true) => format!("{found}; closed all the same (--unreconciled)"),
+        (false, false) => format!("{found}; reconcile first, or say --unreconciled"),
+    };
+    Ok(Item { name: "reconciled", holds: holds || is_allowed, found })
 }
 
 async fn breaks(tx: &mut Tx, end: NaiveDate, break_days: u32) -> Result<Item, ReportError> {
@@ -152,7 +231,7 @@ async fn clearing(tx: &mut Tx, end: NaiveDate) -> Result<Item, ReportError> {
         of.map(|((currency, _), amount)| (*currency, *amount)).collect::<Vec<(Currency, i128)>>()
     };
     let mut found = Vec::new();
-    for account in [UNMATCHED, CASH_IN_TRANSIT, DISPUTES_PENDING, REFUNDS_PAYABLE, UNAPPLIED] {
+    for account in [UNMATCHED, CASH_IN_TRANSIT, DISPUTES_PENDING, REFUNDS_PAYABLE, UNAPPLIED, REFUNDS_HELD] {
         for (currency, amount) in stands(account.number) {
             let amount: Money = sums::fitting(amount, || account.name.to_owned(), currency)?;
             found.push(format!("{} has {amount}", account.number));

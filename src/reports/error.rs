@@ -79,6 +79,14 @@ pub enum ReportError {
         /// How many there may be.
         max: usize,
     },
+    /// A day of which nothing can be known yet.
+    #[error("{day} lies ahead: nothing is known after {last}; what is to come is in renewals-ahead")]
+    NotYet {
+        /// The day.
+        day: NaiveDate,
+        /// The last day that can be asked about.
+        last: NaiveDate,
+    },
     /// A part of the work ended before it was done.
     #[error("the report was stopped before it was complete")]
     Stopped,

@@ -34,6 +34,7 @@ mod error;
 pub mod explain;
 pub mod finance;
 pub mod journal;
+mod memo;
 pub mod pack;
 pub mod sheet;
 mod stored;
@@ -41,6 +42,7 @@ mod sums;
 pub mod trial_balance;
 
 pub use error::ReportError;
+pub use memo::Memo;
 
 use crate::store::db::Sql;
 
@@ -57,6 +59,7 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     explain::STATEMENTS,
     explain::FIND_STATEMENTS,
     journal::STATEMENTS,
+    memo::STATEMENTS,
     pack::STATEMENTS,
     journal::FACT_STATEMENTS,
     trial_balance::STATEMENTS,

@@ -7,11 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::accrued;
+use super::accrued::{self, Accrued};
 use super::error::ReportError;
 use super::sums;
 use crate::domain::calendar::DATE_MAX;
@@ -79,36 +79,35 @@ pub struct Line {
 /// What the database says, a posting to an account that the chart does not have, or a sum that does not fit 64 bits.
 pub async fn load(db: &Db, as_of: Option<NaiveDate>) -> Result<TrialBalance, ReportError> {
     let mut tx = db.begin_read().await?;
-    let balance = load_in(&mut tx, as_of, None).await?;
+    let posted = posted(&mut tx, as_of.unwrap_or(DATE_MAX), i64::MAX).await?;
+    let accrued = match as_of {
+        Some(on) => accrued::through(&mut tx, on, i64::MAX).await?,
+        None => Accrued::new(),
+    };
     tx.rollback().await?;
-    Ok(balance)
+    of(as_of, &posted, &accrued)
 }
 
-/// The same on what a transaction sees, and of that only what was recorded by `known_at`.
-///
-/// # Errors
-/// As [`load`].
-pub async fn load_in(tx: &mut Tx, as_of: Option<NaiveDate>, known_at: Option<DateTime<Utc>>) -> Result<TrialBalance, ReportError> {
-    let known_until = known_at.map_or(i64::MAX, |at| at.timestamp_micros());
-    let posted = posted(tx, as_of.unwrap_or(DATE_MAX), known_until).await?;
-    let accrued = match as_of {
-        Some(on) => accrued::through(tx, on, known_until).await?,
-        None => accrued::Accrued::new(),
-    };
+/// The trial balance of what was posted and what has accrued.
+pub(super) fn of(as_of: Option<NaiveDate>, posted: &Balances, accrued: &Accrued) -> Result<TrialBalance, ReportError> {
     let mut sums = Sums::new();
     for ((currency, number), posted) in posted {
+        let (currency, number, posted) = (*currency, *number, *posted);
         if let Some(account) = by_number(number) {
             let posted = sums::fitting(posted, || format!("account {number} {}", account.name), currency)?;
             sums.entry(currency).or_default().insert(number, Line::of(account, posted, Money::zero(currency))?);
         }
     }
     for (accrued::Part { currency, prepaid, .. }, amount) in accrued {
-        accrue(&mut sums, currency, prepaid, amount)?;
-        accrue(&mut sums, currency, REVENUE.number, amount.negated()?)?;
+        accrue(&mut sums, *currency, *prepaid, *amount)?;
+        accrue(&mut sums, *currency, REVENUE.number, amount.negated()?)?;
     }
     let balance = |(currency, lines): (Currency, BTreeMap<u16, Line>)| CurrencyBalance::of(currency, lines.into_values().collect());
     Ok(TrialBalance { as_of, currencies: sums.into_iter().map(balance).collect::<Result<_, _>>()? })
 }
+
+/// Amounts in minor units by currency and ledger account, debits positive.
+pub(super) type Balances = BTreeMap<(Currency, u16), i128>;
 
 /// Lines by currency and account.
 type Sums = BTreeMap<Currency, BTreeMap<u16, Line>>;
@@ -126,7 +125,7 @@ fn accrue(sums: &mut Sums, currency: Currency, number: u16, amount: Money) -> Re
 ///
 /// # Errors
 /// What the database says, or a posting to an account that the chart does not have.
-pub(super) async fn posted(tx: &mut Tx, through: NaiveDate, known_until: i64) -> Result<BTreeMap<(Currency, u16), i128>, ReportError> {
+pub(super) async fn posted(tx: &mut Tx, through: NaiveDate, known_until: i64) -> Result<Balances, ReportError> {
     let read = |row: &Row| {
         let currency = Currency::parse(row.str_at(0)?).map_err(|_| row.corrupt("currency", "is not a currency"))?;
         let number = u16::try_from(row.int_at(1)?).ok().filter(|number| by_number(*number).is_some());

@@ -46,14 +46,23 @@ crate::statements! {
          cast(sum(amount_minor / 4294967296) as bigint) as high, cast(sum(amount_minor % 4294967296) as bigint) as low, \
          count(*) as legs from postings where effective_on <= $1 group by substr(cast(effective_on as text), 1, 7), currency, ledger_account"
     );
-    /// How many entries there were by a day.
-    ENTRIES = same("select count(*) as n from (select distinct account_id, seq, event_no from postings where effective_on <= $1) as entries");
-    /// The record of the last of them.
-    LAST_ENTRY = same(
-        "select j.account_id, j.seq from journal j where j.effective_on <= $1 \
-         and exists (select 1 from postings p where p.account_id = j.account_id and p.seq = j.seq) \
-         order by j.posted_at desc, j.account_id desc, j.seq desc limit 1"
+    /// How many entries there were in each month by a day.
+    ENTRIES = same(
+        "select e.month, count(*) as n from (select distinct substr(cast(effective_on as text), 1, 7) as month, account_id, seq, event_no \
+         from postings where effective_on <= $1) e group by e.month"
     );
+    /// The record of the last of those with a business date by a day: the one that was recorded last.
+    LAST_ENTRY = same(
+        "select j.account_id, j.seq from journal j where exists (select 1 from postings p where p.account_id = j.account_id \
+         and p.seq = j.seq and p.effective_on <= $1) order by j.posted_at desc, j.account_id desc, j.seq desc limit 1"
+    );
+    /// How many records there are: each account, and each provider's book, numbers its own.
+    RECORDS = same(
+        "select cast((select coalesce(sum(journal_seq), 0) from accounts) + (select coalesce(sum(journal_seq), 0) from settlement_books) \
+         as bigint) as n"
+    );
+    /// How many legs there are by a day.
+    LEGS = same("select count(*) as n from postings where effective_on <= $1");
     /// The first day after one, and before another, into which anything was posted.
     FIRST_BETWEEN = same("select min(effective_on) as first from postings where effective_on > $1 and effective_on < $2");
 }
@@ -193,34 +202,67 @@ pub async fn first_between(tx: &mut Tx, after: NaiveDate, before: NaiveDate) -> 
     Ok(tx.fetch_one(&FIRST_BETWEEN, &values![after, before]).await?.opt_date_at(0)?)
 }
 
-/// The seal of the month that ends on a day, as the transaction sees the books.
-///
-/// # Errors
-/// [`StoreError::Db`].
-pub async fn seal(tx: &mut Tx, through: NaiveDate) -> Result<Seal, StoreError> {
-    let digest = digests(tx, &[through]).await?.pop().unwrap_or_default();
-    let entries = tx.fetch_one(&ENTRIES, &values![through]).await?.int_at(0)?;
-    let last = tx.fetch_optional(&LAST_ENTRY, &values![through]).await?;
-    let last_entry = last.map(|row| Ok::<_, StoreError>(format!("{}/{}", row.str_at(0)?, row.int_at(1)?))).transpose()?;
-    Ok(Seal { entries, last_entry, digest })
+/// How much there is in the books: what only grows, so that two that are the same are of the same books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Records of all journals.
+    pub records: i64,
+    /// Legs with a business date by the end of a month.
+    pub legs: i64,
 }
 
-/// The digests of the trial balances at the ends of some months, which stand in their order. A trial balance is hashed as lines of currency,
-/// ledger account, balance in minor units and number of legs, in this order.
+/// The mark of the books for the month that ends on a day.
 ///
 /// # Errors
 /// [`StoreError::Db`].
-pub async fn digests(tx: &mut Tx, month_ends: &[NaiveDate]) -> Result<Vec<String>, StoreError> {
+pub async fn mark(tx: &mut Tx, through: NaiveDate) -> Result<Mark, StoreError> {
+    let legs = tx.fetch_one(&LEGS, &values![through]).await?.int_at(0)?;
+    Ok(Mark { records: records(tx).await?, legs })
+}
+
+/// Whether nothing was posted by the end of a day since the books had a mark. Where no record was written at all, no posting is read.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn still_has(tx: &mut Tx, through: NaiveDate, mark: Mark) -> Result<bool, StoreError> {
+    Ok(records(tx).await? == mark.records || tx.fetch_one(&LEGS, &values![through]).await?.int_at(0)? == mark.legs)
+}
+
+async fn records(tx: &mut Tx) -> Result<i64, StoreError> {
+    Ok(tx.fetch_one(&RECORDS, &[]).await?.int_at(0)?)
+}
+
+/// The seal of the month that ends on a day, as the transaction sees the books, and the trial balance whose digest is in it.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn seal(tx: &mut Tx, through: NaiveDate) -> Result<(Seal, Vec<String>), StoreError> {
+    Ok(seals(tx, &[through]).await?.pop().unwrap_or((Seal { entries: 0, last_entry: None, digest: digest(&[]) }, Vec::new())))
+}
+
+/// The seals of the months that end on some days, which stand in their order, each with its trial balance: lines of currency, ledger
+/// account, balance in minor units and number of legs, in this order.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn seals(tx: &mut Tx, month_ends: &[NaiveDate]) -> Result<Vec<(Seal, Vec<String>)>, StoreError> {
     let Some(last) = month_ends.iter().max() else { return Ok(Vec::new()) };
+    let month = |row: &Row| -> Result<NaiveDate, StoreError> {
+        let first: NaiveDate = format!("{}-01", row.str_at(0)?).parse().map_err(|_| row.corrupt("month", "is not a month"))?;
+        Ok(month_end(first))
+    };
     let mut moved: BTreeMap<NaiveDate, Vec<(String, i64, i128, i64)>> = BTreeMap::new();
     for row in tx.fetch_all(&MOVED, &values![*last]).await? {
-        let first: NaiveDate = format!("{}-01", row.str_at(0)?).parse().map_err(|_| row.corrupt("month", "is not a month"))?;
         let exact = i128::from(row.int_at(3)?) * (1 << 32) + i128::from(row.int_at(4)?);
-        moved.entry(month_end(first)).or_default().push((row.text_at(1)?, row.int_at(2)?, exact, row.int_at(5)?));
+        moved.entry(month(&row)?).or_default().push((row.text_at(1)?, row.int_at(2)?, exact, row.int_at(5)?));
+    }
+    let mut counted: BTreeMap<NaiveDate, i64> = BTreeMap::new();
+    for row in tx.fetch_all(&ENTRIES, &values![*last]).await? {
+        counted.insert(month(&row)?, row.int_at(1)?);
     }
     let mut moved = moved.into_iter().peekable();
     let mut balances: BTreeMap<(String, i64), (i128, i64)> = BTreeMap::new();
-    let mut digests = Vec::with_capacity(month_ends.len());
+    let mut seals = Vec::with_capacity(month_ends.len());
     for end in month_ends {
         while let Some((_, month)) = moved.next_if(|(month, _)| month <= end) {
             for (currency, account, amount, legs) in month {
@@ -229,11 +271,20 @@ pub async fn digests(tx: &mut Tx, month_ends: &[NaiveDate]) -> Result<Vec<String
                 *count += legs;
             }
         }
-        let mut hasher = Sha256::new();
-        for ((currency, account), (balance, legs)) in &balances {
-            hasher.update(format!("{currency} {account} {balance} {legs}\n"));
-        }
-        digests.push(format!("{:x}", hasher.finalize()));
+        let line =
+            |((currency, account), (balance, legs)): (&(String, i64), &(i128, i64))| format!("{currency} {account} {balance} {legs}");
+        let lines: Vec<String> = balances.iter().map(line).collect();
+        let row = tx.fetch_optional(&LAST_ENTRY, &values![*end]).await?;
+        let last_entry = row.map(|row| Ok::<_, StoreError>(format!("{}/{}", row.str_at(0)?, row.int_at(1)?))).transpose()?;
+        let entries = counted.range(..=*end).map(|(_, entries)| entries).sum();
+        seals.push((Seal { entries, last_entry, digest: digest(&lines) }, lines));
     }
-    Ok(digests)
+    Ok(seals)
+}
+
+/// SHA-256 of a trial balance, each of its lines with its end.
+fn digest(lines: &[String]) -> String {
+    let mut hasher = Sha256::new();
+    lines.iter().for_each(|line| hasher.update(format!("{line}\n")));
+    format!("{:x}", hasher.finalize())
 }

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use crate::cli::change::{pretty, write};
 use crate::cli::{AnyFormat, CliError, Context, Exit, Format, Moment, aside, database, progress};
+use crate::clock::Clock;
 use crate::reports::finance::ALL;
-use crate::reports::pack::{self, Month, Packed};
+use crate::reports::pack::{self, Month, Order, Packed};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,10 +45,8 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, CliError
     }
     // Cash, the journals and what is written last are told besides the reports.
     let bar = progress::bar(u64::try_from(ALL.len() + 3).unwrap_or(u64::MAX), "reports");
-    let known_at = args.known_at.map(Moment::instant);
-    let written = database::read(context, async |db| {
-        pack::write(db, ALL, (args.month, known_at), &args.out, |_| bar.inc(1)).await.map_err(CliError::from)
-    });
+    let order = Order { month: args.month, known_at: args.known_at.map(Moment::instant), now: Clock::System.now() };
+    let written = database::read(context, async |db| pack::write(db, ALL, order, &args.out, |_| bar.inc(1)).await.map_err(CliError::from));
     let packed = written.await?;
     bar.finish_and_clear();
     let Packed { files, ties, broken } = &packed;

@@ -37,8 +37,8 @@ crate::statements! {
          case when d.due_on >= $4 then 0 when d.due_on >= $5 then 1 when d.due_on >= $6 then 2 when d.due_on >= $7 then 3 else 4 end as band \
          from (", open_invoices!(), ") d) o group by o.currency, o.band order by o.currency, o.band"
     ));
-    /// Each of them.
-    OPEN = same(concat!("select * from (", open_invoices!(), ") d order by d.due_on, d.account_id, d.invoice_id"));
+    /// Each of them, a currency after the other.
+    OPEN = same(concat!("select * from (", open_invoices!(), ") d order by d.currency, d.due_on, d.account_id, d.invoice_id"));
 }
 
 /// Names and keys of the bands, and the days past due with which each begins after the first.
@@ -68,10 +68,14 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
     for currency in currencies(&ledger, span) {
         books.entry(currency).or_default();
     }
-    for (currency, bands) in books {
+    let mut told = BTreeMap::new();
+    for (currency, bands) in &books {
+        told.insert(*currency, tell_bands(teller, *currency, bands)?);
+    }
+    let listed = tell_invoices(tx, span, teller, books.keys().copied().collect()).await?;
+    for (currency, told) in told {
         let receivable = amount(on_accounts(&ledger, currency, &[RECEIVABLE.number]), "1100", currency)?;
-        let told = tell_bands(teller, currency, &bands)?;
-        let listed = tell_invoices(tx, span, teller, currency).await?;
+        let listed = amount(listed.get(&currency).copied().unwrap_or_default(), "all open invoices", currency)?;
         teller.tie("open invoices = 1100", listed, receivable);
         teller.tie("bands = 1100", told, receivable);
     }
@@ -87,23 +91,38 @@ fn tell_bands(teller: &mut Teller<'_>, currency: Currency, bands: &[Band; 5]) ->
     amount(bands.iter().map(|band| band.open).sum(), "all bands", currency)
 }
 
-async fn tell_invoices(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>, currency: Currency) -> Result<Money, ReportError> {
-    let named = [Column::text("account", "Account"), Column::text("invoice", "Invoice"), Column::text("number", "Number")];
-    let dates = [Column::date("due_on", "Due on"), Column::count("days_past_due", "Days past due")];
-    let bands = BANDS_TOLD.map(|(key, heading)| Column::sum(key, heading));
-    let columns = named.into_iter().chain(dates).chain(bands).chain([Column::sum("open", "Open")]).collect();
-    teller.section(Section::detail("open_invoices", "Open invoices", currency, columns))?;
-    let mut listed = 0;
-    tx.for_each_batch(&OPEN, &values![span.to, span.known_until(), currency.code()], |rows| {
+/// Tells the open invoices of these currencies, which stand in their order, from one reading; gives their sums.
+async fn tell_invoices(
+    tx: &mut Tx,
+    span: &Span,
+    teller: &mut Teller<'_>,
+    currencies: Vec<Currency>,
+) -> Result<BTreeMap<Currency, i128>, ReportError> {
+    let mut listed: BTreeMap<Currency, i128> = BTreeMap::new();
+    let mut ahead = currencies.into_iter().peekable();
+    let section = || {
+        let named = [Column::text("account", "Account"), Column::text("invoice", "Invoice"), Column::text("number", "Number")];
+        let dates = [Column::date("due_on", "Due on"), Column::count("days_past_due", "Days past due")];
+        let bands = BANDS_TOLD.map(|(key, heading)| Column::sum(key, heading));
+        let columns = named.into_iter().chain(dates).chain(bands).chain([Column::sum("open", "Open")]).collect();
+        |currency: Currency| Section::detail("open_invoices", "Open invoices", currency, columns)
+    };
+    tx.for_each_batch(&OPEN, &values![span.to, span.known_until(), span.code()], |rows| {
         for row in &rows {
+            let currency = currency_at(row, 0)?;
+            // One in which nothing is open has a section, too.
+            while let Some(next) = ahead.next_if(|next| *next <= currency) {
+                teller.section(section()(next))?;
+            }
             let open = Money::new(row.int_at(5)?, currency);
-            listed += i128::from(open.minor());
+            *listed.entry(currency).or_default() += i128::from(open.minor());
             teller.row(&invoice(row, open, span.to)?)?;
         }
         Ok::<(), ReportError>(())
     })
     .await?;
-    amount(listed, "all open invoices", currency)
+    ahead.try_for_each(|currency| teller.section(section()(currency)))?;
+    Ok(listed)
 }
 
 fn invoice(row: &Row, open: Money, on: NaiveDate) -> Result<Vec<Cell>, ReportError> {

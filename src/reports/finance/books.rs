@@ -1,32 +1,24 @@
 //! What all reports ask of the books.
 
-use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use chrono::NaiveDate;
 
 use super::Span;
 use crate::domain::money::{Currency, Money};
-use crate::reports::{ReportError, sums, trial_balance};
+use crate::reports::accrued::Accrued;
+use crate::reports::trial_balance::Balances;
+use crate::reports::{ReportError, sums};
 use crate::store::db::{DbError, Row, Tx};
-use crate::values;
 
-crate::statements! {
-    /// The first and the last business date of what was recorded by an instant.
-    EDGES = same(concat!("select min(p.effective_on) as first, max(p.effective_on) as last from postings p where ", known!("$1")));
+/// What was posted by the end of a day. It is what the trial balance says, and the other side of many ties.
+pub(super) async fn posted(tx: &mut Tx, on: NaiveDate, span: &Span) -> Result<Rc<Balances>, ReportError> {
+    span.memo.posted(tx, on, span.known_until()).await
 }
 
-/// Amounts in minor units by currency and ledger account, debits positive.
-pub(super) type Balances = BTreeMap<(Currency, u16), i128>;
-
-/// The first and the last business date; nothing where nothing was posted.
-pub(super) async fn edges(tx: &mut Tx, known_until: i64) -> Result<Option<(NaiveDate, NaiveDate)>, ReportError> {
-    let row = tx.fetch_one(&EDGES, &values![known_until]).await?;
-    Ok(row.opt_date_at(0)?.zip(row.opt_date_at(1)?))
-}
-
-/// What was posted by the end of a day. It is what the trial balance says, and the other side of every tie.
-pub(super) async fn posted(tx: &mut Tx, on: NaiveDate, span: &Span) -> Result<Balances, ReportError> {
-    trial_balance::posted(tx, on, span.known_until()).await
+/// What has accrued by the end of a day (RR-1).
+pub(super) async fn accrued(tx: &mut Tx, on: NaiveDate, span: &Span) -> Result<Rc<Accrued>, ReportError> {
+    span.memo.accrued(tx, on, span.known_until()).await
 }
 
 /// The currencies in which anything was posted, as far as they are asked for.

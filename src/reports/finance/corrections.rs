@@ -1,10 +1,13 @@
 //! Corrections of wrong payments (CO): found inside the 30 days of the transaction or after them, what became of each, and how many
-//! days were left when it was put right.
+//! days were left when it was put right; and orders that were cancelled because the published price was wrong (CO-5).
+
+mod orders;
 
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
+pub(super) use self::orders::STATEMENTS as ORDER_STATEMENTS;
 use super::Span;
 use super::books::{amount, currencies, currency_at, posted};
 use super::records::{self, Record};
@@ -59,10 +62,15 @@ impl Line {
         if self.found_on <= self.last_attempt_on { "inside" } else { "after" }
     }
 
-    /// Days of the window that were left when it was put right; negative where an attempt that began inside ended after it.
-    fn days_left(&self) -> Option<i64> {
-        let closed_on = self.closed_on.filter(|_| self.state == CorrectionState::Done)?;
-        Some(self.last_attempt_on.signed_duration_since(closed_on).num_days())
+    /// Days of the window that were left when it was put right, negative where an attempt that began inside ended after it; of one that is
+    /// open, those that are left at the end of a day.
+    fn days_left(&self, on: NaiveDate) -> Option<i64> {
+        let until = match self.state {
+            CorrectionState::Open => on,
+            CorrectionState::Done => self.closed_on?,
+            CorrectionState::Waived | CorrectionState::Owed => return None,
+        };
+        Some(self.last_attempt_on.signed_duration_since(until).num_days())
     }
 }
 
@@ -103,14 +111,16 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
                 *count += 1;
                 *less += i128::from(difference.or_zero().minor());
                 *more += i128::from(difference.negated()?.or_zero().minor());
-                teller.row(&cells(&line, difference))?;
+                teller.row(&cells(&line, difference, span.to))?;
             }
         }
         tell_sums(teller, currency, &sums)?;
         let there = documented.get(&currency).copied().unwrap_or_default();
         let noted = amount(noted, "corrections", currency)?;
         teller.tie("differences = what notes added to lines and tax", noted, amount(there, "corrections", currency)?);
+        orders::tell(tx, span, teller, currency).await?;
     }
+    teller.note("An order that was cancelled before it was billed has nothing to give back (CA-4).");
     teller.note("A difference that was waived when it was found has no note: it is listed, and left out of the tie.");
     Ok(())
 }
@@ -133,7 +143,7 @@ fn columns() -> Vec<Column> {
     ]
 }
 
-fn cells(line: &Line, difference: Money) -> Vec<Cell> {
+fn cells(line: &Line, difference: Money, on: NaiveDate) -> Vec<Cell> {
     vec![
         Cell::Date(line.found_on),
         Cell::text(&line.id),
@@ -147,7 +157,7 @@ fn cells(line: &Line, difference: Money) -> Vec<Cell> {
         Cell::Money(difference),
         Cell::text(words(line.state)),
         Cell::or_empty(line.closed_on, Cell::Date),
-        Cell::or_empty(line.days_left(), Cell::Count),
+        Cell::or_empty(line.days_left(on), Cell::Count),
     ]
 }
 

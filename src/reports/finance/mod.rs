@@ -9,6 +9,7 @@ mod ageing;
 mod books;
 mod corrections;
 mod credits;
+mod documents;
 mod journal_entries;
 mod mrr;
 mod reconciliation;
@@ -20,11 +21,13 @@ mod sales_tax;
 mod trial_balance;
 mod waterfall;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use std::rc::Rc;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::future::LocalBoxFuture;
 
-use super::ReportError;
 use super::sheet::{Asked, Head, Sink, Teller, Told};
+use super::{Memo, ReportError};
 use crate::domain::calendar::{first_of_month, month_end};
 use crate::domain::money::Currency;
 use crate::store::db::{Sql, Tx};
@@ -32,9 +35,10 @@ use crate::store::db::{Sql, Tx};
 /// Every statement of these reports, for the test that prepares them all on both databases.
 pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     ageing::STATEMENTS,
-    books::STATEMENTS,
     corrections::STATEMENTS,
+    corrections::ORDER_STATEMENTS,
     credits::STATEMENTS,
+    documents::STATEMENTS,
     journal_entries::STATEMENTS,
     mrr::STATEMENTS,
     reconciliation::STATEMENTS,
@@ -126,7 +130,15 @@ impl Entry {
     /// # Errors
     /// What the database or the sink says, a record that cannot be read, a sum that does not fit 64 bits.
     pub async fn tell(&self, tx: &mut Tx, asked: &Asked, sink: &mut dyn Sink) -> Result<Told, ReportError> {
-        let span = Span::of(tx, self.takes, asked).await?;
+        self.tell_knowing(tx, asked, &Rc::default(), sink).await
+    }
+
+    /// The same, with what other reports of the same transaction have found already.
+    ///
+    /// # Errors
+    /// As [`Entry::tell`].
+    pub async fn tell_knowing(&self, tx: &mut Tx, asked: &Asked, memo: &Rc<Memo>, sink: &mut dyn Sink) -> Result<Told, ReportError> {
+        let span = Span::of(tx, self.takes, asked, memo).await?;
         let asked = span.as_ref().map_or_else(|| asked.clone(), |span| span.asked(self.takes));
         let head = Head { name: self.name, title: self.title, about: self.about, asked };
         let mut teller = Teller::begin(sink, &head)?;
@@ -135,6 +147,32 @@ impl Entry {
             None => teller.note("Nothing was posted."),
         }
         teller.end()
+    }
+}
+
+/// How far the first time zone is ahead of UTC.
+const FIRST_ZONE_AHEAD: TimeDelta = TimeDelta::hours(14);
+
+/// The last day that can be asked about: today, where it comes first, and no less than the last business date of the books. With a cut-off
+/// the instant of the cut-off is now.
+///
+/// # Errors
+/// What the database says.
+pub async fn last_known(tx: &mut Tx, known_at: Option<DateTime<Utc>>, now: DateTime<Utc>, memo: &Memo) -> Result<NaiveDate, ReportError> {
+    let edges = memo.edges(tx, known_at.map_or(i64::MAX, |at| at.timestamp_micros())).await?;
+    let today = known_at.map_or(now, |at| at.min(now)).checked_add_signed(FIRST_ZONE_AHEAD).unwrap_or(now).date_naive();
+    Ok(edges.map_or(today, |(_, last)| last.max(today)))
+}
+
+/// Refuses days of which nothing can be known yet: what they will bring would be told as if it had come.
+///
+/// # Errors
+/// [`ReportError::NotYet`], what the database says.
+pub async fn refuse_ahead(tx: &mut Tx, asked: &Asked, now: DateTime<Utc>) -> Result<(), ReportError> {
+    let last = last_known(tx, asked.known_at, now, &Memo::default()).await?;
+    match [asked.from, asked.to, asked.as_of].into_iter().flatten().find(|day| *day > last) {
+        Some(day) => Err(ReportError::NotYet { day, last }),
+        None => Ok(()),
     }
 }
 
@@ -151,13 +189,14 @@ pub(super) struct Span {
     is_open: bool,
     known_at: Option<DateTime<Utc>>,
     currency: Option<Currency>,
+    memo: Rc<Memo>,
 }
 
 impl Span {
     /// Fills in the first and the last date of the books; nothing where nothing was posted.
-    async fn of(tx: &mut Tx, takes: Takes, asked: &Asked) -> Result<Option<Self>, ReportError> {
+    async fn of(tx: &mut Tx, takes: Takes, asked: &Asked, memo: &Rc<Memo>) -> Result<Option<Self>, ReportError> {
         let known_until = asked.known_at.map_or(i64::MAX, |at| at.timestamp_micros());
-        let Some(edges) = books::edges(tx, known_until).await? else { return Ok(None) };
+        let Some(edges) = memo.edges(tx, known_until).await? else { return Ok(None) };
         let (from, to) = match takes {
             Takes::AsOf => (edges.0, asked.as_of.unwrap_or(edges.1)),
             Takes::Range => {
@@ -166,7 +205,7 @@ impl Span {
             }
         };
         let is_open = if takes == Takes::AsOf { asked.as_of } else { asked.to }.is_none();
-        Ok(Some(Self { from, to, edges, is_open, known_at: asked.known_at, currency: asked.currency }))
+        Ok(Some(Self { from, to, edges, is_open, known_at: asked.known_at, currency: asked.currency, memo: Rc::clone(memo) }))
     }
 
     fn asked(&self, takes: Takes) -> Asked {

@@ -2,10 +2,11 @@
 //!
 //! The MRR of a day is the net price, after promotion and without tax, of the invoices whose period runs on it: of a monthly one all of
 //! it, of an annual one the twelfth part, rounded half up on each invoice. An invoice counts from the day on which it was issued, and
-//! not while its first charge has not settled (LC-3), until its period or its service ends. Corrections do not change it.
+//! not while its first charge has not settled (LC-3), until its period or its service ends. Corrections do not change it. One that is
+//! withdrawn later as if it had never been (RF-6) counts until the day on which that was decided, so that a past month stays as it was.
 //! Movements compare what each customer has at the ends of two months, so that they add up to the change exactly.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{Days, NaiveDate};
 
@@ -15,13 +16,21 @@ use super::{Span, month_name};
 use crate::domain::event::Event;
 use crate::domain::money::{Currency, Money};
 use crate::domain::subscription::Life;
-use crate::reports::ReportError;
 use crate::reports::sheet::{Cell, Column, Section, Teller};
 use crate::reports::stored::Body;
-use crate::store::db::{Row, Tx, Value};
+use crate::reports::{ReportError, sums};
+use crate::store::db::{Row, Sql, Tx, Value};
+use crate::values;
 
-/// A first charge settles, or parks its account, within this time (I9).
-const SETTLES_WITHIN: Days = Days::new(31);
+/// That the first charge of the invoice `i` did not settle on the day of issue, so that the invoice may have been pending for a while
+/// (LC-3); the journal tells until when. Only a subscription's first period can be pending. Charges keep the day on which they
+/// settled, so that this says the same whatever range is asked about.
+macro_rules! waited {
+    () => {
+        "(i.term_no = 1 and i.period_no = 0 and exists (select 1 from charges w where w.account_id = i.account_id \
+         and w.invoice_id = i.invoice_id and w.purpose = 'period' and (w.state <> 'succeeded' or w.settled_on <> i.issued_on)))"
+    };
+}
 
 crate::statements! {
     /// The next accounts of a currency that were invoiced anything.
@@ -31,13 +40,14 @@ crate::statements! {
     );
     /// What these accounts were invoiced by a day, as far as it was recorded by an instant. An invoice without an amount counts for
     /// nothing, and so does one that is pending still.
-    INVOICES = same(
+    INVOICES = same(concat!(
         "select i.account_id, i.invoice_id, i.subscription_id, i.cycle, i.period_start, i.period_end, i.issued_on, i.invoiced_net_minor, \
-         i.ended_on, i.term_no, i.period_no, a.currency from invoices i join accounts a on a.account_id = i.account_id \
+         i.ended_on, i.term_no, i.period_no, a.currency, case when ", waited!(), " then 1 else 0 end as waited \
+         from invoices i join accounts a on a.account_id = i.account_id \
          where i.account_id {in:$1} and i.issued_on <= $2 and i.invoiced_net_minor > 0 and i.pending = 0 \
          and ($3 = 9223372036854775807 or exists (select 1 from postings p join journal j on j.account_id = p.account_id and j.seq = p.seq \
          where p.account_id = i.account_id and p.invoice_id = i.invoice_id and j.posted_at <= $3)) order by i.account_id, i.period_start"
-    );
+    ));
     /// When first charges of these accounts settled.
     ACTIVATED = same(
         "select account_id, seq, effective_on, body from journal where account_id {in:$1} and posted_at <= $2 \
@@ -48,6 +58,21 @@ crate::statements! {
         "select account_id, seq, effective_on, body from journal where account_id {in:$1} and posted_at > $2 \
          and body like '%\"service_ended.v1\"%' order by account_id, seq"
     );
+    /// Those that were recorded by then.
+    ENDED = same(
+        "select account_id, seq, effective_on, body from journal where account_id {in:$1} and posted_at <= $2 \
+         and body like '%\"service_ended.v1\"%' order by account_id, seq"
+    );
+    /// What the periods that run on day `$1` were booked at when they were issued, in currency `$2`: of those whose first charge did not
+    /// wait and that were not withdrawn. An annual one counts a twelfth, rounded half up.
+    BOOKED = same(concat!(
+        "select ", halves!("b.monthly"), " from (select case when i.cycle = 'annual' \
+         then (6 - cast(sum(p.amount_minor) as bigint)) / 12 else cast(-sum(p.amount_minor) as bigint) end as monthly from invoices i join postings p on p.account_id = i.account_id \
+         and p.invoice_id = i.invoice_id where i.issued_on <= $1 and i.period_start <= $1 and i.period_end > $1 and i.pending = 0 \
+         and (i.ended_on is null or i.ended_on >= $1) and p.currency = $2 and p.ledger_account in (2100, 2110) and p.amount_minor < 0 \
+         and p.seq = (select min(f.seq) from postings f where f.account_id = i.account_id and f.invoice_id = i.invoice_id) \
+         and not ", waited!(), " group by i.account_id, i.invoice_id, i.cycle) b having count(*) > 0"
+    ));
 }
 
 /// An invoice as far as it counts.
@@ -64,8 +89,12 @@ struct Line {
     /// The last day of service, where that ended early.
     ended_on: Option<NaiveDate>,
     is_first: bool,
+    /// Its first charge did not settle on the day of issue.
+    has_waited: bool,
     /// From this day on its first charge had settled.
     settled_from: NaiveDate,
+    /// What became of it stands in the journal alone: its first charge waited, or it was withdrawn.
+    is_special: bool,
 }
 
 impl Line {
@@ -83,8 +112,15 @@ impl Line {
             issued_on,
             ended_on: row.opt_date_at(8)?,
             is_first: (row.int_at(9)?, row.int_at(10)?) == (1, 0),
+            has_waited: row.flag_at(12)?,
             settled_from: issued_on,
+            is_special: row.flag_at(12)?,
         })
+    }
+
+    /// RF-6: whether its service was ended, by then or later, before it began.
+    fn is_withdrawn(&self) -> bool {
+        self.ended_on.is_some_and(|last| last < self.start)
     }
 
     /// Whether it counted on a day.
@@ -139,11 +175,16 @@ struct Measured {
     at: Vec<i128>,
     moves: Vec<Moves>,
     customers: i64,
+    /// Of the last day, the lines whose rows tell all by themselves.
+    plain: i128,
 }
 
 impl Measured {
     /// Adds the lines of one customer.
     fn add(&mut self, lines: &[Line]) {
+        if let Some(last) = self.days.last() {
+            self.plain += lines.iter().filter(|line| !line.is_special && line.counts_on(*last)).map(|line| line.monthly).sum::<i128>();
+        }
         let mut before = None;
         for (at, day) in self.days.iter().enumerate() {
             let mut mrr = 0;
@@ -168,16 +209,22 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
     let ledger = posted(tx, span.to, span).await?;
     for currency in currencies(&ledger, span) {
         let (at, moves) = (vec![0; days.len()], vec![Moves::default(); months.len()]);
-        let mut measured = Measured { days: days.clone(), at, moves, customers: 0 };
+        let mut measured = Measured { days: days.clone(), at, moves, customers: 0, plain: 0 };
         let mut after = String::new();
         loop {
             let accounts = next_accounts(tx, &INVOICED, currency, &after).await?;
             let Some(last) = accounts.last() else { break };
             after.clone_from(last);
-            let lines = lines(tx, span, &accounts, &days).await?;
+            let lines = lines(tx, span, &accounts).await?;
             lines.chunk_by(|left, right| left.account == right.account).for_each(|customer| measured.add(customer));
         }
         tell_currency(teller, currency, &measured)?;
+        // Rows of invoices hold only the present.
+        if span.known_at.is_none() {
+            let booked = tx.fetch_optional(&BOOKED, &values![span.to, currency.code()]).await?.map_or(Ok(0), |row| sums::exact(&row, 0))?;
+            let here = amount(measured.plain, "MRR", currency)?;
+            teller.tie("periods that run = what was booked when they were invoiced", here, amount(booked, "MRR", currency)?);
+        }
     }
     teller.note(
         "An annual price counts a twelfth, rounded half up on each invoice. A customer who came and went within a month is not seen.",
@@ -224,32 +271,35 @@ fn columns() -> Vec<Column> {
 }
 
 /// What some accounts were invoiced, as it was known.
-async fn lines(tx: &mut Tx, span: &Span, accounts: &[String], days: &[NaiveDate]) -> Result<Vec<Line>, ReportError> {
+async fn lines(tx: &mut Tx, span: &Span, accounts: &[String]) -> Result<Vec<Line>, ReportError> {
     let list = Value::texts(accounts.iter().cloned());
     let asked = [list.clone(), Value::from(span.to), Value::from(span.known_until())];
     let mut lines = tx.fetch_all(&INVOICES, &asked).await?.iter().map(Line::read).collect::<Result<Vec<_>, _>>()?;
     if span.known_at.is_some() {
-        let later = ended_later(tx, &list, span).await?;
-        for line in lines.iter_mut().filter(|line| later.contains(&(line.account.clone(), line.invoice.clone()))) {
+        let later = ended(tx, &ENDED_LATER, list, span).await?;
+        for line in lines.iter_mut().filter(|line| later.contains_key(&(line.account.clone(), line.invoice.clone()))) {
             line.ended_on = None;
         }
     }
-    let known_on = span.known_at.map_or(span.to, |at| at.date_naive());
-    let is_asked_early = |line: &Line| {
-        let settled_by = line.issued_on.checked_add_days(SETTLES_WITHIN).unwrap_or(line.issued_on);
-        days.iter().any(|day| line.issued_on <= *day && (*day).min(known_on) <= settled_by)
-    };
-    let in_question: BTreeSet<&str> =
-        lines.iter().filter(|line| line.is_first && is_asked_early(line)).map(|line| line.account.as_str()).collect();
+    let withdrawn: BTreeSet<&str> = lines.iter().filter(|line| line.is_withdrawn()).map(|line| line.account.as_str()).collect();
+    if !withdrawn.is_empty() {
+        let decided = ended(tx, &ENDED, Value::texts(withdrawn), span).await?;
+        for line in lines.iter_mut().filter(|line| line.is_withdrawn()) {
+            line.is_special = true;
+            let on = decided.get(&(line.account.clone(), line.invoice.clone())).and_then(|on| on.pred_opt());
+            line.ended_on = line.ended_on.max(on);
+        }
+    }
+    // Rows do not tell whether a charge of the last day had settled by an instant on it.
+    let known_on = span.known_at.and_then(|at| at.date_naive().checked_sub_days(Days::new(1)));
+    let is_in_question = |line: &Line| line.has_waited || (line.is_first && known_on.is_some_and(|known_on| line.issued_on >= known_on));
+    let in_question: BTreeSet<&str> = lines.iter().filter(|line| is_in_question(line)).map(|line| line.account.as_str()).collect();
     if in_question.is_empty() {
         return Ok(lines);
     }
     let activated = activated(tx, Value::texts(in_question), span).await?;
-    for line in &mut lines {
-        if line.is_first && is_asked_early(line) {
-            let on = activated.get(&(line.account.clone(), line.subscription.clone())).copied();
-            line.settled_from = on.unwrap_or(NaiveDate::MAX);
-        }
+    for line in lines.iter_mut().filter(|line| is_in_question(line)) {
+        line.settled_from = activated.get(&(line.account.clone(), line.subscription.clone())).copied().unwrap_or(NaiveDate::MAX);
     }
     Ok(lines)
 }
@@ -267,17 +317,17 @@ async fn activated(tx: &mut Tx, accounts: Value, span: &Span) -> Result<HashMap<
     Ok(activated)
 }
 
-/// The invoices whose service was known to go on.
-async fn ended_later(tx: &mut Tx, accounts: &Value, span: &Span) -> Result<HashSet<(String, String)>, ReportError> {
-    let mut later = HashSet::new();
-    for row in tx.fetch_all(&ENDED_LATER, &[accounts.clone(), Value::from(span.known_until())]).await? {
+/// The invoices whose service a statement says was ended, with the business date of that decision.
+async fn ended(tx: &mut Tx, sql: &Sql, accounts: Value, span: &Span) -> Result<HashMap<(String, String), NaiveDate>, ReportError> {
+    let mut ended = HashMap::new();
+    for row in tx.fetch_all(sql, &[accounts, Value::from(span.known_until())]).await? {
         for event in events(&row)? {
             if let Event::ServiceEnded { invoice, .. } = event {
-                later.insert((row.text_at(0)?, invoice));
+                ended.insert((row.text_at(0)?, invoice), row.date_at(2)?);
             }
         }
     }
-    Ok(later)
+    Ok(ended)
 }
 
 fn events(row: &Row) -> Result<Vec<Event>, ReportError> {

@@ -10,7 +10,7 @@ use super::Span;
 use super::books::amount;
 use crate::domain::calendar::DATE_MAX;
 use crate::domain::money::{Currency, Money};
-use crate::domain::reconcile::{BreakKind, BreakState};
+use crate::domain::reconcile::{BreakKind, BreakState, age_band, age_days};
 use crate::reports::sheet::{Cell, Column, Section, Teller};
 use crate::reports::{ReportError, sums};
 use crate::store::db::{Tx, Value};
@@ -18,13 +18,13 @@ use crate::store::settlement::book_id;
 use crate::values;
 
 crate::statements! {
-    /// The last run of each provider through a day that was made by an instant.
-    LAST_RUNS = same(
-        "select r.run_id, r.provider, r.through_on, r.started_at, r.body from reconciliation_runs r \
-         where r.through_on <= $1 and r.started_at <= $2 and not exists (select 1 from reconciliation_runs n where n.provider = r.provider \
-         and n.through_on <= $1 and n.started_at <= $2 and (n.through_on > r.through_on or (n.through_on = r.through_on and \
-         (n.started_at > r.started_at or (n.started_at = r.started_at and n.run_id > r.run_id))))) order by r.provider"
+    /// The runs that were made by an instant, without what they found.
+    RUNS = same(
+        "select r.run_id, r.provider, r.through_on, r.started_at from reconciliation_runs r where r.started_at <= $1 \
+         order by r.provider, r.through_on, r.started_at, r.run_id"
     );
+    /// What one found.
+    BODY = same("select body from reconciliation_runs where run_id = $1");
     /// What was done last about these breaks by an instant.
     LAST_ACTS = same(
         "select b.break_id, b.act from break_acts b where b.break_id {in:$1} and b.acted_at <= $2 and b.act not like 'assigned to %' \
@@ -100,28 +100,78 @@ struct Break {
     proposal: String,
 }
 
-/// A run with whose it is and until when.
+/// A run with whose it is and until when it is told.
 struct Stored {
     provider: String,
     through: NaiveDate,
+    /// The day through which it went, where that is later.
+    goes_on: Option<NaiveDate>,
     started_at: i64,
     run: Run,
+}
+
+/// A run, without what it found.
+struct Known {
+    id: String,
+    provider: String,
+    through: NaiveDate,
+    started_at: i64,
+}
+
+/// Of each provider the run that tells of a day: the last one through it; where none goes so far, the first one that goes on beyond it; else
+/// the last one before it.
+fn chosen(runs: Vec<Known>, through: NaiveDate) -> BTreeMap<String, Known> {
+    let mut chosen: BTreeMap<String, Known> = BTreeMap::new();
+    // They stand in the order of their days, and of when they were made.
+    for run in runs {
+        let is_better = chosen.get(&run.provider).is_none_or(|best| best.through < through || run.through == best.through);
+        if is_better {
+            chosen.insert(run.provider.clone(), run);
+        }
+    }
+    chosen
+}
+
+impl Run {
+    /// Leaves out what is of later days.
+    fn cut(&mut self, through: NaiveDate) {
+        self.equations.retain(|day| day.on <= through);
+        self.payouts.retain(|payout| payout.sent_on <= through);
+        self.breaks.retain(|it| it.since <= through);
+        for it in &mut self.breaks {
+            (it.age_days, it.age) = (age_days(it.since, through), age_band(it.since, through).to_owned());
+        }
+    }
 }
 
 pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
     // A run may go on through days on which nothing of ours was posted.
     let through = if span.is_open { DATE_MAX } else { span.to };
     let mut runs = Vec::new();
-    for row in tx.fetch_all(&LAST_RUNS, &values![through, span.known_until()]).await? {
-        let run = serde_json::from_str(row.str_at(4)?).map_err(|_| row.corrupt("body", "cannot be read"))?;
-        runs.push(Stored { provider: row.text_at(1)?, through: row.date_at(2)?, started_at: row.int_at(3)?, run });
+    let mut known = Vec::new();
+    for row in tx.fetch_all(&RUNS, &values![span.known_until()]).await? {
+        known.push(Known { id: row.text_at(0)?, provider: row.text_at(1)?, through: row.date_at(2)?, started_at: row.int_at(3)? });
+    }
+    for (provider, known) in chosen(known, through) {
+        let row = tx.fetch_one(&BODY, &values![&known.id]).await?;
+        let mut run: Run = serde_json::from_str(row.str_at(0)?).map_err(|_| row.corrupt("body", "cannot be read"))?;
+        let goes_on = Some(known.through).filter(|last| *last > through);
+        if goes_on.is_some() {
+            run.cut(through);
+        }
+        runs.push(Stored { provider, through: known.through.min(through), goes_on, started_at: known.started_at, run });
     }
     if runs.is_empty() {
         teller.note("No run of the reconciliation is stored; see kasacare reconcile --propose.");
     }
-    for Stored { provider, through, started_at, run } in &mut runs {
+    for Stored { provider, through, goes_on, started_at, run } in &mut runs {
         follow(tx, &mut run.breaks, span).await?;
-        teller.note(format!("{provider} through {through}: {} pairs agree.", run.agreed));
+        match goes_on {
+            None => teller.note(format!("{provider} through {through}: {} pairs agree.", run.agreed)),
+            Some(last) => {
+                teller.note(format!("{provider} through {through}, of a run through {last}, in which {} pairs agree.", run.agreed))
+            }
+        }
         let mut currencies: Vec<Currency> = run.equations.iter().map(|day| day.closing.currency()).collect();
         currencies.extend(run.payouts.iter().map(|payout| payout.amount.currency()));
         currencies.extend(run.breaks.iter().map(|it| it.amount.currency()));
@@ -330,5 +380,30 @@ impl<'a> Part<'a> {
             teller.row(&cells.collect::<Vec<_>>())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_run_that_tells_of_a_day_is_the_one_that_reaches_it() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let chosen_of = |days: &[&str], through: &str| {
+            let run = |(at, on): (usize, &&str)| Known {
+                id: format!("{on}#{at}"),
+                provider: "p".to_owned(),
+                through: day(on),
+                started_at: i64::try_from(at).unwrap(),
+            };
+            chosen(days.iter().enumerate().map(run).collect(), day(through)).remove("p").map(|run| run.id)
+        };
+        let days = ["2026-10-20", "2026-10-31", "2026-10-31", "2026-11-05", "2026-11-06"];
+        assert_eq!(chosen_of(&days, "2026-10-31").unwrap(), "2026-10-31#2", "the last one through the day");
+        assert_eq!(chosen_of(&days, "2026-11-01").unwrap(), "2026-11-05#3", "the first one that goes on beyond it");
+        assert_eq!(chosen_of(&days, "2026-12-31").unwrap(), "2026-11-06#4", "the last one before it");
+        assert_eq!(chosen_of(&days, "2026-01-01").unwrap(), "2026-10-20#0");
+        assert_eq!(chosen_of(&[], "2026-01-01"), None);
     }
 }

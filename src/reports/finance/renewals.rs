@@ -38,14 +38,18 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
             let named = accounts::next(tx, span, currency, &after).await?;
             let Some(last) = named.last() else { break };
             after.clone_from(last);
+            let due = accounts::due(tx, span, &named).await?;
             for account in accounts::as_known(tx, span, &named, &mut forecast).await? {
                 let now = accounts::end_of(span.to, account.profile.zone);
                 let (actor, promotion_uses) = ("system", std::collections::BTreeMap::new());
                 let context = Context { reference: &reference, now, actor, reason: None, promotion_uses, closed_through: None };
-                forecast.add(Draft::new(&context, account));
+                forecast.add(Draft::new(&context, account), due.as_ref());
             }
         }
         tell_currency(teller, currency, &forecast)?;
+        if accounts::is_present(span) {
+            forecast.tie_next(teller)?;
+        }
     }
     teller.note(
         "Left out: new customers, cancellations and plan changes to come, declines, disputes and refunds, prices that no notice was sent \

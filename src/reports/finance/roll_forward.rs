@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use super::books::{amount, currencies, currency_at, month_at, on_accounts, posted};
+use super::books::{accrued, amount, currencies, currency_at, month_at, on_accounts, posted};
+use super::documents::{self, Documents};
 use super::records::{event_at, unreadable};
 use super::{Span, month_name};
 use crate::domain::account::NoteReason;
@@ -15,7 +16,7 @@ use crate::domain::calendar::first_of_month;
 use crate::domain::event::Event;
 use crate::domain::ledger::{DEFERRED_REVENUE, LedgerAccount, PREPAYMENTS};
 use crate::domain::money::{Currency, Money};
-use crate::reports::accrued::{self, Accrued};
+use crate::reports::accrued::Accrued;
 use crate::reports::sheet::{Cell, Column, Section, Teller};
 use crate::reports::{ReportError, sums};
 use crate::store::db::Tx;
@@ -88,10 +89,10 @@ type Months = BTreeMap<(Currency, u16, NaiveDate), Moved>;
 pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
     let months = span.months()?;
     let mut moved = moved(tx, span).await?;
-    let opening_accrued = accrued::through(tx, span.day_before(), span.known_until()).await?;
+    let opening_accrued = accrued(tx, span.day_before(), span).await?;
     let mut before = by_account(&opening_accrued);
     for (_, last) in &months {
-        let now = by_account(&accrued::through(tx, *last, span.known_until()).await?);
+        let now = by_account(accrued(tx, *last, span).await?.as_ref());
         for key in before.keys().chain(now.keys()) {
             moved.entry((key.0, key.1, first_of_month(*last))).or_default();
         }
@@ -105,6 +106,7 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
     }
     let (opening, closing) = (posted(tx, span.day_before(), span).await?, posted(tx, span.to, span).await?);
     let first_accrued = by_account(&opening_accrued);
+    let issued = documents::issued(tx, span).await?;
     for currency in currencies(&closing, span) {
         for account in [PREPAYMENTS, DEFERRED_REVENUE] {
             let number = account.number;
@@ -115,6 +117,20 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
             let roll = Roll { currency, account, months: &months, moved: &moved };
             let rolled = roll.tell(teller, opens)?;
             teller.tie(format!("closing = {number}"), rolled, amount(closes, account.name, currency)?);
+            if let Some(issued) = &issued {
+                let sum = |of: fn(&Moved) -> i128| {
+                    let own = moved.iter().filter(|((of, on, _), _)| (*of, *on) == (currency, number));
+                    own.map(|(_, moved)| of(moved)).sum::<i128>()
+                };
+                let Documents { debit_notes, added, taken } = issued.on(currency, number);
+                for (what, here, there) in [
+                    ("billed = invoices", sum(|moved| moved.billed), added.net - debit_notes.net),
+                    ("debit notes = debit notes issued", sum(|moved| moved.debit_notes), debit_notes.net),
+                    ("credit notes and cancelled = credit notes issued", -sum(|moved| moved.credit_notes + moved.cancelled), taken.net),
+                ] {
+                    teller.tie(format!("{number}: {what}"), amount(here, what, currency)?, amount(there, what, currency)?);
+                }
+            }
         }
     }
     Ok(())

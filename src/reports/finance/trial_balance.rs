@@ -1,13 +1,15 @@
 //! The trial balance: the same query and the same figures as `kasacare trial-balance`.
 
 use super::Span;
+use super::books::{accrued, posted};
 use crate::reports::ReportError;
 use crate::reports::sheet::{Cell, Column, Section, Teller};
-use crate::reports::trial_balance::{kind_name, load_in};
+use crate::reports::trial_balance::{kind_name, of};
 use crate::store::db::Tx;
 
 pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
-    let balance = load_in(tx, Some(span.to), span.known_at).await?;
+    let (posted, accrued) = (posted(tx, span.to, span).await?, accrued(tx, span.to, span).await?);
+    let balance = of(Some(span.to), &posted, &accrued)?;
     for part in balance.currencies.iter().filter(|part| span.shows(part.currency)) {
         teller.section(Section::new("accounts", "Ledger accounts", part.currency, columns()))?;
         for line in &part.lines {

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use super::books::{amount, currency_at, month_at, on_accounts, posted};
+use super::books::{accrued, amount, currency_at, month_at, on_accounts, posted};
+use super::documents::{self, Documents};
 use super::{Span, month_name};
 use crate::domain::calendar::first_of_month;
-use crate::domain::ledger::{REVENUE, REVENUE_CORRECTIONS, REVENUE_DISPUTES};
+use crate::domain::ledger::{DEFERRED_REVENUE, PREPAYMENTS, REVENUE, REVENUE_CORRECTIONS, REVENUE_DISPUTES};
 use crate::domain::money::Currency;
-use crate::reports::accrued::{self, Accrued};
+use crate::reports::accrued::Accrued;
 use crate::reports::sheet::{Cell, Column, Section, Teller};
 use crate::reports::{ReportError, sums};
 use crate::store::db::Tx;
@@ -44,10 +45,10 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
         let at = at.ok_or_else(|| row.corrupt("ledger_account", "is none of revenue"))?;
         books.entry(currency_at(&row, 0)?).or_default().entry((booked, recognised)).or_default()[at] -= sums::exact(&row, 4)?;
     }
-    let mut before = accrued::through(tx, span.day_before(), span.known_until()).await?;
+    let mut before = accrued(tx, span.day_before(), span).await?;
     let mut accrued_before = by_currency(&before);
     for (first, last) in &months {
-        let now = accrued::through(tx, *last, span.known_until()).await?;
+        let now = accrued(tx, *last, span).await?;
         for (sign, accrued) in [(1, &now), (-1, &before)] {
             for (part, amount) in accrued.iter().filter(|(part, _)| span.shows(part.currency)) {
                 let square = books.entry(part.currency).or_default().entry((Some(part.booked), first_of_month(*first))).or_default();
@@ -60,6 +61,7 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
         *accrued_before.entry(currency).or_default() -= accrued;
     }
     let (opening, closing) = (posted(tx, span.day_before(), span).await?, posted(tx, span.to, span).await?);
+    let issued = documents::issued(tx, span).await?;
     for (currency, squares) in &books {
         tell_squares(teller, *currency, squares)?;
         tell_months(teller, *currency, squares, &months)?;
@@ -68,6 +70,15 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
         let moved = stood(&opening) - stood(&closing) - accrued;
         let told = squares.values().flatten().sum();
         teller.tie("waterfall = 4000 + 4200 + 4300", amount(told, "the waterfall", *currency)?, amount(moved, "revenue", *currency)?);
+        if let Some(issued) = &issued {
+            // Documents move prepayments, and only recognition moves them to revenue: what is not there any more has been earned.
+            let Documents { added, taken, .. } = issued.of(*currency);
+            let left = |balances| -on_accounts(balances, *currency, &[PREPAYMENTS.number, DEFERRED_REVENUE.number]);
+            let earned = added.net - taken.net - (left(&closing) - left(&opening) + accrued);
+            let of_invoices = squares.iter().filter(|((booked, _), _)| booked.is_some()).flat_map(|(_, square)| square).sum();
+            let what = "revenue of invoices = documents less what prepayments grew by";
+            teller.tie(what, amount(of_invoices, what, *currency)?, amount(earned, what, *currency)?);
+        }
         for (at, number) in ACCOUNTS.iter().enumerate() {
             let here = squares.values().map(|square| square[at]).sum();
             let there = on_accounts(&opening, *currency, &[*number]) - on_accounts(&closing, *currency, &[*number]);

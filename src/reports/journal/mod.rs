@@ -142,18 +142,54 @@ pub async fn write(db: &Db, format: JournalFormat, range: &Range, out: &mut dyn 
 /// # Errors
 /// As [`write()`].
 pub async fn write_in(tx: &mut Tx, format: JournalFormat, range: &Range, out: &mut dyn Write) -> Result<Written, ReportError> {
-    let mut printer: Box<dyn Printer + '_> = match format {
-        JournalFormat::Hledger => Box::new(hledger::Hledger::new(out)),
-        JournalFormat::Beancount => Box::new(beancount::Beancount::new(out)),
-        JournalFormat::Csv => Box::new(csv::Csv::new(out)),
-        JournalFormat::Json => Box::new(json::Json::new(out)),
-    };
+    let mut printer = printer(format, out);
     let written = print(tx, range, printer.as_mut()).await?;
     if format == JournalFormat::Json {
         facts::print(tx, range, printer.as_mut()).await?;
     }
     printer.end()?;
     Ok(written)
+}
+
+/// Both of the formats that are text for accounting programs, from one reading.
+///
+/// # Errors
+/// As [`write()`].
+pub async fn write_texts_in(tx: &mut Tx, range: &Range, [hledger, beancount]: [&mut dyn Write; 2]) -> Result<Written, ReportError> {
+    let mut both = Both([printer(JournalFormat::Hledger, hledger), printer(JournalFormat::Beancount, beancount)]);
+    let written = print(tx, range, &mut both).await?;
+    both.end()?;
+    Ok(written)
+}
+
+fn printer(format: JournalFormat, out: &mut dyn Write) -> Box<dyn Printer + '_> {
+    match format {
+        JournalFormat::Hledger => Box::new(hledger::Hledger::new(out)),
+        JournalFormat::Beancount => Box::new(beancount::Beancount::new(out)),
+        JournalFormat::Csv => Box::new(csv::Csv::new(out)),
+        JournalFormat::Json => Box::new(json::Json::new(out)),
+    }
+}
+
+/// Two formats at once.
+struct Both<'a>([Box<dyn Printer + 'a>; 2]);
+
+impl Printer for Both<'_> {
+    fn head(&mut self, head: &Head) -> Result<(), ReportError> {
+        self.0.iter_mut().try_for_each(|printer| printer.head(head))
+    }
+
+    fn entry(&mut self, entry: &Entry) -> Result<(), ReportError> {
+        self.0.iter_mut().try_for_each(|printer| printer.entry(entry))
+    }
+
+    fn closing(&mut self, closing: &Closing) -> Result<(), ReportError> {
+        self.0.iter_mut().try_for_each(|printer| printer.closing(closing))
+    }
+
+    fn end(&mut self) -> Result<(), ReportError> {
+        self.0.iter_mut().try_for_each(|printer| printer.end())
+    }
 }
 
 async fn print(tx: &mut Tx, range: &Range, printer: &mut dyn Printer) -> Result<Written, ReportError> {

@@ -1,55 +1,105 @@
-//! Cash at the providers (1200), day by day: what customers paid and got back, what the providers took and paid out.
+//! Cash at the providers (1200), day by day and by what moved it. What a leg of 1200 is about is told by the leg that it stands against,
+//! which is the next one of a debit and the one before a credit (LE-1).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::Month;
+use crate::domain::event::Event;
 use crate::domain::ledger::PROVIDER_CLEARING;
 use crate::domain::money::{Currency, Money};
 use crate::reports::sheet::{Asked, Cell, Column, Head, Section, Sink, Teller, Told};
-use crate::reports::{ReportError, sums, trial_balance};
-use crate::store::db::Tx;
+use crate::reports::stored::Body;
+use crate::reports::{Memo, ReportError, sums};
+use crate::store::db::{Row, Tx, Value};
 use crate::values;
 
 /// The report's name.
 pub(super) const NAME: &str = "cash";
 
 crate::statements! {
-    /// What moved on an account in a range, by day, by whose book it is in and by its side. Books of providers have ids in parentheses.
+    /// What moved on 1200 in a range, by day and by what moved it; the numbers are positions in [`CAUSES`]. Of what stands against unapplied
+    /// payments, a dispute that was won after it was lost is no payment.
     MOVED = same(concat!(
-        "select p.currency, p.effective_on, case when p.account_id like '(%' then 1 else 0 end as of_provider, \
-         case when p.amount_minor > 0 then 1 else 0 end as debit, ", halves!("p.amount_minor"),
-        " from postings p where p.ledger_account = $1 and p.effective_on >= $2 and p.effective_on <= $3 and ", known!("$4"),
-        " group by p.currency, p.effective_on, case when p.account_id like '(%' then 1 else 0 end, \
-         case when p.amount_minor > 0 then 1 else 0 end"
+        "select m.currency, m.effective_on, m.cause, ", halves!("m.amount_minor"), " from (select p.currency, p.effective_on, p.amount_minor, \
+         case when o.ledger_account = 1210 and p.amount_minor < 0 then 3 when o.ledger_account = 1210 then 4 \
+         when o.ledger_account in (5000, 5100) then 5 when o.ledger_account = 1020 then 6 when o.ledger_account = 1290 then 7 \
+         when o.ledger_account = 2310 and p.amount_minor < 0 then 1 when o.ledger_account = 2300 and p.amount_minor > 0 then 2 \
+         when o.ledger_account = 2320 and exists (select 1 from journal j where j.account_id = p.account_id and j.seq = p.seq \
+         and j.body like '%\"dispute_reversed.v1\"%') then 4 \
+         when p.amount_minor > 0 and p.account_id not like '(%' then 0 else 8 end as cause \
+         from postings p left join postings o on o.account_id = p.account_id and o.seq = p.seq \
+         and o.leg_no = p.leg_no + (case when p.amount_minor > 0 then 1 else -1 end) \
+         where p.ledger_account = 1200 and p.effective_on >= $1 and p.effective_on <= $2 and ", known!("$3"), ") m \
+         group by m.currency, m.effective_on, m.cause"
     ));
+    /// What charges of a range have brought, by their rows.
+    CAPTURED = same(concat!(
+        "select a.currency, ", halves!("c.amount_minor"), " from charges c join accounts a on a.account_id = c.account_id \
+         where c.state = 'succeeded' and c.settled_on >= $1 and c.settled_on <= $2 group by a.currency"
+    ));
+    /// What disputes that were opened in a range have taken, by their rows.
+    DISPUTED = same(concat!(
+        "select a.currency, ", halves!("d.amount_minor"), " from disputes d join accounts a on a.account_id = d.account_id \
+         where d.opened_on >= $1 and d.opened_on <= $2 group by a.currency"
+    ));
+    /// The next refunds, by account, and what each of them has moved where it was paid out.
+    REFUNDS = same(
+        "select r.account_id, r.refund_id, r.amount_minor, a.currency from refunds r join accounts a on a.account_id = r.account_id \
+         where r.account_id in (select distinct n.account_id from refunds n where n.account_id > $1 order by n.account_id limit $2) \
+         order by r.account_id, r.refund_id"
+    );
+    /// Decisions of a range on the refunds of these accounts.
+    SETTLED = same(
+        "select account_id, seq, body from journal where account_id {in:$1} and effective_on >= $2 and effective_on <= $3 \
+         and (body like '%\"refund_settled.v1\"%' or body like '%\"refund_failed.v1\"%')"
+    );
 }
 
-/// What moved on a day: paid by customers, given back to them, and what the provider did.
-type Day = [i128; 3];
+/// Accounts whose refunds are read at once.
+const ACCOUNTS: u32 = 500;
+
+/// What moves cash, with its key and heading; the position is what [`MOVED`] says.
+const CAUSES: [(&str, &str); 9] = [
+    ("captured", "Paid by customers"),
+    ("refunded", "Refunds paid out"),
+    ("came_back", "Refunds that came back"),
+    ("disputed", "Taken by disputes"),
+    ("disputes_won", "Disputes won"),
+    ("fees", "Fees"),
+    ("payouts", "Payouts"),
+    ("set_aside", "Set aside as unmatched"),
+    ("other", "Other"),
+];
+
+/// What moved on a day, by [`CAUSES`].
+type Day = [i128; CAUSES.len()];
+
+/// Amounts by currency.
+type Sums = BTreeMap<Currency, i128>;
 
 /// Tells what moved in a month.
-pub(super) async fn tell(tx: &mut Tx, month: Month, known_at: Option<DateTime<Utc>>, sink: &mut dyn Sink) -> Result<Told, ReportError> {
+pub(super) async fn tell(
+    tx: &mut Tx,
+    (month, last): (Month, NaiveDate),
+    known_at: Option<DateTime<Utc>>,
+    memo: &Memo,
+    sink: &mut dyn Sink,
+) -> Result<Told, ReportError> {
     let about = "What came in and went out at payment providers (1200), by the business date of our books";
-    let asked = Asked { from: Some(month.first()), to: Some(month.last()), known_at, ..Asked::default() };
+    let asked = Asked { from: Some(month.first()), to: Some(last), known_at, ..Asked::default() };
     let mut teller = Teller::begin(sink, &Head { name: NAME, title: "Cash", about, asked })?;
     let known_until = known_at.map_or(i64::MAX, |at| at.timestamp_micros());
     let mut days: BTreeMap<(Currency, NaiveDate), Day> = BTreeMap::new();
-    let asked = values![i64::from(PROVIDER_CLEARING.number), month.first(), month.last(), known_until];
-    for row in tx.fetch_all(&MOVED, &asked).await? {
-        let currency = Currency::parse(row.str_at(0)?).map_err(|_| row.corrupt("currency", "is not a currency"))?;
-        let [paid, given_back, provider] = days.entry((currency, row.date_at(1)?)).or_default();
-        let exact = sums::exact(&row, 4)?;
-        *(match (row.int_at(2)?, row.int_at(3)?) {
-            (0, 1) => paid,
-            (0, _) => given_back,
-            _ => provider,
-        }) += exact;
+    for row in tx.fetch_all(&MOVED, &values![month.first(), last, known_until]).await? {
+        let day = days.entry((currency_at(&row, 0)?, row.date_at(1)?)).or_default();
+        let cause = usize::try_from(row.int_at(2)?).ok().and_then(|at| day.get_mut(at));
+        *cause.ok_or_else(|| row.corrupt("cause", "is none"))? += sums::exact(&row, 3)?;
     }
     let before = month.first().pred_opt().unwrap_or(month.first());
-    let opening = trial_balance::posted(tx, before, known_until).await?;
-    let closing = trial_balance::posted(tx, month.last(), known_until).await?;
+    let (opening, closing) = (memo.posted(tx, before, known_until).await?, memo.posted(tx, last, known_until).await?);
+    let rows = Rows::read(tx, (month.first(), last), known_at).await?;
     let mut currencies: Vec<Currency> = days.keys().map(|(currency, _)| *currency).collect();
     currencies.dedup();
     for currency in currencies {
@@ -57,25 +107,98 @@ pub(super) async fn tell(tx: &mut Tx, month: Month, known_at: Option<DateTime<Ut
         let stands =
             |balances: &BTreeMap<(Currency, u16), i128>| balances.get(&(currency, PROVIDER_CLEARING.number)).copied().unwrap_or_default();
         teller.section(Section::new("cash", "By day", currency, columns()))?;
-        let mut balance = stands(&opening);
+        let (mut balance, mut moved) = (stands(&opening), Day::default());
         for ((_, on), day) in days.iter().filter(|((of, _), _)| *of == currency) {
             balance += day.iter().sum::<i128>();
+            moved.iter_mut().zip(day).for_each(|(sum, part)| *sum += part);
             let amounts = day.iter().chain([&balance]).map(|exact| Ok(Cell::Money(fitting(*exact)?)));
             let cells: Vec<Cell> = std::iter::once(Ok(Cell::Date(*on))).chain(amounts).collect::<Result<_, ReportError>>()?;
             teller.row(&cells)?;
         }
         let there: Money = fitting(stands(&closing))?;
         teller.tie("1200 before + what moved = 1200", fitting(balance)?, there);
+        let of = |sums: &Sums| fitting(sums.get(&currency).copied().unwrap_or_default());
+        if let Some(Rows { captured, disputed, refunded, came_back }) = &rows {
+            let [paid, paid_out, returned, taken, ..] = moved;
+            teller.tie("paid by customers = charges that succeeded", fitting(paid)?, of(captured)?);
+            teller.tie("refunds paid out = refunds that were settled", fitting(-paid_out)?, of(refunded)?);
+            teller.tie("refunds that came back = refunds that failed after that", fitting(returned)?, of(came_back)?);
+            teller.tie("taken by disputes = disputes that were opened", fitting(-taken)?, of(disputed)?);
+        }
+    }
+    if rows.is_none() {
+        teller.note("With a cut-off, cash is not compared with charges, refunds and disputes: they are kept as they are now.");
     }
     teller.end()
 }
 
+/// The same found without the postings: by the rows of charges and disputes, and by the decisions on refunds.
+struct Rows {
+    captured: Sums,
+    disputed: Sums,
+    refunded: Sums,
+    came_back: Sums,
+}
+
+impl Rows {
+    async fn read(
+        tx: &mut Tx,
+        (first, last): (NaiveDate, NaiveDate),
+        known_at: Option<DateTime<Utc>>,
+    ) -> Result<Option<Self>, ReportError> {
+        if known_at.is_some() {
+            return Ok(None);
+        }
+        let (mut captured, mut disputed) = (Sums::new(), Sums::new());
+        for (sums, sql) in [(&mut captured, &CAPTURED), (&mut disputed, &DISPUTED)] {
+            for row in tx.fetch_all(sql, &values![first, last]).await? {
+                sums.insert(currency_at(&row, 0)?, sums::exact(&row, 1)?);
+            }
+        }
+        let (mut refunded, mut came_back, mut after) = (Sums::new(), Sums::new(), String::new());
+        loop {
+            let mut refunds: BTreeMap<(String, String), (Currency, i64)> = BTreeMap::new();
+            for row in tx.fetch_all(&REFUNDS, &values![&after, ACCOUNTS]).await? {
+                refunds.insert((row.text_at(0)?, row.text_at(1)?), (currency_at(&row, 3)?, row.int_at(2)?));
+            }
+            let Some(((last_account, _), _)) = refunds.last_key_value() else { break };
+            after.clone_from(last_account);
+            let owners: BTreeSet<&str> = refunds.keys().map(|(account, _)| account.as_str()).collect();
+            let asked = [Value::texts(owners), Value::from(first), Value::from(last)];
+            for row in tx.fetch_all(&SETTLED, &asked).await? {
+                for (refund, has_come_back) in settled(&row)? {
+                    let Some((currency, moved)) = refunds.get(&(row.text_at(0)?, refund)) else { continue };
+                    let sums = if has_come_back { &mut came_back } else { &mut refunded };
+                    *sums.entry(*currency).or_default() += i128::from(*moved);
+                }
+            }
+        }
+        Ok(Some(Self { captured, disputed, refunded, came_back }))
+    }
+}
+
+/// The refunds that a decision says were paid out, or have come back after that.
+fn settled(row: &Row) -> Result<Vec<(String, bool)>, ReportError> {
+    let (account, seq) = (row.str_at(0)?, row.int_at(1)?);
+    let body: Body = serde_json::from_str(row.str_at(2)?).map_err(|error| ReportError::UnreadableRecord {
+        account: account.to_owned(),
+        seq,
+        line: error.line(),
+        column: error.column(),
+    })?;
+    let of = |event| match event {
+        Event::RefundSettled { refund, .. } => Some((refund, false)),
+        Event::RefundFailed { refund, after_success: true, .. } => Some((refund, true)),
+        _ => None,
+    };
+    Ok(body.events.into_iter().filter_map(of).collect())
+}
+
+fn currency_at(row: &Row, at: usize) -> Result<Currency, ReportError> {
+    Ok(Currency::parse(row.str_at(at)?).map_err(|_| row.corrupt("currency", "is not a currency"))?)
+}
+
 fn columns() -> Vec<Column> {
-    vec![
-        Column::date("on", "Day"),
-        Column::sum("captured", "Paid by customers"),
-        Column::sum("given_back", "Given back"),
-        Column::sum("provider", "Fees and payouts"),
-        Column::money("balance", "1200"),
-    ]
+    let causes = CAUSES.into_iter().map(|(key, heading)| Column::sum(key, heading));
+    std::iter::once(Column::date("on", "Day")).chain(causes).chain([Column::money("balance", "1200")]).collect()
 }

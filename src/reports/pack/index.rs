@@ -1,6 +1,6 @@
 //! The page of a pack.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::Month;
@@ -13,6 +13,7 @@ use crate::reports::sheet::view::{ReportView, first_currency};
 
 /// Reports in the order in which people read them; others come after these.
 const ORDER: &[&str] = &[
+    "month-close",
     "cash",
     "reconciliation",
     "prepayment-roll-forward",
@@ -37,6 +38,8 @@ struct Facts {
     from: String,
     to: String,
     known_at: Option<String>,
+    /// Whether it is closed, in words.
+    closing: Option<String>,
     ties: usize,
     broken: usize,
     glance: Option<Glance>,
@@ -45,14 +48,19 @@ struct Facts {
     files: Vec<Filed>,
 }
 
+/// What the page is about.
+pub(super) struct About {
+    pub(super) month: Month,
+    pub(super) known_at: Option<DateTime<Utc>>,
+    /// The last day that it tells of.
+    pub(super) through: NaiveDate,
+    /// Whether the month is closed, in words.
+    pub(super) closing: Option<String>,
+}
+
 /// The page, from what the reports told.
-pub(super) fn page(
-    month: Month,
-    known_at: Option<DateTime<Utc>>,
-    told: &Gathered,
-    glance: Vec<Glance>,
-    files: &[Filed],
-) -> Result<String, ReportError> {
+pub(super) fn page(about: About, told: &Gathered, glance: Vec<Glance>, files: &[Filed]) -> Result<String, ReportError> {
+    let About { month, known_at, through, closing } = about;
     let place = |report: &&Report| ORDER.iter().position(|name| *name == report.head.name).unwrap_or(ORDER.len());
     let mut reports: Vec<&Report> = told.reports.iter().filter(|report| report.head.name != glance::NAME).collect();
     reports.sort_by_key(place);
@@ -65,8 +73,9 @@ pub(super) fn page(
         month: month.in_words(),
         before: month.before().first().format("%B").to_string(),
         from: month.first().to_string(),
-        to: month.last().to_string(),
+        to: through.to_string(),
         known_at: known_at.map(|at| format!("{} UTC", at.format("%Y-%m-%d %H:%M:%S"))),
+        closing,
         ties: ties().count(),
         broken: ties().filter(|tie| !tie.holds()).count(),
         glance,

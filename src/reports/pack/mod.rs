@@ -8,25 +8,28 @@
 //! The folder is written beside its place, under a name that begins with a dot, and takes its place when it is complete.
 
 mod cash;
+mod closing;
 mod csvs;
 mod folder;
 mod glance;
 mod index;
 
+use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::rc::Rc;
 
 use chrono::{DateTime, Months, NaiveDate, Utc};
 
 use self::csvs::Csvs;
 pub use self::folder::Filed;
 use self::folder::Folder;
-use super::ReportError;
-use super::finance::{Entry, Takes};
-use super::journal::{self, JournalFormat, Range};
+use super::finance::{Entry, Takes, last_known};
+use super::journal::{self, Range};
 use super::sheet::gathered::Gathered;
 use super::sheet::html;
 use super::sheet::xlsx::Book;
 use super::sheet::{Asked, Cell, Head, Section, Sink, Tie};
+use super::{Memo, ReportError};
 use crate::domain::calendar::month_end;
 use crate::store::db::{Db, Sql, Tx};
 
@@ -36,37 +39,52 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = cash::STATEMENTS;
 /// Months that a report begins earlier whose chart shows a year.
 const YEAR_BEFORE: Months = Months::new(11);
 
+/// What a pack is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// The month.
+    pub month: Month,
+    /// Only what was recorded by this instant.
+    pub known_at: Option<DateTime<Utc>>,
+    /// What it is now: a month that is not over goes through today.
+    pub now: DateTime<Utc>,
+}
+
 /// Writes a month's pack from these reports; `next` hears what is being told.
 ///
 /// # Errors
-/// [`ReportError::Taken`] where something else than an earlier pack is at the place, a month in which the books had not begun,
-/// what the database or the system says. Then nothing is there that was not there before.
-pub async fn write(
-    db: &Db,
-    reports: &[Entry],
-    (month, known_at): (Month, Option<DateTime<Utc>>),
-    place: &Path,
-    mut next: impl FnMut(&str),
-) -> Result<Packed, ReportError> {
+/// [`ReportError::Taken`] where something else than an earlier pack is at the place, a month in which the books had not begun or that lies
+/// ahead, what the database or the system says. Then nothing is there that was not there before.
+pub async fn write(db: &Db, reports: &[Entry], order: Order, place: &Path, mut next: impl FnMut(&str)) -> Result<Packed, ReportError> {
+    let Order { month, known_at, now } = order;
     let mut packing = Packing::begin(place, month, known_at)?;
     let mut tx = db.begin_read().await?;
+    // What several reports ask for alike is found once.
+    let memo = Rc::<Memo>::default();
+    let last = last_known(&mut tx, known_at, now, &memo).await?;
+    if month.first() > last {
+        return Err(ReportError::NotYet { day: month.first(), last });
+    }
+    packing.through = month.last().min(last);
     next("Cash");
-    cash::tell(&mut tx, month, known_at, &mut packing).await?;
-    cash::tell(&mut tx, month.before(), known_at, packing.before()).await?;
+    cash::tell(&mut tx, (month, packing.through), known_at, &memo, &mut packing).await?;
+    cash::tell(&mut tx, (month.before(), month.before().last()), known_at, &memo, packing.before()).await?;
     for report in reports {
         next(report.title);
-        let mut asked = month.asked(known_at);
+        let mut asked = month.asked(known_at, packing.through);
         if report.takes == Takes::Range && glance::has_earlier_months(report.name) {
             asked.from = month.first().checked_sub_months(YEAR_BEFORE);
         }
-        report.tell(&mut tx, &asked, &mut packing).await?;
+        report.tell_knowing(&mut tx, &asked, &memo, &mut packing).await?;
         if glance::needs_before(report.name) {
-            report.tell(&mut tx, &month.before().asked(known_at), packing.before()).await?;
+            let before = month.before();
+            report.tell_knowing(&mut tx, &before.asked(known_at, before.last()), &memo, packing.before()).await?;
         }
     }
     if packing.page.reports.iter().all(|report| report.sheets.is_empty()) {
         return Err(ReportError::NotFound { what: "month of the books", id: month.in_digits() });
     }
+    packing.closing = Some(closing::tell(&mut tx, month, known_at, packing.through, &mut packing).await?);
     next("Journals");
     packing.journals(&mut tx).await?;
     tx.rollback().await?;
@@ -126,10 +144,10 @@ impl Month {
         self.first.format("%Y-%m").to_string()
     }
 
-    /// What its reports are asked: the range, and its last day for those that show what stood then.
+    /// What its reports are asked: the range through a day, and that day for those that show what stood then.
     #[must_use]
-    pub fn asked(self, known_at: Option<DateTime<Utc>>) -> Asked {
-        Asked { from: Some(self.first), to: Some(self.last()), as_of: Some(self.last()), known_at, currency: None }
+    pub const fn asked(self, known_at: Option<DateTime<Utc>>, through: NaiveDate) -> Asked {
+        Asked { from: Some(self.first), to: Some(through), as_of: Some(through), known_at, currency: None }
     }
 }
 
@@ -148,6 +166,10 @@ pub struct Packed {
 pub struct Packing {
     month: Month,
     known_at: Option<DateTime<Utc>>,
+    /// Its last day, or today where that comes first.
+    through: NaiveDate,
+    /// Whether the month is closed, in words.
+    closing: Option<String>,
     folder: Folder,
     csvs: Csvs,
     book: Book,
@@ -166,6 +188,8 @@ impl Packing {
         Ok(Self {
             month,
             known_at,
+            through: month.last(),
+            closing: None,
             folder: Folder::begin(place)?,
             csvs: Csvs::default(),
             book,
@@ -184,18 +208,21 @@ impl Packing {
     /// # Errors
     /// What the database or the system says.
     pub async fn journals(&mut self, tx: &mut Tx) -> Result<(), ReportError> {
-        let Self { month, known_at, .. } = *self;
-        let range = Range { from: Some(month.first()), to: Some(month.last()), account: None, known_at };
-        let formats = [
-            ("journal.hledger", JournalFormat::Hledger, "the month's entries for hledger, with our trial balance as assertions"),
-            ("journal.beancount", JournalFormat::Beancount, "the same for beancount"),
+        let Self { month, known_at, through, .. } = *self;
+        let range = Range { from: Some(month.first()), to: Some(through), account: None, known_at };
+        let [mut hledger, mut beancount] = [
+            self.folder.file("journal.hledger", "the month's entries for hledger, with our trial balance as assertions")?,
+            self.folder.file("journal.beancount", "the same for beancount")?,
         ];
-        for (name, format, what) in formats {
-            let mut file = self.folder.file(name, what)?;
-            journal::write_in(tx, format, &range, &mut file).await?;
-            self.folder.filed(file)?;
+        {
+            // What is digested comes in large pieces.
+            let (mut left, mut right) = (BufWriter::new(&mut hledger), BufWriter::new(&mut beancount));
+            journal::write_texts_in(tx, &range, [&mut left, &mut right]).await?;
+            left.flush()?;
+            right.flush()?;
         }
-        Ok(())
+        self.folder.filed(hledger)?;
+        self.folder.filed(beancount)
     }
 
     /// Writes what is written last, and puts the folder into its place.
@@ -204,13 +231,14 @@ impl Packing {
     /// What the system says; then nothing is there.
     pub fn finish(mut self) -> Result<Packed, ReportError> {
         let glances = glance::of(self.month, &self.page, &self.before);
-        glance::tell(self.month, &self.month.asked(self.known_at), &glances, &mut self)?;
+        glance::tell(self.month, &self.month.asked(self.known_at, self.through), &glances, &mut self)?;
         let mut file = self.folder.file(&format!("books-{}.xlsx", self.month.in_digits()), "every report as a sheet, with live totals")?;
         self.book.save(&mut file)?;
         self.folder.filed(file)?;
-        let page = index::page(self.month, self.known_at, &self.page, glances, self.folder.files())?;
+        let about = index::About { month: self.month, known_at: self.known_at, through: self.through, closing: self.closing };
+        let page = index::page(about, &self.page, glances, self.folder.files())?;
         let mut file = self.folder.file("index.html", "this page")?;
-        std::io::Write::write_all(&mut file, page.as_bytes())?;
+        file.write_all(page.as_bytes())?;
         self.folder.filed(file)?;
         let ties = self.page.reports.iter().flat_map(|report| &report.ties);
         let (ties, broken) = ties.fold((0, 0), |(ties, broken), tie| (ties + 1, broken + usize::from(!tie.holds())));

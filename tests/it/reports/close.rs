@@ -10,7 +10,8 @@ use crate::cli::shop::kasacare;
 use crate::world::town::{CALIFORNIA, OREGON, Town, day, noon};
 use crate::world::{TestDb, on_both};
 
-const BY: &str = "--by Olga --reason month-end";
+/// No provider is asked here.
+const BY: &str = "--by Olga --reason month-end --unreconciled";
 
 /// A town with a subscription since January, whose jobs have run through 10 March.
 async fn lived(db: &TestDb) -> Town {
@@ -43,7 +44,7 @@ async fn a_closed_month_takes_nothing_until_it_is_opened_again() {
         let as_of = "--as-of 2026-03-10";
         assert!(posts(&db, "2026-01-31").await.is_ok(), "it is open");
         // The checklist changes nothing.
-        let quoted = says(&format!("close --month 2026-01 --quote {as_of} --format json")).json();
+        let quoted = says(&format!("close --month 2026-01 --quote --unreconciled {as_of} --format json")).json();
         assert_eq!(quoted["can_be_closed"], true, "{quoted}");
         let names: Vec<&str> = quoted["checklist"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect();
         assert_eq!(names, ["invariants", "recognition", "tie_outs", "reconciled", "breaks", "clearing"]);
@@ -106,7 +107,7 @@ async fn a_month_is_closed_when_it_is_over_and_its_checklist_holds() {
         for month in months {
             says(&format!("close --month {month} {BY} --as-of 2026-04-02")).ok();
         }
-        let quoted = says("close --month 2026-03 --quote --as-of 2026-04-02").code(1);
+        let quoted = says("close --month 2026-03 --quote --unreconciled --as-of 2026-04-02").code(1);
         assert!(quoted.out.contains("OPEN  recognition") && quoted.out.contains("stays open"), "{}", quoted.out);
         let refused = says(&format!("close --month 2026-03 {BY} --as-of 2026-04-02")).code(3);
         assert!(refused.out.contains("recognition"), "{}", refused.out);
@@ -147,7 +148,7 @@ async fn recognition_of_a_closed_month_is_booked_in_the_open_one() {
         }
         // January ends without a run, and somebody closes it all the same, past the checklist.
         let mut tx = db.begin().await.unwrap();
-        let seal = closings::seal(&mut tx, day("2026-01-31")).await.unwrap();
+        let (seal, _) = closings::seal(&mut tx, day("2026-01-31")).await.unwrap();
         let closing = closings::Closing {
             number: 1,
             at: noon("2026-02-02"),
@@ -196,9 +197,9 @@ async fn a_decision_dated_into_a_closed_month_is_refused_by_its_name() {
             Town::reopened(kasacare::engine::Engine::open((*db).clone(), kasacare::clock::Clock::Fixed(noon("2026-03-10"))).await.unwrap())
                 .await;
         let id = town.move_in("b", OREGON, "tok_ok").await;
-        says(&format!("credit {id} 5.00 {BY} --as-of 2026-02-20")).fails(3, "2026-02 is closed");
+        says(&format!("credit {id} 5.00 --by Olga --reason goodwill --as-of 2026-02-20")).fails(3, "2026-02 is closed");
         assert!(town.account(&id).await.profile.parked.is_none());
-        says(&format!("credit {id} 5.00 {BY} --as-of 2026-03-10")).ok();
+        says(&format!("credit {id} 5.00 --by Olga --reason goodwill --as-of 2026-03-10")).ok();
         says("check").ok();
     })
     .await;

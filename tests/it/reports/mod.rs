@@ -4,11 +4,15 @@
 mod ageing;
 mod close;
 mod command;
+mod corrections;
 mod faults;
 mod known_at;
+mod movements;
 mod mrr;
 mod published;
 mod reconciled;
+mod refunds;
+mod sealing;
 mod year;
 
 use kasacare::domain::money::{Currency, Money};

@@ -4,3 +4,4 @@ mod fixture;
 mod formats;
 mod month;
 mod pack;
+mod state;

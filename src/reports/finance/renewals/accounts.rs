@@ -7,14 +7,14 @@ use chrono_tz::Tz;
 
 use super::super::Span;
 use super::super::records;
-use super::forecast::Forecast;
+use super::forecast::{Due, Forecast};
 use crate::domain::account::Account;
 use crate::domain::calendar::start_of_day;
 use crate::domain::ids::AccountId;
 use crate::domain::money::Currency;
 use crate::reports::{ReportError, check, stored};
 use crate::store::account::{self as accounts, Scope};
-use crate::store::db::Tx;
+use crate::store::db::{Tx, Value};
 use crate::values;
 
 crate::statements! {
@@ -24,10 +24,12 @@ crate::statements! {
          where s.account_id = a.account_id and ($4 = 1 or s.due_at is not null)) or exists (select 1 from charges c \
          where c.account_id = a.account_id and c.due_at is not null)) order by a.account_id limit $3"
     );
+    /// When the subscriptions of these accounts are due.
+    DUE = same("select account_id, subscription_id, due_at from subscriptions where account_id {in:$1} and due_at is not null");
 }
 
 /// Whether the rows of accounts tell what is asked for: nothing was posted later.
-fn is_present(span: &Span) -> bool {
+pub(super) fn is_present(span: &Span) -> bool {
     span.known_at.is_none() && span.to >= span.edges.1
 }
 
@@ -35,6 +37,19 @@ fn is_present(span: &Span) -> bool {
 pub(super) async fn next(tx: &mut Tx, span: &Span, currency: Currency, after: &str) -> Result<Vec<String>, ReportError> {
     let asked = values![currency.code(), after, records::ACCOUNTS, !is_present(span)];
     Ok(tx.fetch_all(&NEXT, &asked).await?.iter().map(|row| row.text_at(0)).collect::<Result<_, _>>()?)
+}
+
+/// When their subscriptions are due by what is stored; nothing where the rows are of another time.
+pub(super) async fn due(tx: &mut Tx, span: &Span, named: &[String]) -> Result<Option<Due>, ReportError> {
+    if !is_present(span) {
+        return Ok(None);
+    }
+    let mut due = Due::new();
+    for row in tx.fetch_all(&DUE, &[Value::texts(named.iter().cloned())]).await? {
+        let at = DateTime::from_timestamp_micros(row.int_at(2)?).ok_or_else(|| row.corrupt("due_at", "is out of range"))?;
+        due.insert((row.text_at(0)?, row.text_at(1)?), at);
+    }
+    Ok(Some(due))
 }
 
 /// These accounts as they stood. One that cannot be rebuilt is left out and counted.

@@ -1,8 +1,8 @@
 //! The forecast in the making: every renewal and planned retry of every account, summed by week and by month.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use super::super::books::amount;
 use crate::domain::account::{Account, Subscription};
@@ -20,6 +20,9 @@ use crate::reports::sheet::{Cell, Column, Section, Teller};
 pub(super) const WEEKS: u64 = 13;
 /// Renewals that are listed one by one; later ones are in the sums alone.
 pub(super) const LISTED_MAX: usize = 100_000;
+
+/// When subscriptions are due, by account and subscription.
+pub(super) type Due = HashMap<(String, String), DateTime<Utc>>;
 
 /// What a week or a month should bring, in minor units.
 #[derive(Debug, Clone, Copy, Default)]
@@ -65,12 +68,18 @@ pub(super) struct Forecast {
     unlisted: u64,
     parked: u64,
     unpriced: u64,
+    /// What the next renewal of each subscription costs: of those that begin in time by their terms, and of those that are due in time
+    /// by what is stored beside them.
+    next: [i128; 2],
     /// Accounts that could not be rebuilt.
     pub(super) unreadable: u64,
 }
 
 /// A period that will be billed.
 struct Ahead {
+    /// Whether it begins in time by its terms, and, of the first one of a subscription, by what is stored.
+    is_in_time: bool,
+    next_by_rows: Option<bool>,
     on: NaiveDate,
     starts: NaiveDate,
     subscription: SubscriptionId,
@@ -91,38 +100,55 @@ impl Forecast {
             month = next;
         }
         let (listed, unlisted, parked, unpriced, unreadable) = (BTreeMap::new(), 0, 0, 0, 0);
-        Self { currency, first, last, weeks, months, listed, unlisted, parked, unpriced, unreadable }
+        Self { currency, first, last, weeks, months, listed, unlisted, parked, unpriced, next: [0; 2], unreadable }
     }
 
-    /// Adds an account.
-    pub(super) fn add(&mut self, mut draft: Draft<'_>) {
+    /// Adds an account; with what is stored of when its subscriptions are due, where that is of the same time.
+    pub(super) fn add(&mut self, mut draft: Draft<'_>, due: Option<&Due>) {
         if draft.account.profile.parked.is_some() {
             self.parked += 1;
             return;
         }
         self.add_retries(&draft.account);
-        let ahead = self.ahead(&draft.account);
+        let ahead = self.ahead(&draft.account, due);
         let can_be_charged = draft.account.profile.method.as_ref().is_some_and(|method| !method.blocked);
         for period in ahead {
             match price(&mut draft, &period, can_be_charged) {
-                Ok(renewal) => self.add_renewal(&draft.account, &period, renewal, can_be_charged),
+                Ok(renewal) => {
+                    if let Some(by_rows) = period.next_by_rows {
+                        let net = i128::from(renewal.net.minor());
+                        self.next[0] += if period.is_in_time { net } else { 0 };
+                        self.next[1] += if by_rows { net } else { 0 };
+                    }
+                    if period.is_in_time {
+                        self.add_renewal(&draft.account, &period, renewal, can_be_charged);
+                    }
+                }
                 Err(_) => self.unpriced += 1,
             }
         }
     }
 
     /// The periods that begin in time, in the order of their dates. One whose renewal is late is billed on the first day.
-    fn ahead(&self, account: &Account) -> Vec<Ahead> {
+    fn ahead(&self, account: &Account, due: Option<&Due>) -> Vec<Ahead> {
         let mut ahead = Vec::new();
         for subscription in account.subscriptions.values() {
             let Some((plan, anchor, first)) = next_period(subscription) else { continue };
             for number in first.. {
                 let Ok(starts) = boundary(anchor, plan.cycle, number) else { break };
-                if starts > self.last {
+                let is_in_time = starts <= self.last;
+                let next_by_rows = due.filter(|_| number == first).map(|due| {
+                    let at = due.get(&(account.profile.id.to_string(), subscription.id.to_string()));
+                    at.is_some_and(|at| local_date(*at, account.profile.zone) <= self.last)
+                });
+                if !is_in_time && next_by_rows != Some(true) {
                     break;
                 }
                 let (on, subscription) = (starts.max(self.first), subscription.id.clone());
-                ahead.push(Ahead { on, starts, subscription, plan: plan.clone() });
+                ahead.push(Ahead { is_in_time, next_by_rows, on, starts, subscription, plan: plan.clone() });
+                if !is_in_time {
+                    break;
+                }
             }
         }
         ahead.sort_by(|left, right| (left.on, left.starts, &left.subscription).cmp(&(right.on, right.starts, &right.subscription)));
@@ -198,6 +224,14 @@ impl Forecast {
             let what = "cash of the renewals = cash by week less retries";
             teller.tie(what, amount(listed, "renewals", self.currency)?, amount(all, "weeks", self.currency)?);
         }
+        Ok(())
+    }
+
+    /// What the next renewals cost by their terms, and by the instants that are stored beside them.
+    pub(super) fn tie_next(&self, teller: &mut Teller<'_>) -> Result<(), ReportError> {
+        let [by_terms, by_rows] = self.next;
+        let what = "next renewals by their terms = by when they are due";
+        teller.tie(what, amount(by_terms, what, self.currency)?, amount(by_rows, what, self.currency)?);
         Ok(())
     }
 

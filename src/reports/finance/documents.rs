@@ -1,0 +1,86 @@
+//! What was issued, by the rows of invoices and notes, which never change: the other side of what their postings say.
+
+use std::collections::BTreeMap;
+
+use super::Span;
+use super::books::currency_at;
+use crate::domain::ledger::{DEFERRED_REVENUE, PREPAYMENTS};
+use crate::domain::money::Currency;
+use crate::reports::{ReportError, sums};
+use crate::store::db::Tx;
+use crate::values;
+
+crate::statements! {
+    /// Invoices and notes that were issued in a range, by currency, by the cycle of their line and by what they are: 0 an invoice, 1 a
+    /// debit note, 2 a credit note.
+    ISSUED = same(concat!(
+        "select d.currency, d.cycle, d.kind, ", halves!("d.net"), ", cast(sum(d.tax / 4294967296) as bigint) as tax_high, \
+         cast(sum(d.tax % 4294967296) as bigint) as tax_low from (select a.currency, i.cycle, 0 as kind, i.invoiced_net_minor as net, \
+         i.invoiced_tax_minor as tax from invoices i join accounts a on a.account_id = i.account_id \
+         where i.issued_on >= $1 and i.issued_on <= $2 union all select a.currency, i.cycle, \
+         case when n.reason = 'undercharge' then 1 else 2 end as kind, n.net_minor as net, n.tax_minor as tax from notes n \
+         join accounts a on a.account_id = n.account_id join invoices i on i.account_id = n.account_id and i.invoice_id = n.invoice_id \
+         where n.issued_on >= $1 and n.issued_on <= $2) d group by d.currency, d.cycle, d.kind"
+    ));
+}
+
+/// Net and tax.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Amounts {
+    pub(super) net: i128,
+    pub(super) tax: i128,
+}
+
+/// What was issued in one currency, or on one of its prepayment accounts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Documents {
+    /// Of `added`, debit notes alone.
+    pub(super) debit_notes: Amounts,
+    /// Invoices and debit notes.
+    pub(super) added: Amounts,
+    /// Credit notes.
+    pub(super) taken: Amounts,
+}
+
+/// All of it, by currency and prepayment account.
+pub(super) struct Issued(BTreeMap<(Currency, u16), Documents>);
+
+/// What was issued in a range. Nothing with a cut-off: the rows do not tell when they were recorded.
+pub(super) async fn issued(tx: &mut Tx, span: &Span) -> Result<Option<Issued>, ReportError> {
+    if span.known_at.is_some() {
+        return Ok(None);
+    }
+    let mut issued: BTreeMap<(Currency, u16), Documents> = BTreeMap::new();
+    for row in tx.fetch_all(&ISSUED, &values![span.from, span.to]).await? {
+        let account = if row.str_at(1)? == "annual" { PREPAYMENTS } else { DEFERRED_REVENUE };
+        let documents = issued.entry((currency_at(&row, 0)?, account.number)).or_default();
+        let (net, tax) = (sums::exact(&row, 3)?, sums::exact(&row, 5)?);
+        let kind = row.int_at(2)?;
+        let add = |amounts: &mut Amounts| {
+            amounts.net += net;
+            amounts.tax += tax;
+        };
+        add(if kind == 2 { &mut documents.taken } else { &mut documents.added });
+        if kind == 1 {
+            add(&mut documents.debit_notes);
+        }
+    }
+    Ok(Some(Issued(issued)))
+}
+
+impl Issued {
+    /// On one prepayment account.
+    pub(super) fn on(&self, currency: Currency, account: u16) -> Documents {
+        self.0.get(&(currency, account)).copied().unwrap_or_default()
+    }
+
+    /// On both.
+    pub(super) fn of(&self, currency: Currency) -> Documents {
+        let (mut all, more) = (self.on(currency, PREPAYMENTS.number), self.on(currency, DEFERRED_REVENUE.number));
+        for (sum, part) in [(&mut all.debit_notes, more.debit_notes), (&mut all.added, more.added), (&mut all.taken, more.taken)] {
+            sum.net += part.net;
+            sum.tax += part.tax;
+        }
+        all
+    }
+}
