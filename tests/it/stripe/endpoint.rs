@@ -90,7 +90,7 @@ async fn hostile_events_are_kept_byte_for_byte() {
             tx.rollback().await.unwrap();
             // As text where it is some, or in hexadecimal.
             let text = std::str::from_utf8(body).ok().filter(|text| !text.contains('\0')).map(str::to_owned);
-            assert_eq!(kept, text.unwrap_or_else(|| body.iter().map(|byte| format!("{byte:02x}")).collect()));
+            assert_eq!(kept, text.unwrap_or_else(|| body.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()));
         }
         site.close().await;
     })
