@@ -79,7 +79,7 @@ pub async fn goals(place: &Place, cap: u32, seconds: u64) -> Vec<Goal> {
     run.args(["run", "--once", "--as-of", "2026-02-01", "--db", &url, "--mail-dir"]).arg(mails.path());
     run.env("KASACARE_STRIPE_SECRET_KEY", "sk_live_0123456789abcdef01234567")
         .env("KASACARE_STRIPE_URL", format!("http://{}/", provider.address));
-    run.env("KASACARE_STRIPE_RATE", cap.to_string()).env("KASACARE_LOG", "error").stdin(Stdio::null()).stdout(Stdio::null());
+    run.env("KASACARE_STRIPE_RATE", cap.to_string()).env("KASACARE_LOG", "off").stdin(Stdio::null()).stdout(Stdio::null());
     let mut run = run.spawn().expect("the program");
     let asked = Instant::now();
     while provider.charges().is_empty() {
