@@ -103,7 +103,23 @@ async fn at_stripe(api: &Api, key: &SecretKey, context: &Context) -> Vec<Line> {
         Ok(endpoints) => lines.extend(endpoint_lines(&endpoints)),
         Err(trouble) => lines.push(line("endpoint", Verdict::Look, format!("cannot be looked at ({trouble}); see the dashboard"))),
     }
+    for (what, path, right) in check::READS {
+        lines.push(readable(what, right, check::can_read(api, path).await));
+    }
     lines
+}
+
+/// Whether a restricted key may read what the jobs read.
+fn readable(what: &'static str, right: &str, read: Result<(), Trouble>) -> Line {
+    match read {
+        Ok(()) => line(what, Verdict::Right, "can be read"),
+        Err(Trouble::Refused { status: 401 | 403, .. }) => line(
+            what,
+            Verdict::Wrong,
+            format!("the key may not read them: give the restricted key, in the dashboard, the right to read {right}"),
+        ),
+        Err(trouble) => line(what, Verdict::Look, format!("cannot be looked at ({trouble})")),
+    }
 }
 
 fn advice(trouble: &Trouble) -> String {

@@ -147,7 +147,7 @@ impl Account {
             }
             Event::CreditGranted { amount } => self.profile.credit_goodwill = self.profile.credit_goodwill.plus(*amount)?,
             Event::CreditPaidOut { amount } | Event::CreditPaidByHand { amount, .. } => {
-                self.profile.credit_cash = self.profile.credit_cash.minus(*amount)?
+                self.profile.credit_cash = self.profile.credit_cash.minus(*amount)?;
             }
             Event::NoteIssued { note, given } => {
                 if note.reason.is_debit() {

@@ -8,14 +8,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use sha2::{Digest, Sha256};
 
 use super::{App, Intake};
+use crate::provider::webhooks::{UNREADABLE, digest_id};
 use crate::provider::{Forged, WebhookSource, vendors};
 use crate::store::inbox::{Arrival, Source};
-
-/// The kind of an event whose type cannot be read.
-const UNREADABLE: &str = "unreadable";
 
 /// One provider's way in.
 #[derive(Debug)]
@@ -46,7 +43,7 @@ pub(super) async fn receive(State(door): State<Arc<Door>>, headers: HeaderMap, b
         Some(label) => (label.id.into_owned(), label.kind.into_owned()),
         None => {
             tracing::error!(provider = source.name(), bytes = body.len(), "a signed event without a readable id or type is stored");
-            (format!("sha256:{:x}", Sha256::digest(&body)), UNREADABLE.to_owned())
+            (digest_id(&body), UNREADABLE.to_owned())
         }
     };
     let arrival = Arrival { provider: source.name(), event, kind, source: Source::Webhook, received_at: now, body };

@@ -114,7 +114,7 @@ impl Runner {
     /// Sends what is due and settles the answers, until nothing is due.
     pub(super) async fn charge(&self, stop: &Stop) -> Result<Summary, EngineError> {
         let mut summary = Summary::default();
-        while !stop.requested() && !self.locked_out.is_recent(self.engine.clock.now().timestamp()) {
+        while !stop.requested() && !self.charges_locked_out.is_recent(self.engine.clock.now().timestamp()) {
             let mut tx = self.engine.db.begin().await?;
             let lease = self.lease(LEASE_SECONDS);
             let leased = claims::lease_charges(&mut tx, self.engine.clock.now(), &lease, CALL_CHUNK).await?;
@@ -225,7 +225,7 @@ impl Runner {
         }
         let summary = self.settle_charges(by_account).await?;
         if locked_out.is_any() {
-            self.locked_out.at(now.timestamp());
+            self.charges_locked_out.at(now.timestamp());
         }
         doubtful.extend(locked_out.doubtful);
         self.give_back(&claims::CHARGES_GIVEN_BACK, &doubtful).await?;

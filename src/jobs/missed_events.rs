@@ -15,12 +15,12 @@ const KEPT_DAYS: i64 = 30;
 /// How much is read again: events are listed by when they happened, and may be listed late.
 const OVERLAP_MINUTES: i64 = 60;
 /// How often the list is read.
-const EVERY_SECONDS: i64 = 300;
+const EVERY_SECONDS: u64 = 300;
 
 /// Where the reading stands, stored as `SECONDS@SECONDS`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cursor {
-    /// When the newest event that was read had happened, by the provider's clock.
+    /// When the newest event that was read had happened, by the provider's clock; 0 where none was read yet.
     newest: i64,
     /// When the list was read, by ours.
     read_at: i64,
@@ -48,14 +48,16 @@ impl Runner {
         let stored = provider_cursor(&mut tx, &cursor_name).await?;
         tx.rollback().await?;
         let cursor = stored.as_deref().and_then(Cursor::parse);
-        let rested = cursor.is_none_or(|cursor| now.timestamp().saturating_sub(cursor.read_at) >= EVERY_SECONDS);
+        // Whichever way our clock was moved since.
+        let rested = cursor.is_none_or(|cursor| now.timestamp().abs_diff(cursor.read_at) >= EVERY_SECONDS);
         if !rested {
             return Ok(summary);
         }
         let oldest = now.checked_sub_signed(TimeDelta::days(KEPT_DAYS)).unwrap_or(now);
         let overlapping = |cursor: Cursor| DateTime::<Utc>::from_timestamp(cursor.newest.saturating_sub(OVERLAP_MINUTES * 60), 0);
         let since = cursor.and_then(overlapping).unwrap_or(oldest).max(oldest);
-        let (mut newest, mut after) = (cursor.map_or(i64::MIN, |cursor| cursor.newest), None::<String>);
+        // Our clock has no part in it: one that is ahead would leave out what happens until then.
+        let (mut newest, mut after) = (cursor.map_or(0, |cursor| cursor.newest), None::<String>);
         while !stop.requested() {
             let page = match self.engine.provider.missed_events(since, after.as_deref()).await {
                 Ok(page) => page,
@@ -64,7 +66,7 @@ impl Runner {
                     return Ok(summary);
                 }
             };
-            newest = page.events.iter().map(|event| event.occurred_at.timestamp()).fold(newest, i64::max);
+            newest = page.events.iter().filter_map(|event| event.occurred_at).map(|at| at.timestamp()).fold(newest, i64::max);
             let arrivals: Vec<Arrival> = page
                 .events
                 .into_iter()
@@ -80,7 +82,6 @@ impl Runner {
             let mut tx = self.engine.db.begin().await?;
             let found = inbox::receive(&mut tx, &arrivals).await?;
             if page.next.is_none() {
-                let newest = if newest == i64::MIN { since.timestamp() } else { newest };
                 set_provider_cursor(&mut tx, &cursor_name, &format!("{newest}@{}", now.timestamp())).await?;
             }
             tx.commit().await?;

@@ -48,7 +48,7 @@ impl Runner {
     pub(super) async fn refund(&self, stop: &Stop) -> Result<Summary, EngineError> {
         let mut summary = Summary::default();
         let now = self.engine.clock.now();
-        while !stop.requested() && !self.locked_out.is_recent(now.timestamp()) {
+        while !stop.requested() && !self.refunds_locked_out.is_recent(now.timestamp()) {
             let mut tx = self.engine.db.begin().await?;
             let lease = self.lease(LEASE_SECONDS);
             let leased = claims::lease_refunds(&mut tx, self.engine.clock.now(), &lease, CALL_CHUNK).await?;
@@ -71,7 +71,7 @@ impl Runner {
             }
             summary.absorb(self.settle_refunds(by_account).await?);
             if locked_out.is_any() {
-                self.locked_out.at(now.timestamp());
+                self.refunds_locked_out.at(now.timestamp());
             }
             doubtful.extend(locked_out.doubtful);
             self.give_back(&claims::REFUNDS_GIVEN_BACK, &doubtful).await?;

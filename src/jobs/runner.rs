@@ -40,8 +40,10 @@ pub struct Runner {
     pub(super) instance: Arc<Instance>,
     /// When the provider's list of movements could not be read last.
     pub(super) settlement_failed: Failed,
-    /// When the provider has let no call in last.
-    pub(super) locked_out: Failed,
+    /// When the provider has let no charge in last.
+    pub(super) charges_locked_out: Failed,
+    /// When it has let no refund in last: a key may be allowed the one and not the other.
+    pub(super) refunds_locked_out: Failed,
     meter: Meter,
     options: RunOptions,
 }
@@ -59,8 +61,18 @@ impl Runner {
         instance: Arc<Instance>,
         options: RunOptions,
     ) -> Result<Self, EngineError> {
-        let (settlement_failed, locked_out, meter) = (Failed::default(), Failed::default(), Meter::default());
-        let runner = Self { engine, mailroom, mailer, progress, instance, settlement_failed, locked_out, meter, options };
+        let runner = Self {
+            engine,
+            mailroom,
+            mailer,
+            progress,
+            instance,
+            settlement_failed: Failed::default(),
+            charges_locked_out: Failed::default(),
+            refunds_locked_out: Failed::default(),
+            meter: Meter::default(),
+            options,
+        };
         runner.take_over().await?;
         Ok(runner)
     }

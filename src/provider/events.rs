@@ -173,8 +173,8 @@ pub struct MissedEvent {
     pub id: String,
     /// The provider's word for what it tells.
     pub kind: String,
-    /// When it happened, by the provider's clock.
-    pub occurred_at: DateTime<Utc>,
+    /// When it happened, by the provider's clock, if that can be read.
+    pub occurred_at: Option<DateTime<Utc>>,
     /// The event, byte for byte.
     pub body: String,
 }

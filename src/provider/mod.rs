@@ -54,11 +54,11 @@ pub enum ProviderError {
     /// The provider cannot be reached, or asks us to wait.
     #[error("the provider cannot be reached")]
     Unreachable,
-    /// An event in its list is none.
-    #[error("an event of the provider's list cannot be read")]
+    /// Nothing on a page of its events is one, so that it is not known how to go on.
+    #[error("no event on a page of the provider's list can be read")]
     UnreadableEvent,
-    /// A movement in its list has no id.
-    #[error("a movement of the provider's list cannot be told from others: it has no id")]
+    /// Nothing on a page of its movements has an id.
+    #[error("no movement on a page of the provider's list can be told from others: none has an id")]
     NamelessMovement,
     /// The cursor is none that this provider ever gave.
     #[error("the cursor of the provider's events cannot be read; it has {chars} characters")]

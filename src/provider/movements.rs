@@ -17,8 +17,10 @@ pub struct Span {
 /// One row of the list. `Debug` shows nothing of its text (PP-3).
 #[derive(Clone, PartialEq, Eq)]
 pub struct MovementRow {
-    /// The provider's id of the movement.
+    /// The provider's id of the movement; a digest of the row where that has none.
     pub id: String,
+    /// Whether it has one.
+    pub has_id: bool,
     /// The row, byte for byte, on one line.
     pub text: String,
 }
@@ -34,6 +36,8 @@ impl fmt::Debug for MovementRow {
 pub struct MovementPage {
     /// The rows, oldest first.
     pub rows: Vec<MovementRow>,
+    /// When the newest of them was made, by the provider's clock.
+    pub newest: Option<DateTime<Utc>>,
     /// What to ask for the next page with; nothing where this is the last.
     pub next: Option<String>,
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
 
 use super::events::Fact;
 use crate::domain::ids::AccountId;
@@ -61,6 +62,15 @@ impl Forged {
             Self::InTheFuture => "in_the_future",
         }
     }
+}
+
+/// The kind of an event whose type cannot be read.
+pub const UNREADABLE: &str = "unreadable";
+
+/// What an event is known by whose id cannot be read: by its bytes, so that it is stored once.
+#[must_use]
+pub fn digest_id(body: &[u8]) -> String {
+    format!("sha256:{:x}", Sha256::digest(body))
 }
 
 /// Reads the events of one provider.

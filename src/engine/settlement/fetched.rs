@@ -1,13 +1,13 @@
 //! The provider's side of the money from its own interface (RC-1): its list of movements, and what was in its payouts, page by page through
 //! the same reader and the same intake as files of that kind. So it is posted once, whether a file or the list has brought it first.
 //!
-//! The list is read in spans of at most a day, the oldest first, from a stored cursor on, and what was read last is read again: a movement may
+//! The list is read in spans of a day, the oldest first, from a stored cursor on, and what was read last is read again: a movement may
 //! be listed late. A page is asked for while no transaction is open, and stored together with where to go on, so that it may break off
 //! anywhere; one page is in memory at a time. A row that cannot be taken goes into the inbox and holds up nothing: see [`Engine::take_row`].
 
 mod cursor;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
@@ -17,7 +17,7 @@ use super::super::{Engine, EngineError};
 use super::{Kinds, Refused, sorted};
 use crate::domain::settlement::{Category, Told};
 use crate::import::settlement::{Reading, Source, read};
-use crate::import::{Placed, Problem, RowProblem};
+use crate::import::{Line, Placed, Problem, RowProblem};
 use crate::provider::{MovementPage, MovementRow, ProviderError, vendors};
 use crate::store::StoreError;
 use crate::store::db::{DbError, Tx};
@@ -124,7 +124,7 @@ impl Engine {
         let Some(source) = vendors::movements(provider).and_then(|word| word.parse::<Source>().ok()) else {
             return Ok(Err("its provider has no list of movements".to_owned()));
         };
-        let rows = [MovementRow { id: id.to_owned(), text: row.to_owned() }];
+        let rows = [MovementRow { id: id.to_owned(), has_id: true, text: row.to_owned() }];
         let mut tx = self.db.begin().await?;
         let mut intake = Intake::begin(&mut tx, self.import(provider, source, "inbox")).await?;
         let taken = take_rows(&mut tx, &mut intake, (provider, source), &rows, None).await?;
@@ -169,11 +169,11 @@ impl Pages<'_> {
             (None, None) => first_charge(&mut tx).await?.map(Place::at),
         };
         tx.rollback().await?;
-        let Some((place, span)) = place.filter(|place| self.how.at_once || place.is_due(now)).and_then(|place| place.opened(now)) else {
+        let Some((place, span)) = place.filter(|place| self.how.at_once || place.is_due(now)).and_then(Place::opened) else {
             return Ok(Step::Rests);
         };
         let page = self.engine.provider.movements(span, place.after()).await?;
-        let place = place.moved(page.next.as_deref(), now);
+        let place = place.moved(page.next.as_deref(), page.newest, now);
         let moves = Moves { name, before, after: place.to_string() };
         let step = self.store(&page, None, &moves).await?;
         Ok(if let Step::Page(fetched) = step { Step::Page(Fetched { more: place.has_more(), ..fetched }) } else { step })
@@ -276,8 +276,6 @@ async fn take_rows(
     rows: &[MovementRow],
     payout: Option<&str>,
 ) -> Result<TakenRows, StoreError> {
-    let text: String = rows.iter().flat_map(|row| [row.text.as_str(), "\n"]).collect();
-    let mut told = Vec::with_capacity(rows.len());
     let mut waiting = BTreeMap::new();
     let mut wait = |place: Option<u32>, why: String| {
         let row = place.and_then(|place| rows.get(usize::try_from(place).ok()?.checked_sub(1)?));
@@ -285,22 +283,12 @@ async fn take_rows(
             waiting.entry(row.id.clone()).or_insert_with(|| why.chars().take(REASON_CHARS_MAX).collect::<String>());
         }
     };
-    // No file has these bytes: a page is itself, and what was in a payout is another page.
-    let mut digest = Sha256::new_with_prefix(format!("fetched:{provider}:{}:", payout.unwrap_or_default()));
-    let mut unknown = 0;
-    if !rows.is_empty() {
-        let file = read("the provider's list", &Reading::fetched(source), text.as_bytes(), &mut |one| {
-            told.push(one);
-            true
-        });
-        digest.update(file.digest);
-        let readable: BTreeSet<u32> = told.iter().filter_map(|one| one.line.element).collect();
-        for problem in file.problems.finish().err().into_iter().flat_map(|refused| refused.problems) {
-            wait(problem.line.and_then(|line| line.element), said(&problem));
+    let (mut told, mut unknown) = (Vec::with_capacity(rows.len()), 0);
+    for (row, place) in rows.iter().zip(1..) {
+        match read_row(source, row, place) {
+            Ok(of_row) => told.extend(of_row),
+            Err(why) => wait(Some(place), why),
         }
-        // Of a row with too many problems to be listed none may be left.
-        let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        (1..=count).filter(|place| !readable.contains(place)).for_each(|place| wait(Some(place), "it cannot be read".to_owned()));
     }
     for Placed { line, row } in &mut told {
         let Told::Movement(movement) = row else { continue };
@@ -322,7 +310,32 @@ async fn take_rows(
             wait(places.get(contradiction.at).and_then(|line| line.element), Refused(&contradiction).to_string());
         }
     }
-    Ok(TakenRows { rows: u64::try_from(rows.len()).unwrap_or(u64::MAX), unknown, digest: format!("{:x}", digest.finalize()), waiting })
+    let digest = page_digest(provider, rows, payout);
+    Ok(TakenRows { rows: u64::try_from(rows.len()).unwrap_or(u64::MAX), unknown, digest, waiting })
+}
+
+/// What one row tells, or why it cannot be taken. Each is read by itself, so that one that is no row at all keeps no other out.
+fn read_row(source: Source, row: &MovementRow, place: u32) -> Result<Vec<Placed<Told>>, String> {
+    let mut told = Vec::with_capacity(2);
+    let file = read("the provider's list", &Reading::fetched(source), row.text.as_bytes(), &mut |one: Placed<Told>| {
+        told.push(Placed { line: Line { number: u64::from(place), element: Some(place) }, ..one });
+        true
+    });
+    if let Err(refused) = file.problems.finish() {
+        return Err(refused.problems.first().map_or_else(|| "it cannot be read".to_owned(), said));
+    }
+    // Several movements in one row are none that anybody could tell apart.
+    if file.rows == 1 && !told.is_empty() { Ok(told) } else { Err("it is not one movement".to_owned()) }
+}
+
+/// No file has these bytes: a page is itself, and what was in a payout is another page.
+fn page_digest(provider: &str, rows: &[MovementRow], payout: Option<&str>) -> String {
+    let mut digest = Sha256::new_with_prefix(format!("fetched:{provider}:{}:", payout.unwrap_or_default()));
+    if !rows.is_empty() {
+        let text: String = rows.iter().flat_map(|row| [row.text.as_str(), "\n"]).collect();
+        digest.update(format!("{:x}", Sha256::digest(text)));
+    }
+    format!("{:x}", digest.finalize())
 }
 
 /// What is wrong with a row, without what stands in it (PP-3).

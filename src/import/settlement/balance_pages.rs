@@ -1,4 +1,4 @@
-//! Pages of Stripe's balance transactions, as its interface gives them: **in minor units**. A file is one list object, several of them one
+//! Pages of Stripe's balance transactions, as its interface gives them: **in its own units**. A file is one list object, several of them one
 //! after the other, a bare array, or one transaction a line; only one transaction is in memory at a time.
 
 use std::cell::Cell;
@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::Value;
 
 use super::source_bytes::Digested;
-use super::{Out, payout_report, values};
+use super::{Out, payout_report, units, values};
 use crate::domain::money::Money;
 use crate::domain::settlement::{AmountFrom, Category, Movement, Payout, Told};
 use crate::import::line::Line;
@@ -202,6 +202,15 @@ fn told(transaction: &Transaction, line: Line, keep_unknown: bool) -> Result<Vec
     let (Some(category), Some(currency), Some(id), Some(occurred_at)) = (category, currency, id, occurred_at) else {
         return Err(RowError { problems });
     };
+    let mut minor = |name: &str, told: i64| {
+        let amount = units::from_units(told, currency).map(Money::minor);
+        if amount.is_none() {
+            field(name, Problem::not_a("an amount that its currency has"));
+        }
+        amount
+    };
+    let amounts = (minor("amount", transaction.amount), minor("fee", transaction.fee), minor("net", transaction.net));
+    let (Some(gross_minor), Some(fee_minor), Some(net_minor)) = amounts else { return Err(RowError { problems }) };
     let about = About::of(transaction.source.as_ref(), category);
     let movement = Movement {
         id,
@@ -212,14 +221,18 @@ fn told(transaction: &Transaction, line: Line, keep_unknown: bool) -> Result<Vec
         our_reference: about.ours,
         payout: None,
         currency,
-        gross_minor: transaction.amount,
-        fee_minor: transaction.fee,
-        net_minor: transaction.net,
+        gross_minor,
+        fee_minor,
+        net_minor,
         occurred_at,
         available_on,
     };
     if !movement.adds_up() {
-        field("net", Problem::Contradicts { other: "amount and fee", why: "net must be amount less fee" });
+        problems.push(RowProblem::in_field(
+            line,
+            "net",
+            Problem::Contradicts { other: "amount and fee", why: "net must be amount less fee" },
+        ));
     }
     if !problems.is_empty() {
         return Err(RowError { problems });

@@ -15,6 +15,7 @@ mod paypal;
 mod recurly;
 mod source_bytes;
 mod table;
+pub mod units;
 mod values;
 
 use std::fmt;
@@ -39,7 +40,7 @@ pub const ID_CHARS_MAX: usize = 200;
 pub enum Source {
     /// Stripe's `payout_reconciliation` itemised report (CSV, major units).
     StripePayouts,
-    /// Pages of Stripe's balance transactions (JSON, minor units).
+    /// Pages of Stripe's balance transactions (JSON, in Stripe's units).
     StripeBalance,
     /// PayPal's transaction report (CSV).
     PayPal,

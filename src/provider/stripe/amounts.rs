@@ -1,15 +1,9 @@
-//! Amounts in Stripe's units (F51). They are minor units, as ours are, but for a few currencies whose number of decimals at Stripe is
-//! not that of ISO 4217, and for those with three decimals, the last of which must be zero.
+//! Amounts in Stripe's units (F51), as its files have them, too. Of currencies with three decimals, the last must be zero in what we ask for.
 
 use crate::domain::money::{Currency, Money, MoneyError};
+use crate::import::settlement::units::{decimals, rescaled};
 
-/// Decimals at Stripe, where they differ from ISO 4217.
-const DECIMALS: &[(&str, u8)] = &[("ISK", 2), ("UGX", 2), ("MGA", 0)];
-
-fn decimals(currency: Currency) -> u8 {
-    let listed = DECIMALS.iter().find(|(code, _)| *code == currency.code());
-    listed.map_or(currency.exponent(), |(_, decimals)| *decimals)
-}
+pub use crate::import::settlement::units::from_units;
 
 /// A currency as Stripe writes it: `usd`.
 ///
@@ -19,35 +13,21 @@ pub fn currency(code: &str) -> Result<Currency, MoneyError> {
     Currency::parse(&code.to_ascii_uppercase())
 }
 
-/// An amount that Stripe tells; `None` where ours cannot be exact.
+/// An amount as Stripe wants to be told; `None` where it cannot be said exactly.
 ///
 /// ```
 /// use kasacare::domain::money::{Currency, Money};
-/// use kasacare::provider::stripe::amounts::{from_units, to_units};
+/// use kasacare::provider::stripe::amounts::to_units;
 /// let krona = Currency::parse("ISK").unwrap();
-/// assert_eq!(from_units(129_900, krona), Some(Money::new(1_299, krona)));
-/// assert_eq!(from_units(129_950, krona), None);
 /// assert_eq!(to_units(Money::new(1_299, krona)), Some(129_900));
 /// let dinar = Currency::parse("KWD").unwrap();
 /// assert_eq!((to_units(Money::new(3_120, dinar)), to_units(Money::new(3_125, dinar))), (Some(3_120), None));
 /// ```
 #[must_use]
-pub fn from_units(units: i64, currency: Currency) -> Option<Money> {
-    let minor = rescaled(units, decimals(currency), currency.exponent())?;
-    Some(Money::new(minor, currency))
-}
-
-/// An amount as Stripe wants to be told; `None` where it cannot be said exactly.
-#[must_use]
 pub fn to_units(amount: Money) -> Option<i64> {
     let currency = amount.currency();
     let units = rescaled(amount.minor(), currency.exponent(), decimals(currency))?;
     (decimals(currency) < 3 || units % 10 == 0).then_some(units)
-}
-
-fn rescaled(amount: i64, from: u8, to: u8) -> Option<i64> {
-    let factor = 10_i64.checked_pow(u32::from(from.abs_diff(to)))?;
-    if from <= to { amount.checked_mul(factor) } else { Some(amount / factor).filter(|_| amount % factor == 0) }
 }
 
 #[cfg(test)]

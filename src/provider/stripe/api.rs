@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError};
 use stripe_client_core::{CustomizedStripeRequest, RequestBuilder, StripeClient};
 use stripe_shared::ApiErrors;
-use tokio::time::{Interval, MissedTickBehavior};
 
 use super::key::SecretKey;
+use super::pace::Pace;
 use crate::provider::calls::{CALL_SECONDS_MAX, Doubt};
 
 /// How long one request may take, if nothing else is said. What it came to is looked up afterwards.
@@ -85,7 +85,7 @@ impl Default for Route {
 /// A client for one account.
 pub struct Api {
     client: Client,
-    pace: tokio::sync::Mutex<Interval>,
+    pace: Pace,
 }
 
 impl fmt::Debug for Api {
@@ -123,9 +123,7 @@ impl Api {
         let slash = if route.url.ends_with('/') { "" } else { "/" };
         let builder = ClientBuilder::new(key.expose()).url(format!("{}{slash}", route.url)).timeout(route.request_time);
         let client = builder.build().map_err(|_| unusable("configuration"))?;
-        let mut pace = tokio::time::interval(Duration::from_secs(1) / route.per_second.max(1));
-        pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        Ok(Self { client, pace: tokio::sync::Mutex::new(pace) })
+        Ok(Self { client, pace: Pace::new(route.per_second) })
     }
 
     /// Sends a request that changes nothing.
@@ -140,21 +138,24 @@ impl Api {
     }
 
     async fn insist<T: DeserializeOwned>(&self, request: impl Fn() -> RequestBuilder, key: Option<&str>) -> Result<T, Trouble> {
-        let mut pause = FIRST_PAUSE;
-        for _ in 1..TRIES {
+        let (mut pause, mut in_use) = (FIRST_PAUSE, false);
+        for last in (0..TRIES).rev() {
             match self.send(request(), key).await {
-                Err(trouble) if trouble.is_worth_another_try() => {
+                Err(trouble) if last > 0 && trouble.is_worth_another_try() => {
+                    in_use |= trouble == Trouble::Doubt(Doubt::KeyInUse);
                     tokio::time::sleep(pause).await;
                     pause = pause.saturating_mul(2);
                 }
+                // Somebody was being served under this key: that we are turned away now says nothing of what came of that.
+                Err(Trouble::Refused { .. } | Trouble::TooMany) if in_use => break,
                 done => return done,
             }
         }
-        self.send(request(), key).await
+        Err(Trouble::Doubt(Doubt::KeyInUse))
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder, key: Option<&str>) -> Result<T, Trouble> {
-        self.pace.lock().await.tick().await;
+        self.pace.turn().await;
         let raw = Raw { client: &self.client, answer: Mutex::new(None) };
         let mut request = request.customize::<Unread>();
         if let Some(key) = key {

@@ -5,6 +5,7 @@ use http_body_util::Empty;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use stripe_client_core::{RequestBuilder, StripeMethod};
 
 use super::api::{Api, REQUEST_TIME, Trouble};
@@ -82,6 +83,24 @@ pub async fn account(api: &Api) -> Result<Account, Trouble> {
 pub async fn endpoints(api: &Api) -> Result<Vec<Endpoint>, Trouble> {
     let read: List<Endpoint> = api.ask(|| RequestBuilder::new(StripeMethod::Get, "/webhook_endpoints").query(&Page { limit: 100 })).await?;
     Ok(read.data)
+}
+
+/// What else is read with the key: what it is, where, and which right of a restricted key it takes.
+pub const READS: &[(&str, &str, &str)] = &[
+    ("events", "/events", "Events"),
+    ("balance", "/balance_transactions", "Balance transaction sources and Balance"),
+    ("payouts", "/payouts", "Payouts"),
+    ("payments", "/payment_intents", "PaymentIntents"),
+    ("refunds", "/refunds", "Charges and Refunds"),
+];
+
+/// Whether a list can be read with the key; one element is asked for, and not looked at.
+///
+/// # Errors
+/// [`Trouble`].
+pub async fn can_read(api: &Api, path: &str) -> Result<(), Trouble> {
+    let _page: Box<RawValue> = api.ask(|| RequestBuilder::new(StripeMethod::Get, path).query(&Page { limit: 1 })).await?;
+    Ok(())
 }
 
 /// By how many seconds our clock is ahead of Stripe's; nothing where Stripe cannot be reached.

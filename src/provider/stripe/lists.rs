@@ -1,8 +1,9 @@
 //! Looking for what was lost (PV-2, F41): payments and refunds by our ids in their metadata, and events that no webhook brought.
 //!
-//! Stripe's lists are up to date at once; its search lags behind, so what it does not find may be there all the same: it is only asked
-//! where we don't know the customer, and its "nothing" proves nothing, however old the first call is: the last may be young. A person
-//! looks at what stays unknown (PV-8).
+//! Stripe's lists are up to date at once. A payment is looked for in its customer's, and where we don't know the customer, because the method
+//! was never attached or is gone, in the list of all that were made since. Stripe's search lags behind, so what it does not find may be there
+//! all the same: it is only asked where that list is too long, and its "nothing" proves nothing, however old the first call is: the last may
+//! be young. A person looks at what stays unknown (PV-8).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -15,11 +16,13 @@ use stripe_core::refund::ListRefund;
 use stripe_types::RangeQueryTs;
 
 use super::api::{Api, Trouble};
-use super::objects::{IntentAnswer, Labelled, List, RefundAnswer, Stamped};
+use super::objects::{IntentAnswer, List, RefundAnswer, Stamped};
+use super::reading::StripeEvents;
 use super::{customers, metadata, outcomes};
 use crate::provider::ProviderError;
 use crate::provider::calls::{Doubt, LookUp, NotDone, Outcome};
 use crate::provider::events::{MissedEvent, MissedPage};
+use crate::provider::webhooks::{EventReader, UNREADABLE, digest_id};
 
 /// Objects in a page: the most that there may be.
 const PAGE: i64 = 100;
@@ -32,22 +35,34 @@ const EARLIER: TimeDelta = TimeDelta::hours(1);
 pub(super) async fn find_charge(api: &Api, question: &LookUp) -> Result<Outcome, Trouble> {
     let is_it = |intent: &IntentAnswer| intent.metadata.as_ref().is_some_and(|ids| ids.charge.as_deref() == Some(question.id.as_str()));
     let customer = match question.method_token.as_deref().filter(|token| !token.is_empty()) {
-        Some(token) => customers::customer_of(api, token).await?,
+        Some(token) => match customers::customer_of(api, token).await {
+            // The method is gone from Stripe; what was charged with it is not.
+            Err(Trouble::Refused { status: 404, .. }) => None,
+            customer => customer?,
+        },
         None => None,
     };
-    let Some(customer) = customer else { return search_charge(api, question).await };
     let page = |after: Option<String>| {
-        let mut request = ListPaymentIntent::new().customer(customer.as_str()).limit(PAGE);
+        let mut request = ListPaymentIntent::new().limit(PAGE);
+        if let Some(customer) = &customer {
+            request = request.customer(customer.as_str());
+        }
         if let Some(since) = question.since {
             request = request.created(RangeQueryTs::gte(since.checked_sub_signed(EARLIER).unwrap_or(since).timestamp()));
         }
         after.into_iter().fold(request, ListPaymentIntent::starting_after).build()
     };
     let found = all::<IntentAnswer>(api, page, |intent| intent.id.clone(), is_it).await?;
+    let Some(found) = found else {
+        return match customer {
+            Some(_) => Ok(Outcome::Unknown(Doubt::Unreachable)),
+            None => search_charge(api, question).await,
+        };
+    };
     Ok(one_of(&question.id, found.iter().map(|intent| (intent.status == "succeeded", outcomes::of_intent(intent))).collect()))
 }
 
-/// The same where the customer is not known.
+/// The same where the customer is not known, and more people have paid since than can be looked through.
 async fn search_charge(api: &Api, question: &LookUp) -> Result<Outcome, Trouble> {
     #[derive(Serialize)]
     struct Query {
@@ -69,7 +84,9 @@ pub(super) async fn find_refund(api: &Api, question: &LookUp) -> Result<Outcome,
         let request = if charge.starts_with("pi_") { request.payment_intent(charge) } else { request.charge(charge) };
         after.into_iter().fold(request, ListRefund::starting_after).build()
     };
-    let found = all::<RefundAnswer>(api, page, |refund| refund.id.clone(), is_it).await?;
+    let Some(found) = all::<RefundAnswer>(api, page, |refund| refund.id.clone(), is_it).await? else {
+        return Ok(Outcome::Unknown(Doubt::Unreachable));
+    };
     let outcome = |refund: &RefundAnswer| {
         let outcome = outcomes::of_refund(refund);
         (!matches!(outcome, Outcome::CameBack { .. }), outcome)
@@ -77,13 +94,14 @@ pub(super) async fn find_refund(api: &Api, question: &LookUp) -> Result<Outcome,
     Ok(one_of(&question.id, found.iter().map(outcome).collect()))
 }
 
-/// All objects that answer a question, of all pages.
+/// All objects that answer a question, of all pages; nothing where there are too many pages, and none of what was read is one: what was not
+/// read may be it.
 async fn all<T: DeserializeOwned>(
     api: &Api,
     page: impl Fn(Option<String>) -> RequestBuilder,
     id: impl Fn(&T) -> String,
     is_it: impl Fn(&T) -> bool,
-) -> Result<Vec<T>, Trouble> {
+) -> Result<Option<Vec<T>>, Trouble> {
     let (mut found, mut after) = (Vec::new(), None);
     for _ in 0..PAGES_MAX {
         let read: List<T> = api.ask(|| page(after.clone())).await?;
@@ -91,11 +109,10 @@ async fn all<T: DeserializeOwned>(
         let more = read.has_more && after.is_some();
         found.extend(read.data.into_iter().filter(&is_it));
         if !more {
-            return Ok(found);
+            return Ok(Some(found));
         }
     }
-    // What was not read may be it.
-    if found.is_empty() { Err(Trouble::Doubt(Doubt::Unreachable)) } else { Ok(found) }
+    Ok(Some(found).filter(|found| !found.is_empty()))
 }
 
 /// The object of one attempt. Two that moved money are one too many: their events say so, too (I1).
@@ -114,14 +131,27 @@ pub(super) async fn events(api: &Api, since: DateTime<Utc>, after: Option<&str>)
         after.into_iter().fold(request, ListEvent::starting_after).build()
     };
     let read: List<Box<RawValue>> = api.ask(request).await.map_err(|trouble| ProviderError::from(&trouble))?;
-    let mut events = Vec::with_capacity(read.data.len());
-    for event in &read.data {
-        let label: Labelled<'_> = serde_json::from_str(event.get()).map_err(|_| ProviderError::UnreadableEvent)?;
-        let Stamped { created } = serde_json::from_str(event.get()).map_err(|_| ProviderError::UnreadableEvent)?;
-        let occurred_at = DateTime::<Utc>::from_timestamp(created, 0).ok_or(ProviderError::UnreadableEvent)?;
-        let (id, kind) = (label.id.into_owned(), label.kind.into_owned());
-        events.push(MissedEvent { id, kind, occurred_at, body: event.get().to_owned() });
-    }
-    let next = events.last().map(|event| event.id.clone()).filter(|_| read.has_more);
+    let events: Vec<MissedEvent> = read.data.iter().map(|event| missed(event.get())).collect();
+    let next = if read.has_more {
+        // The last that has an id: what comes after it and has none is read once more, which changes nothing.
+        let last = events.iter().rfind(|event| event.kind != UNREADABLE).ok_or(ProviderError::UnreadableEvent)?;
+        Some(last.id.clone())
+    } else {
+        None
+    };
     Ok(MissedPage { events, next })
+}
+
+/// An element of the list. What is no event is kept under its digest, as it would be if it had come by webhook, and quarantined when it is
+/// read; the others are not held up by it.
+fn missed(body: &str) -> MissedEvent {
+    let occurred_at = serde_json::from_str(body).ok().and_then(|Stamped { created }| DateTime::<Utc>::from_timestamp(created, 0));
+    let (id, kind) = match StripeEvents.label(body.as_bytes()) {
+        Ok(label) => (label.id.into_owned(), label.kind.into_owned()),
+        Err(unreadable) => {
+            tracing::error!(reason = %unreadable, bytes = body.len(), "an element of Stripe's list of events is none; it is stored all the same");
+            (digest_id(body.as_bytes()), UNREADABLE.to_owned())
+        }
+    };
+    MissedEvent { id, kind, occurred_at, body: body.to_owned() }
 }

@@ -14,6 +14,7 @@ pub mod key;
 mod lists;
 mod objects;
 mod outcomes;
+mod pace;
 pub mod reading;
 pub mod signature;
 

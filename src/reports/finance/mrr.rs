@@ -286,7 +286,7 @@ async fn lines(tx: &mut Tx, span: &Span, accounts: &[String]) -> Result<Vec<Line
         let decided = ended(tx, &ENDED, Value::texts(withdrawn), span).await?;
         for line in lines.iter_mut().filter(|line| line.is_withdrawn()) {
             line.is_special = true;
-            let on = decided.get(&(line.account.clone(), line.invoice.clone())).and_then(|on| on.pred_opt());
+            let on = decided.get(&(line.account.clone(), line.invoice.clone())).and_then(NaiveDate::pred_opt);
             line.ended_on = line.ended_on.max(on);
         }
     }

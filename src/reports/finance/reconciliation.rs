@@ -169,7 +169,7 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
         match goes_on {
             None => teller.note(format!("{provider} through {through}: {} pairs agree.", run.agreed)),
             Some(last) => {
-                teller.note(format!("{provider} through {through}, of a run through {last}, in which {} pairs agree.", run.agreed))
+                teller.note(format!("{provider} through {through}, of a run through {last}, in which {} pairs agree.", run.agreed));
             }
         }
         let mut currencies: Vec<Currency> = run.equations.iter().map(|day| day.closing.currency()).collect();

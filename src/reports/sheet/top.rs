@@ -79,10 +79,10 @@ impl Top {
         let kept = Kept { size, says: Reverse(texts.collect()), number: Reverse(number), cells: Cells(cells.to_vec()) };
         if !is_full {
             self.kept.push(Reverse(kept));
-        } else if let Some(mut least) = self.kept.peek_mut() {
-            if kept > least.0 {
-                least.0 = kept;
-            }
+        } else if let Some(mut least) = self.kept.peek_mut()
+            && kept > least.0
+        {
+            least.0 = kept;
         }
     }
 

@@ -25,10 +25,12 @@ crate::statements! {
     );
     /// When the first charge was asked for.
     FIRST_CHARGE = same("select min(requested_at) as first_at from charges");
-    /// The next payout of which it is not known what was in it.
+    /// The next payout of which it is not known all that was in it: its lines do not make its amount.
     NEXT_WITHOUT_LINES = same(
         "select p.payout_id from provider_payouts p where p.provider = $1 and p.sent_on >= $2 and p.payout_id > $3 \
-         and not exists (select 1 from payout_lines l where l.provider = p.provider and l.payout_id = p.payout_id) \
+         and p.amount_from = 'stated' and p.amount_minor <> coalesce((select sum(m.net_minor) from payout_lines l \
+         join provider_movements m on m.provider = l.provider and m.movement_id = l.movement_id \
+         where l.provider = p.provider and l.payout_id = p.payout_id and m.category not in ('payout', 'payout_failure')), 0) \
          order by p.payout_id limit 1"
     );
 }
@@ -95,7 +97,7 @@ pub async fn first_charge(tx: &mut Tx) -> Result<Option<DateTime<Utc>>, StoreErr
     Ok(Some(instant(micros).ok_or_else(|| row.corrupt("requested_at", "is out of range"))?))
 }
 
-/// The next payout after this one that was sent on a day or later and of which it is not known what was in it.
+/// The next payout after this one that was sent on a day or later and of which it is not known all that was in it.
 ///
 /// # Errors
 /// [`StoreError::Db`].

@@ -37,7 +37,7 @@ pub fn provider(fake: &Fake) -> Provider {
 }
 
 /// Lets time pass until nothing is open any more: look-ups come in growing steps.
-async fn settled(town: &Town, fake: &Fake, id: &AccountId) {
+pub async fn settled(town: &Town, fake: &Fake, id: &AccountId) {
     for hours in 0..60 {
         let at = noon(JOINED) + TimeDelta::minutes(20 * hours);
         fake.state().now = at.timestamp();
@@ -152,7 +152,7 @@ async fn no_fault_charges_twice_or_loses_a_charge() {
 }
 
 /// A town in which one more customer has just ordered, and whose fake knows only of this one.
-async fn town_in(db: &Db, number: usize) -> (Town, Fake) {
+pub async fn town_in(db: &Db, number: usize) -> (Town, Fake) {
     let (town, fake) = if number == 0 {
         town_at(db).await
     } else {

@@ -73,10 +73,17 @@ async fn a_database_belongs_to_one_account_and_one_mode() {
             let all = said["checks"].as_array().unwrap();
             all.iter().find(|line| line["what"] == what).map(|line| line["is"].as_str().unwrap().to_owned())
         };
-        for what in ["key", "account", "database", "endpoint"] {
+        for what in ["key", "account", "database", "endpoint", "events", "balance", "payouts", "payments", "refunds"] {
             assert_eq!(is(what).as_deref(), Some("right"), "{what}: {said}");
         }
         assert_eq!((is("webhook secret").as_deref(), check.status.code()), (Some("wrong"), Some(1)), "none is set here: {said}");
+        // A restricted key that may not read what has moved.
+        fake.state().forbidden = vec![("GET", "balance_transactions"), ("GET", "payouts")];
+        let check = runs(program(&db, &fake, KEY, "stripe check")).await;
+        ended(&check, 1, "give the restricted key");
+        let said = String::from_utf8(check.stdout).unwrap();
+        let wrong = |what: &str| said.lines().any(|line| line.contains(what) && line.contains("wrong"));
+        assert!(wrong("balance") && wrong("payouts") && !wrong("events") && !wrong("refunds"), "{said}");
     })
     .await;
 }
@@ -182,8 +189,8 @@ async fn what_has_moved_is_fetched_by_hand() {
         ended(&said, 1, "\"in_inbox\": 1");
         let shown: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
         let of = |what: &str| shown[what].as_u64().unwrap();
-        // The charge, the payout, and what nobody knows.
-        assert_eq!([of("movements"), of("payouts"), of("payout_lines"), of("unknown_categories")], [3, 1, 1, 1]);
+        // The payout, and what nobody knows; the run has fetched its charge itself.
+        assert_eq!([of("movements"), of("payouts"), of("payout_lines"), of("unknown_categories")], [2, 1, 1, 1]);
         let again = runs(program(&db, &fake, KEY, &format!("{fetch} --since {JOINED}"))).await;
         ended(&again, 0, "\"movements\": 0");
         assert!(shop.does("settlement list").contains("fetched from stripe"));

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use kasacare::provider::EventReader;
+use kasacare::provider::stripe::reading::StripeEvents;
 use kasacare::provider::stripe::signature::sign;
+use kasacare::provider::webhooks::digest_id;
 use kasacare::store::db::{ConnectOptions, Db, Kind, Sql};
 
 use super::http::{SECRET, Site, limits};
@@ -63,6 +66,32 @@ async fn what_cannot_be_read_is_kept() {
         assert_eq!(number(&db, STORED).await, 6);
         assert_eq!(number(&db, "select count(*) from inbox where kind = 'unreadable' and event_id like 'sha256:%'").await, 6);
         assert_eq!(number(&db, "select count(*) from inbox where encoding = 'hex' and body in ('fffe00', '7b226964223a317d00')").await, 2);
+        site.close().await;
+    })
+    .await;
+}
+
+/// Whatever is in the corpus of hostile events, read or not: what was sent is what is kept.
+#[tokio::test]
+async fn hostile_events_are_kept_byte_for_byte() {
+    on_both(async |db| {
+        let site = Site::open(&db, noon("2026-01-31"), limits()).await;
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/corpus/events");
+        let mut sent: Vec<Vec<u8>> = std::fs::read_dir(folder).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+        // Of several under one id only the first is kept.
+        let id = |body: &[u8]| StripeEvents.label(body).map_or_else(|_| digest_id(body), |label| label.id.into_owned());
+        sent.sort_by_key(|body| id(body));
+        sent.dedup_by_key(|body| id(body));
+        assert!(sent.len() > 10, "{}", sent.len());
+        for body in &sent {
+            assert_eq!(site.post_signed(body, Some(&sign(SECRET, site.now, body))).await, 200);
+            let mut tx = db.begin_read().await.unwrap();
+            let (_, kept) = kasacare::store::inbox::by_id(&mut tx, &id(body)).await.unwrap().remove(0);
+            tx.rollback().await.unwrap();
+            // As text where it is some, or in hexadecimal.
+            let text = std::str::from_utf8(body).ok().filter(|text| !text.contains('\0')).map(str::to_owned);
+            assert_eq!(kept, text.unwrap_or_else(|| body.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()));
+        }
         site.close().await;
     })
     .await;

@@ -37,17 +37,26 @@ async fn killed_between_any_two_steps_nobody_is_refunded_twice() {
     on_both(async |db| {
         let fake = Fake::start(evening()).await;
         let shop = Shop::open(db.clone());
-        paid(&shop, &fake).await;
-        fake.state().now += 24 * 3_600;
-        let run = run_line(&shop, LEFT);
-        let [before, between, at_once, _, soon, _] = KILLS;
-        for (number, (when, customer)) in [before, between, at_once, soon].into_iter().zip(CUSTOMERS).enumerate() {
-            shop.does(&format!("cancel {customer} {customer}-s1 --as-of {LEFT}"));
+        let days = [JOINED, LEFT, "2026-02-02"];
+        for (number, when) in KILLS.into_iter().enumerate() {
+            // Whoever comes back a day later has another camera by then.
+            let (customer, round) = (CUSTOMERS[number % CUSTOMERS.len()], number / CUSTOMERS.len());
+            let (joins, leaves, subscription) = (days[round], days[round + 1], round + 1);
+            if number % CUSTOMERS.len() == 0 {
+                let rest = KILLS.len() - number;
+                for customer in &CUSTOMERS[..rest.min(CUSTOMERS.len())] {
+                    shop.does(&format!("subscribe {customer} plus/annual --camera {customer}-c{subscription} --as-of {joins}"));
+                    ended(&runs(program(&db, &fake, KEY, &run_line(&shop, joins))).await, 0, "charges captured");
+                }
+                fake.state().now += 24 * 3_600;
+            }
+            shop.does(&format!("cancel {customer} {customer}-s{subscription} --as-of {leaves}"));
+            let run = run_line(&shop, leaves);
             killed(&db, &fake, &run, when).await;
             ended(&runs(program(&db, &fake, KEY, &run)).await, 0, "");
             assert_eq!(fake.state().refunds.len(), number + 1, "{when:?}");
         }
-        assert_eq!(number(&db, "select count(*) from refunds where state = 'succeeded' and reference is not null").await, 4);
+        assert_eq!(number(&db, "select count(*) from refunds where state = 'succeeded' and reference is not null").await, 6);
         assert_eq!(number(&db, "select count(*) from refunds where state <> 'succeeded'").await, 0);
         let theirs: i64 = fake.state().refunds.iter().filter_map(|refund| refund["amount"].as_i64()).sum();
         assert_eq!(number(&db, "select cast(sum(amount_minor) as bigint) from refunds").await, theirs);

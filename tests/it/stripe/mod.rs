@@ -3,12 +3,14 @@
 mod calls;
 mod cli;
 mod command;
+mod doubts;
 mod endpoint;
 mod fake;
 mod fixtures;
 mod http;
 mod killed;
 mod limits;
+mod lists;
 mod orders;
 mod paid_after_all;
 mod peers;

@@ -31,7 +31,7 @@ const FEE: i64 = 320;
 const PAID_OUT: i64 = 8 * (9_999 - FEE) - 9_944 - 2 * (9_999 + 1_500) + 9_999;
 
 /// A town whose database knows that its money is at Stripe.
-async fn bound_town(db: &Db) -> (Town, Fake) {
+pub async fn bound_town(db: &Db) -> (Town, Fake) {
     let mut tx = db.begin().await.unwrap();
     let ours = Binding { provider: "stripe".to_owned(), account: "acct_1Kasa".to_owned(), live: false };
     assert_eq!(binding::bind(&mut tx, &ours).await.unwrap(), Some(ours));
@@ -39,7 +39,7 @@ async fn bound_town(db: &Db) -> (Town, Fake) {
     town_at(db).await
 }
 
-async fn run_on(town: &Town, fake: &Fake, at: DateTime<Utc>) -> kasacare::engine::summary::Summary {
+pub async fn run_on(town: &Town, fake: &Fake, at: DateTime<Utc>) -> kasacare::engine::summary::Summary {
     fake.state().now = at.timestamp();
     town.run_at(at).await
 }
@@ -81,7 +81,7 @@ async fn live(town: &Town, fake: &Fake) {
 }
 
 /// What stands on these accounts.
-async fn balances(db: &Db) -> Vec<(i64, i64)> {
+pub async fn balances(db: &Db) -> Vec<(i64, i64)> {
     const SUMS: Sql = Sql::same(
         "select ledger_account, cast(sum(amount_minor) as bigint) from postings where ledger_account in (1020, 1200, 1290, 5000, 5100) \
          group by ledger_account having sum(amount_minor) <> 0 order by ledger_account",
@@ -110,7 +110,7 @@ async fn journal(db: &Db) -> i64 {
     number(db, "select count(*) from journal").await
 }
 
-async fn assert_checked(db: &Db) {
+pub async fn assert_checked(db: &Db) {
     let checked = check::run(db, check::Options::default(), |_, _| {}).await.unwrap();
     assert!(checked.is_clean(), "{}", checked.summary());
 }

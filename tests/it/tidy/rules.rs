@@ -32,7 +32,7 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ("import", &["domain"]),
     ("mail", &["domain"]),
     ("store", &["domain"]),
-    ("provider", &["domain", "store"]),
+    ("provider", &["domain", "import", "store"]),
     ("reports", &["domain", "store"]),
     ("engine", &["domain", "import", "store", "provider"]),
     ("jobs", &["domain", "store", "provider", "engine", "mail"]),

@@ -88,10 +88,10 @@ impl State {
             self.pages_left = Some(left - 1);
         }
         let of = params.get("payout");
-        let is_it = |line: &Value| of.is_none_or(|payout| self.lines.get(line["id"].as_str().unwrap()) == Some(payout));
+        let is_it = |line: &Value| of.is_none_or(|payout| line["id"].as_str().and_then(|id| self.lines.get(id)) == Some(payout));
         let (status, mut list) = page(&self.transactions, params, is_it);
         if params.iter().any(|(name, value)| name.starts_with("expand[") && value == "data.source") {
-            for line in list["data"].as_array_mut().expect("a list") {
+            for line in list["data"].as_array_mut().expect("a list").iter_mut().filter(|line| line.is_object()) {
                 line["source"] = self.object(&line["source"]);
             }
         }

@@ -68,8 +68,12 @@ pub struct State {
     pub faults: VecDeque<Fault>,
     /// Our key was revoked: nothing is let in.
     pub revoked: bool,
+    /// What our restricted key may not do: methods and paths.
+    pub forbidden: Vec<(&'static str, &'static str)>,
     /// What payments there are is not told for now.
     pub lists_hidden: bool,
+    /// The search knows nothing yet of what has happened.
+    pub search_lags: bool,
     /// So many more pages of the balance are told, and then errors.
     pub pages_left: Option<u32>,
     /// Keys with their parameters and their answers.
@@ -180,6 +184,9 @@ impl State {
         if self.revoked {
             return Reply::Json(error(401, "invalid_request_error", None));
         }
+        if self.forbidden.iter().any(|(verb, what)| *verb == method && path.trim_start_matches("/v1/").starts_with(what)) {
+            return Reply::Json(error(403, "invalid_request_error", Some("more_permissions_required")));
+        }
         let now = self.now;
         let due: Vec<_> = self.late.extract_if(.., |(at, ..)| *at <= now).collect();
         for (_, path, params) in due {
@@ -230,6 +237,7 @@ impl State {
                 let customer = params.get("customer").cloned();
                 page(&self.intents, params, |intent| customer.as_ref().is_none_or(|id| intent["customer"] == id.as_str()))
             }
+            ("GET", ["payment_intents", "search"]) if self.search_lags => page(&[], params, |_| true),
             ("GET", ["payment_intents", "search"]) => {
                 let wanted = params["query"].clone();
                 page(&self.intents, params, |intent| wanted.contains(intent["metadata"]["kasacare_charge"].as_str().unwrap_or("?")))
@@ -254,6 +262,7 @@ impl State {
                 (200, method.clone())
             }
             ("GET", ["balance_transactions"]) => self.list_transactions(params),
+            ("GET", ["payouts"]) => page(&self.payouts, params, |_| true),
             ("GET", ["payouts", id]) => match self.payouts.iter().find(|payout| payout["id"] == *id) {
                 Some(payout) => (200, payout.clone()),
                 None => error(404, "invalid_request_error", Some("resource_missing")),
@@ -286,7 +295,8 @@ impl State {
 fn page(all: &[Value], params: &Params, is_it: impl Fn(&Value) -> bool) -> Answer {
     let since = number(params, "created[gte]").unwrap_or(0);
     let until = number(params, "created[lt]").unwrap_or(i64::MAX);
-    let is_then = |one: &Value| (since..until).contains(&one["created"].as_i64().unwrap_or(0));
+    // What has no date is listed always.
+    let is_then = |one: &Value| one["created"].as_i64().is_none_or(|created| (since..until).contains(&created));
     let mut found: Vec<&Value> = all.iter().rev().filter(|one| is_it(one) && is_then(one)).collect();
     if let Some(after) = params.get("starting_after") {
         let position = found.iter().position(|one| one["id"] == after.as_str()).expect("a cursor of this list");
