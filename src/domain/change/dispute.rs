@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::account::{AttemptState, Dispute, DisputeState, NoteReason, Purpose, Refund};
+use super::super::account::{AttemptState, Dispute, DisputeState, NoteReason, Purpose};
 use super::super::event::{Event, Given, Reversal};
 use super::super::ids::SubscriptionId;
 use super::super::money::{Money, total};
@@ -13,6 +13,9 @@ use super::super::terms::{ChangeKind, Effective, UnusedValue};
 use super::billing::invoice_id;
 use super::operator::part_of;
 use super::{Draft, Planned, Refusal};
+
+/// Kind of the task where a dispute takes what was given back before it, and how much of that there was.
+const ON_REFUNDED: &str = "dispute_on_refunded";
 
 /// Why what was held for a dispute is paid out.
 const WON: &str = "dispute_won";
@@ -30,13 +33,23 @@ impl Draft<'_> {
         let given_back = self.freeze(id, charge, amount, fee)?;
         if given_back.is_positive() {
             // F60: given back before and disputed now: the provider takes more than is left. A person must contest it.
-            self.task("dispute_on_refunded", id, Some(given_back))?;
+            self.task(ON_REFUNDED, id, Some(given_back))?;
         }
         self.task("dispute_evidence", id, Some(amount))
     }
 
     /// Freezes what is left of a charge's payments, and gives how much more was withdrawn, because it had been given back before.
     fn freeze(&mut self, id: &str, charge: &str, amount: Money, fee: Money) -> Planned<Money> {
+        let Taken { applied, credited, beyond } = self.left_of(charge, amount)?;
+        let given_back = total(beyond.currency(), credited.iter().map(|(_, amount)| *amount))?.plus(beyond)?;
+        self.because(format!("PD-6: dispute {id} freezes {} of charge {charge}", amount.minus(beyond)?));
+        let (id, charge) = (id.to_owned(), charge.to_owned());
+        self.emit(Event::DisputeOpened { id, charge, applied, credited, beyond, fee, on: self.today })?;
+        Ok(given_back)
+    }
+
+    /// What a dispute of so much takes of what is left of a charge's payments.
+    fn left_of(&self, charge: &str, amount: Money) -> Planned<Taken> {
         let mut rest = amount;
         let (mut applied, mut credited) = (Vec::new(), Vec::new());
         for payment in self.account.payments.values().filter(|payment| payment.charge == charge) {
@@ -49,11 +62,7 @@ impl Draft<'_> {
             push(&mut applied, &payment.invoice, on_invoice);
             push(&mut credited, &payment.invoice, part.minus(on_invoice)?);
         }
-        let given_back = total(rest.currency(), credited.iter().map(|(_, amount)| *amount))?.plus(rest)?;
-        self.because(format!("PD-6: dispute {id} freezes {} of charge {charge}", amount.minus(rest)?));
-        let (id, charge) = (id.to_owned(), charge.to_owned());
-        self.emit(Event::DisputeOpened { id, charge, applied, credited, beyond: rest, fee, on: self.today })?;
-        Ok(given_back)
+        Ok(Taken { applied, credited, beyond: rest })
     }
 
     /// What a dispute that ends had taken: frozen on invoices, of cash that had become account credit, and beyond the payments.
@@ -137,12 +146,11 @@ impl Draft<'_> {
         if self.account.was_won_late(dispute) {
             return Ok(());
         }
-        let given_back = |refund: &Refund| {
-            refund.charge == dispute.charge
-                && refund.state != AttemptState::Abandoned
-                && self.account.today(refund.requested_at) >= dispute.opened_on
-        };
-        if self.account.refunds.values().any(given_back) {
+        let given_back_before = self.account.tasks.get(&format!("tk_{ON_REFUNDED}_{}", dispute.id)).and_then(|task| task.amount);
+        let frozen_then = dispute.amount.minus(given_back_before.unwrap_or(self.account.zero()))?;
+        let now = self.left_of(&dispute.charge, dispute.amount)?;
+        let left_now = total(frozen_then.currency(), now.applied.iter().map(|(_, amount)| *amount))?;
+        if left_now.minus(frozen_then)?.is_negative() {
             return self.task("dispute_lost_after_won", &dispute.id, Some(dispute.amount));
         }
         self.because("F61: that the dispute had been lost was told after it was won: both are booked, as if told in order");
