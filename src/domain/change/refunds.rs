@@ -131,7 +131,7 @@ impl Draft<'_> {
     /// What is owed for a refund that was given up: by the one that took its place, and as account credit.
     fn what_stands_for(&mut self, refund: &Refund, moved: Money, replacement: Option<Replacement>) -> Planned<(Money, Money)> {
         let zero = self.account.zero();
-        let credit = moved.at_most(self.account.profile.credit_cash)?;
+        let credit = moved.at_most(refund.amount)?.at_most(self.account.profile.credit_cash)?;
         if refund.state == AttemptState::Failed {
             return Ok((zero, credit));
         }

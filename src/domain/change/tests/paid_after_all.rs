@@ -133,6 +133,23 @@ fn less_may_have_been_paid_than_was_asked_for() {
     assert_eq!((world.account.profile.credit_cash, world.tasks()), (money("21.76 USD"), vec!["amount_mismatch"]));
 }
 
+/// Two refunds of 71.76 failed. That 80.00 were paid of one of them takes no credit of the other.
+#[test]
+fn more_than_was_asked_for_takes_no_other_credit() {
+    let mut world = World::on("2026-01-31");
+    let (one, two) = (world.subscribe("plus/annual"), world.order("plus/annual", 2, None));
+    world.advance_to("2026-06-02");
+    world.refunds.extend([Answer::Hard, Answer::Hard]);
+    world.cancel(&one);
+    world.cancel(&two);
+    world.run();
+    assert_eq!(world.account.profile.credit_cash, money("143.52 USD"));
+    world.plan(|draft| draft.refund_was_paid(FIRST, "re_late", Some(money("80.00 USD")), None));
+    assert_eq!(world.books.last("refund_reopened.v1"), "2300 71.76 | 2310 71.76");
+    assert_eq!(world.books.last("refund_settled.v1"), "2310 71.76; 1290 8.24 | 1200 80.00");
+    assert_eq!(world.account.profile.credit_cash, money("71.76 USD"));
+}
+
 /// It may be sent at this moment.
 #[test]
 fn the_one_in_its_place_is_not_withdrawn_while_it_may_be_under_way() {
