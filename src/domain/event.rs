@@ -67,6 +67,25 @@ impl Given {
     }
 }
 
+/// F49: what a refund moved more than was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excess {
+    /// It stands among the unmatched movements (1290).
+    pub open: Money,
+    /// It was written off (5200).
+    pub given_up: Money,
+}
+
+impl Excess {
+    /// Both together.
+    ///
+    /// # Errors
+    /// [`MoneyError`]: too large.
+    pub fn sum(self) -> Result<Money, MoneyError> {
+        self.open.plus(self.given_up)
+    }
+}
+
 /// Why recognised revenue is taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -193,6 +212,10 @@ pub enum Event {
     /// PV-5: what a refund moved more than was asked for is given up.
     #[serde(rename = "excess_refund_written_off.v1")]
     ExcessRefundWrittenOff { refund: String, amount: Money },
+    /// F49: what a refund moved more than was asked for pays a part of what is to be given back now. `amount` stood on 1290, `given_up` had
+    /// been written off.
+    #[serde(rename = "excess_refund_applied.v1")]
+    ExcessRefundApplied { refund: String, invoice: String, amount: Money, given_up: Money },
     /// A definite no (PD-2).
     #[serde(rename = "charge_declined.v1")]
     ChargeDeclined { charge: String, code: String, hard: bool, on: NaiveDate },
@@ -249,6 +272,9 @@ pub enum Event {
         /// The provider's id of what failed, where there was something.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reference: Option<String>,
+        /// F49: of what came back, what nobody had asked for: it was waiting on 1290, or had been written off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        excess: Option<Excess>,
     },
     /// RR-1: revenue through a date, cumulative less what was booked before; negative takes it back.
     #[serde(rename = "revenue_recognised.v1")]

@@ -8,7 +8,7 @@ pub mod settlement;
 use serde::Serialize;
 
 use super::account::{Account, Invoice, Refund};
-use super::event::{Event, Given, Reversal};
+use super::event::{Event, Excess, Given, Reversal};
 use super::money::{Money, MoneyError};
 
 /// What kind of account it is: where its normal balance lies.
@@ -178,7 +178,13 @@ fn post(account: &Account, event: &Event, entry: &mut Entry) -> Result<(), Ledge
         Event::UnappliedReturned { invoice, amount, .. } => entry.pair(UNAPPLIED, REFUNDS_PAYABLE, *amount, Some(invoice))?,
         Event::NoteIssued { note, given } => noted(entry, prepayment(invoice(account, &note.invoice)?), note, given)?,
         Event::RefundSettled { refund, short, .. } => paid_out(account, entry, refund, *short)?,
-        Event::RefundFailed { refund, after_success, .. } => became_credit(refund_of(account, refund)?, *after_success, entry)?,
+        Event::RefundFailed { refund, after_success, excess, .. } => {
+            became_credit(refund_of(account, refund)?, *after_success, *excess, entry)?;
+        }
+        Event::ExcessRefundApplied { invoice, amount, given_up, .. } => {
+            entry.pair(REFUNDS_PAYABLE, UNMATCHED, *amount, Some(invoice))?;
+            entry.pair(REFUNDS_PAYABLE, CREDIT_LOSSES, *given_up, Some(invoice))?;
+        }
         Event::ExcessRefundWrittenOff { refund, amount } => {
             entry.pair(CREDIT_LOSSES, UNMATCHED, *amount, Some(&refund_of(account, refund)?.invoice))?;
         }
@@ -265,10 +271,17 @@ fn refund_of<'a>(account: &'a Account, id: &str) -> Result<&'a Refund, LedgerErr
     account.refunds.get(id).ok_or_else(|| LedgerError::Missing(id.to_owned()))
 }
 
-/// RF-4: what could not be paid out, or came back, is account credit.
-fn became_credit(refund: &Refund, after_success: bool, entry: &mut Entry) -> Result<(), MoneyError> {
+/// RF-4: what could not be paid out, or came back, is account credit, as far as it was the customer's (F49).
+fn became_credit(refund: &Refund, after_success: bool, excess: Option<Excess>, entry: &mut Entry) -> Result<(), MoneyError> {
     let from = if after_success { PROVIDER_CLEARING } else { REFUNDS_PAYABLE };
-    entry.pair(from, CUSTOMER_CREDITS, refund.amount, Some(&refund.invoice))
+    let invoice = Some(refund.invoice.as_str());
+    entry.debit(from, refund.amount, invoice);
+    entry.credit(CUSTOMER_CREDITS, refund.owed()?, invoice)?;
+    if let Some(excess) = excess {
+        entry.credit(UNMATCHED, excess.open, invoice)?;
+        entry.credit(CREDIT_LOSSES, excess.given_up, invoice)?;
+    }
+    Ok(())
 }
 
 /// What was asked for is owed no more. What the provider moved less stays the customer's, as account credit (RF-4); what it moved

@@ -38,6 +38,9 @@ pub(super) fn lines(change: &Change, event: &Event) -> Vec<String> {
         }
         Event::UnappliedReturned { charge, amount, .. } => vec![format!("unapplied cash of {charge} is given back: {amount}")],
         Event::ExcessRefundWrittenOff { refund, amount } => vec![format!("{amount} that {refund} moved too much is given up")],
+        Event::ExcessRefundApplied { refund, amount, given_up, .. } => {
+            vec![format!("{} of it has been paid out before, by {refund}", sum(*amount, *given_up))]
+        }
         Event::RefundAbandoned { refund } => vec![format!("refund {refund} is given up; it moved nothing")],
         Event::RefundReopened { refund, taken_over, from_credit, .. } => {
             let parts = [(taken_over, "was still to be paid out"), (from_credit, "had become account credit")];

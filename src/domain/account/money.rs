@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::money::Money;
+use crate::domain::money::{Money, MoneyError};
 
 /// What a charge is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +98,9 @@ pub struct Refund {
     pub invoice: String,
     /// How much is to go; once it has, how much went (PV-5). Its request keeps what was asked for.
     pub amount: Money,
+    /// F49: of `amount`, what nobody had asked for. While it is out, as much of it as the payment gave and no later refund has used; once
+    /// it has come back, all that was not the customer's.
+    pub excess: Money,
     /// Why: `cancellation`, `correction`, `order_cancelled`, `credit_payout`, `plan_change`, `dispute_won`.
     pub reason: String,
     /// Where it stands.
@@ -121,6 +124,14 @@ impl Refund {
     #[must_use]
     pub const fn may_have_moved(&self) -> bool {
         self.state.in_flight() || matches!(self.state, AttemptState::Succeeded)
+    }
+
+    /// What of it was the customer's.
+    ///
+    /// # Errors
+    /// [`MoneyError`] where the stored amounts have two currencies.
+    pub fn owed(&self) -> Result<Money, MoneyError> {
+        self.amount.minus(self.excess)
     }
 }
 

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 
 use super::{Account, AttemptState, Dispute, DisputeState, Task};
 use crate::domain::change::settle::AMOUNT_MISMATCH;
+use crate::domain::event::Excess;
 use crate::domain::money::{Money, MoneyError, total};
 
 /// Why money stands for nothing.
@@ -119,13 +120,25 @@ impl Account {
     pub fn excess_refunds(&self) -> Result<Vec<Unapplied>, MoneyError> {
         let mut refunds = Vec::new();
         for refund in self.refunds.values() {
-            let task = self.tasks.get(&format!("tk_{}_{}", AMOUNT_MISMATCH, refund.id));
-            let short = task.filter(|task| task.is_open()).and_then(|task| task.amount).filter(|short| short.is_negative());
-            if let Some(short) = short {
-                let amount = short.negated()?;
+            let amount = self.excess_of(&refund.id)?.open;
+            if amount.is_positive() {
                 refunds.push(Unapplied { of: refund.id.clone(), cause: UnappliedCause::ExcessRefund, amount, moved_on: refund.settled_on });
             }
         }
         Ok(refunds)
+    }
+
+    /// What a refund moved more than was asked for, as far as it has neither come back nor been used for a later one: its task follows it, and
+    /// is closed where it was written off.
+    ///
+    /// # Errors
+    /// An amount beyond 64 bits.
+    pub fn excess_of(&self, refund: &str) -> Result<Excess, MoneyError> {
+        let zero = self.zero();
+        let task = self.tasks.get(&format!("tk_{AMOUNT_MISMATCH}_{refund}"));
+        let short = task.and_then(|task| task.amount).filter(|short| short.is_negative());
+        let amount = short.map_or(Ok(zero), Money::negated)?;
+        let is_open = task.is_some_and(Task::is_open);
+        Ok(if is_open { Excess { open: amount, given_up: zero } } else { Excess { open: zero, given_up: amount } })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::account::{AttemptState, Dispute, DisputeState, NoteReason, Purpose};
+use super::super::account::{AttemptState, Dispute, DisputeState, NoteReason, Purpose, Refund};
 use super::super::event::{Event, Given, Reversal};
 use super::super::ids::SubscriptionId;
 use super::super::money::{Money, total};
@@ -105,7 +105,8 @@ impl Draft<'_> {
     /// RF-4: what of a payment became account credit because it could not be paid out.
     fn failed_refunds(&self, charge: &str) -> Planned<Money> {
         let failed = self.account.refunds.values().filter(|refund| refund.charge == charge && refund.state == AttemptState::Failed);
-        Ok(total(self.account.profile.currency, failed.map(|refund| refund.amount))?)
+        let failed = failed.map(Refund::owed).collect::<Result<Vec<_>, _>>()?;
+        Ok(total(self.account.profile.currency, failed)?)
     }
 
     /// PD-6: the money came back; what was frozen for the customer is paid out now.

@@ -78,7 +78,8 @@ impl Draft<'_> {
         self.emit(Event::RevenueRecognised { invoice: invoice.to_owned(), through: last_day, amount, reversal: None, forfeited: true })
     }
 
-    /// RF-3: issues a credit note and says where its value went. Payouts are not yet requested: see [`Draft::pay_out`].
+    /// RF-3: issues a credit note and says where its value went. Payouts are not yet requested (see [`Draft::pay_out`]): of those that the
+    /// note tells, what an earlier refund has moved already (F49) is not among what is returned.
     pub fn credit_note(&mut self, invoice: &str, reason: NoteReason, net: Money, tax: Money, to: Destination) -> Planned<Given> {
         let zero = self.account.zero();
         let value = net.plus(tax)?;
@@ -86,9 +87,10 @@ impl Draft<'_> {
             return Ok(Given::nothing(zero));
         }
         let row = self.account.invoices.get(invoice).ok_or_else(|| self.no_object("invoice", invoice))?;
-        let settlement = row.settlement()?;
+        let (settlement, of_credit) = (row.settlement()?, row.credit_cash);
         let parts = dispose(value, &settlement, to)?;
-        if !parts.already_returned.is_zero() {
+        let before = self.apply_excess(invoice, parts.already_returned)?;
+        if before != parts.already_returned {
             return Err(Refusal::Inconsistent(format!("invoice {invoice} would give back {} twice", parts.already_returned)));
         }
         let from_captured = match to {
@@ -96,10 +98,10 @@ impl Draft<'_> {
             Destination::Credit => parts.credit.at_most(settlement.refundable()?)?,
         };
         let back = parts.credit.minus(from_captured)?;
-        let back_cash = back.at_most(row.credit_cash)?;
+        let back_cash = back.at_most(of_credit)?;
         let given = Given {
             owed_off: parts.owed_off,
-            payout: parts.payout,
+            payout: parts.payout.plus(before)?,
             credit_cash: from_captured.plus(back_cash)?,
             from_captured,
             credit_goodwill: back.minus(back_cash)?,
@@ -110,7 +112,7 @@ impl Draft<'_> {
         self.because(told(&parts));
         self.note(invoice, reason, net, tax, given)?;
         self.owe_less(invoice)?;
-        Ok(given)
+        Ok(Given { payout: parts.payout, ..given })
     }
 
     /// A document that corrects a line finds it recognised through today, so that revenue which it takes back is seen as taken back.

@@ -185,15 +185,60 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// RF-4: the provider refused: the amount becomes account credit and an operator task; it is never lost.
+    /// RF-4: the provider refused: the amount becomes account credit and an operator task; it is never lost. What it had paid out too much
+    /// is nobody's (F49), and closes its own task.
     fn refund_failed(&mut self, refund: &Refund, code: &str, after_success: bool, reference: Option<&String>) -> Planned {
         let id = &refund.id;
-        self.because(format!("RF-4: the refund failed ({code}): {} becomes account credit", refund.amount));
+        let excess = self.account.excess_of(id)?;
+        let owed = refund.amount.minus(excess.sum()?)?;
+        self.because(format!("RF-4: the refund failed ({code}): {owed} becomes account credit"));
+        if !excess.sum()?.is_zero() {
+            self.because(format!("F49: {} of it nobody had asked for", excess.sum()?));
+        }
         let (code, reference) = (code.to_owned(), reference.cloned());
-        self.emit(Event::RefundFailed { refund: id.clone(), code, on: self.today, after_success, reference })?;
-        self.task("refund_failed", id, Some(refund.amount))?;
+        let told = Some(excess).filter(|_| owed != refund.amount);
+        self.emit(Event::RefundFailed { refund: id.clone(), code, on: self.today, after_success, reference, excess: told })?;
+        self.follow_excess(id, self.account.zero())?;
+        if owed.is_zero() {
+            return Ok(());
+        }
+        self.task("refund_failed", id, Some(owed))?;
         let subscription = self.owner(&refund.invoice)?;
         let reason = "a refund could not be paid out to the payment method";
-        self.tell_of_credit(&subscription, id, refund.amount, reason)
+        self.tell_of_credit(&subscription, id, owed, reason)
+    }
+
+    /// F49: what refunds of an invoice moved more than was asked for is a part of what is given back now, the earliest first: so much of it
+    /// the customer has.
+    pub(super) fn apply_excess(&mut self, invoice: &str, most: Money) -> Planned<Money> {
+        let mut rest = most;
+        let of_it = |refund: &&Refund| refund.invoice == invoice && refund.state == AttemptState::Succeeded && refund.excess.is_positive();
+        let refunds: Vec<Refund> = self.account.refunds.values().filter(of_it).cloned().collect();
+        for refund in refunds {
+            let excess = self.account.excess_of(&refund.id)?;
+            let part = rest.at_most(refund.excess)?.at_most(excess.sum()?)?;
+            if part.is_zero() {
+                continue;
+            }
+            rest = rest.minus(part)?;
+            let amount = part.at_most(excess.open)?;
+            let given_up = part.minus(amount)?;
+            self.because(format!("F49: {part} of it has been paid out before, by refund {}, which moved more than was asked for", refund.id));
+            self.emit(Event::ExcessRefundApplied { refund: refund.id.clone(), invoice: invoice.to_owned(), amount, given_up })?;
+            self.follow_excess(&refund.id, excess.sum()?.minus(part)?)?;
+        }
+        Ok(most.minus(rest)?)
+    }
+
+    /// The task about what a refund moved too much follows it; one that was closed, because it was written off, stays closed.
+    fn follow_excess(&mut self, refund: &str, left: Money) -> Planned {
+        let id = format!("tk_{AMOUNT_MISMATCH}_{refund}");
+        let Some(task) = self.account.tasks.get(&id) else { return Ok(()) };
+        let (was_open, tells) = (task.is_open(), task.amount.is_some_and(Money::is_negative));
+        if !tells {
+            return Ok(());
+        }
+        self.task(AMOUNT_MISMATCH, refund, Some(left.negated()?))?;
+        if was_open && !left.is_zero() { Ok(()) } else { self.close_task(&id) }
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::super::account::{Account, AttemptState, Charge, Dispute, DisputeState, Payment, Purpose, Refund};
-use super::super::event::Event;
+use super::super::event::{Event, Excess};
 use super::super::ledger::LedgerError;
 use super::super::money::{Money, total};
 use super::missing;
@@ -119,6 +119,7 @@ impl Account {
                     charge: charge.clone(),
                     invoice: invoice.clone(),
                     amount: *amount,
+                    excess: self.zero(),
                     reason: reason.clone(),
                     state: AttemptState::Requested,
                     due_at: Some(*due_at),
@@ -155,9 +156,8 @@ impl Account {
                     self.moved_otherwise(id, *short)?;
                 }
             }
-            Event::RefundFailed { refund, code, on, reference, .. } => {
-                // The payment stays reserved: its money was given back as credit, and this card refused it once.
-                let refund = self.refund_mut(refund)?;
+            Event::RefundFailed { refund: id, code, on, reference, excess, .. } => {
+                let refund = self.refund_mut(id)?;
                 refund.state = AttemptState::Failed;
                 refund.code = Some(code.clone());
                 refund.settled_on = Some(*on);
@@ -165,11 +165,33 @@ impl Account {
                 if reference.is_some() {
                     refund.reference.clone_from(reference);
                 }
-                let amount = refund.amount;
-                self.profile.credit_cash = self.profile.credit_cash.plus(amount)?;
+                self.came_back(id, *excess)?;
+            }
+            Event::ExcessRefundApplied { refund, invoice, amount, given_up } => {
+                let applied = amount.plus(*given_up)?;
+                let refund = self.refund_mut(refund)?;
+                refund.excess = refund.excess.minus(applied)?;
+                let invoice = self.invoice_mut(invoice)?;
+                invoice.returned = invoice.returned.minus(applied)?;
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// What was the customer's is account credit. For that the payment stays reserved: its money was given back, and this card refused it
+    /// once. For the excess (F49) it is not.
+    fn came_back(&mut self, id: &str, excess: Option<Excess>) -> Result<(), LedgerError> {
+        let zero = self.zero();
+        let not_owed = excess.map_or(Ok(zero), Excess::sum)?;
+        let refund = self.refund_mut(id)?;
+        let reserved = std::mem::replace(&mut refund.excess, not_owed);
+        let (charge, invoice, owed) = (refund.charge.clone(), refund.invoice.clone(), refund.owed()?);
+        let payment = self.payment_mut(&charge, &invoice)?;
+        payment.refunded = payment.refunded.minus(reserved)?;
+        let invoice = self.invoice_mut(&invoice)?;
+        invoice.returned = invoice.returned.minus(reserved)?;
+        self.profile.credit_cash = self.profile.credit_cash.plus(owed)?;
         Ok(())
     }
 
@@ -177,8 +199,9 @@ impl Account {
     fn reopen(&mut self, id: &str, taken_over: Money, from_credit: Money, due_at: DateTime<Utc>) -> Result<(), LedgerError> {
         let reopened = taken_over.plus(from_credit)?;
         let refund = self.refund_mut(id)?;
-        let (before, asked) = (refund.state, refund.amount);
+        let (before, asked) = (refund.state, refund.owed()?);
         (refund.state, refund.amount, refund.due_at) = (AttemptState::Unknown, reopened, Some(due_at));
+        refund.excess = Money::zero(reopened.currency());
         (refund.code, refund.settled_on) = (None, None);
         let (charge, invoice) = (refund.charge.clone(), refund.invoice.clone());
         let payment = self.payment_mut(&charge, &invoice)?;
@@ -208,6 +231,7 @@ impl Account {
         let left = payment.amount.minus(payment.refunded)?.minus(payment.disputed)?.or_zero();
         let more = short.negated()?.at_most(left)?;
         payment.refunded = payment.refunded.plus(more)?;
+        self.refund_mut(id)?.excess = more;
         let invoice = self.invoice_mut(&invoice)?;
         invoice.returned = invoice.returned.plus(more)?;
         Ok(())

@@ -141,7 +141,9 @@ struct Reserved {
 pub(super) fn refund_limits(account: &Account, inspection: &mut Inspection<'_>) {
     let mut requested: BTreeMap<(&str, &str), i128> = BTreeMap::new();
     for refund in account.refunds.values().filter(|refund| refund.state != AttemptState::Abandoned) {
-        *requested.entry((&refund.charge, &refund.invoice)).or_default() += i128::from(refund.amount.minor());
+        // What was moved too much and has come back its payment can give again (F49).
+        let free = if refund.state == AttemptState::Failed { refund.excess.minor() } else { 0 };
+        *requested.entry((&refund.charge, &refund.invoice)).or_default() += i128::from(refund.amount.minor()) - i128::from(free);
     }
     let mut lost: BTreeMap<&str, i128> = BTreeMap::new();
     // What came back after it was lost stays reserved on its payment, until a person says what it pays (F61).

@@ -202,7 +202,12 @@ fn lines(records: Vec<Record>) -> Result<Vec<Line>, ReportError> {
                         line.amount = line.amount.minus(*short)?;
                     }
                 }
-                Event::RefundFailed { refund, on, .. } => settle(&mut lines, &at, &account, refund, Stands::KeptAsCredit, Some(*on)),
+                Event::RefundFailed { refund, on, excess, .. } => {
+                    settle(&mut lines, &at, &account, refund, Stands::KeptAsCredit, Some(*on));
+                    if let (Some(excess), Some(line)) = (excess, at.get(&(account.clone(), refund.clone())).and_then(|at| lines.get_mut(*at))) {
+                        line.amount = line.amount.minus(excess.sum()?)?;
+                    }
+                }
                 Event::RefundReopened { refund, taken_over, from_credit, .. } => {
                     if let Some(line) = at.get(&(account.clone(), refund.clone())).and_then(|at| lines.get_mut(*at)) {
                         line.amount = taken_over.plus(*from_credit)?;

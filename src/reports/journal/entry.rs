@@ -240,6 +240,7 @@ fn about(event: &Event) -> About {
         Event::UnappliedReturned { charge, .. } => About::titled("Unapplied payment to be given back").reference(charge),
         Event::UnappliedApplied { charge, .. } => About::titled("Unapplied payment applied").reference(charge),
         Event::ExcessRefundWrittenOff { refund, .. } => About::titled("Excess refund written off").reference(refund),
+        Event::ExcessRefundApplied { refund, .. } => About::titled("Excess refund used for another").reference(refund),
         Event::NoteIssued { note, .. } => noted(note),
         Event::RefundSettled { reference, short, .. } => {
             let about = About::titled("Refund paid out").reference(reference);

@@ -65,6 +65,7 @@ account_table! {
         state: text,
         reference: text,
         code: text,
+        excess_minor: int,
     }
     /// All refunds of the accounts.
     LOAD_REFUNDS = "";
@@ -171,7 +172,7 @@ impl TableRow for Refund {
     type Key = String;
     const TABLE: &'static Table = &REFUNDS;
     const CHANGING: &'static [&'static str] =
-        &["account_id", "refund_id", "amount_minor", "due_at", "lookups", "settled_on", "state", "reference", "code"];
+        &["account_id", "refund_id", "amount_minor", "due_at", "lookups", "settled_on", "state", "reference", "code", "excess_minor"];
 
     fn of(account: &Account) -> &Keyed<String, Self> {
         &account.refunds
@@ -195,6 +196,7 @@ impl TableRow for Refund {
             state: row.tag(AttemptState::from_tag)?,
             reference: row.opt_text()?,
             code: row.opt_text()?,
+            excess: row.money()?,
         };
         Ok((refund.id.clone(), refund))
     }
@@ -211,7 +213,8 @@ impl TableRow for Refund {
             .text(&self.reason)
             .text(self.state.tag())
             .opt_text(self.reference.as_deref())
-            .opt_text(self.code.as_deref());
+            .opt_text(self.code.as_deref())
+            .money(self.excess);
     }
 
     fn write_changes(&self, _: &Self::Key, row: &mut Writer<'_>) {
@@ -222,6 +225,7 @@ impl TableRow for Refund {
             .opt_date(self.settled_on)
             .text(self.state.tag())
             .opt_text(self.reference.as_deref())
-            .opt_text(self.code.as_deref());
+            .opt_text(self.code.as_deref())
+            .money(self.excess);
     }
 }

@@ -161,14 +161,19 @@ with days as (
     -- RF-2: tax by the remainder.
     select k.*, net - kept_net as back_net, tax - tax_on(kept_net, rate) as back_tax, net - kept_net + tax - tax_on(kept_net, rate) as back
     from kept k
+), used as (
+    -- F49: what an earlier refund moved too much is paid out already.
+    select w.*, coalesce((select sum(minor(said(f.body, 'amount')) + minor(said(f.body, 'given_up'))) from fact f where f.tag = 'excess_refund_applied'
+        and f.account = w.account and f.record = w.record and said(f.body, 'invoice') = w.invoice), 0) as moved
+    from worth w
 ), off as (
     select w.*, case when reason = 'undercharge' then 0 else least(greatest(open, 0), back) end as owed_off,
-        cash - paid_back - greatest(credited - credit, 0) - disputed as cash_left, credit - least(credited, credit) as credit_left,
+        cash - paid_back - greatest(credited - credit, 0) - disputed - moved as cash_left, credit - least(credited, credit) as credit_left,
         -- The policy matrix; CO-3: after the window an overcharge is account credit.
         reason = 'plan_change' or (reason = 'cancellation' and another) or (reason = 'overcharge' and issued > last_attempt) as as_credit
-    from worth w
+    from used w
 ), given as (
-    select o.*, case when as_credit or reason in ('undercharge', 'dispute_lost') then 0 else least(back - owed_off, greatest(cash_left, 0)) end as payout
+    select o.*, moved + case when as_credit or reason in ('undercharge', 'dispute_lost') then 0 else least(back - owed_off - moved, greatest(cash_left, 0)) end as payout
     from off o
 ), turned as (
     select g.*, case
@@ -231,7 +236,9 @@ with asked as (
         select account, record, false as of_credit, payout as amount from noted
         union all select account, record, not of_change, amount from credit_out
         union all select account, record, false, minor(said(unnest(json_extract(body, '$.released')::json[]), '[1]')) from fact where tag = 'dispute_won'
-        union all select account, record, false, minor(said(body, 'amount')) from fact where tag = 'unapplied_returned') group by all
+        union all select account, record, false, minor(said(body, 'amount')) from fact where tag = 'unapplied_returned'
+        -- F49: so much an earlier refund has moved already.
+        union all select account, record, false, -minor(said(body, 'amount')) - minor(said(body, 'given_up')) from fact where tag = 'excess_refund_applied') group by all
 ), settled as (
     select a.account, a.charge, a.invoice, a.record as asked_in, l.minor
     from asked a
@@ -257,6 +264,7 @@ with booking(tag, field, debit, credit) as (values
     ('charge_captured', 'applied', 1200, 1100), ('charge_captured', 'unapplied', 1200, 2320),
     ('charge_captured', 'costs', 1200, 1150), ('charge_captured', 'costs', 2400, 4500),
     ('unapplied_applied', 'applied', 2320, 1100), ('unapplied_applied', 'costs', 2320, 1150), ('unapplied_applied', 'costs', 2400, 4500),
+    ('excess_refund_applied', 'amount', 2310, 1290), ('excess_refund_applied', 'given_up', 2310, 5200),
     ('unapplied_returned', 'amount', 2320, 2310), ('credit_granted', 'amount', 4200, 2300),
     ('credit_paid_by_hand', 'amount', 2300, 1010),
     ('dispute_opened', 'applied', 1210, 1200), ('dispute_opened', 'credited', 1210, 1200), ('dispute_opened', 'beyond', 1210, 1200),
@@ -279,12 +287,17 @@ with booking(tag, field, debit, credit) as (values
 ), refund_of as (
     -- PV-5: for one that was given up is owed what a person found to be.
     select s.account, s.record, s.event, r.invoice, coalesce(again.amount, r.amount) as amount, i.currency, coalesce(minor(said(s.body, 'short')), 0) as short,
-        s.tag = 'refund_failed' as failed, said(s.body, 'after_success') = 'true' as after_success
+        s.tag = 'refund_failed' as failed, said(s.body, 'after_success') = 'true' as after_success,
+        -- F49: one that comes back had moved what its settlement says; of an excess, a person had decided.
+        coalesce(came.short, 0) as came_short, coalesce(minor(said(s.body, 'excess.open')), 0) as excess,
+        coalesce(minor(said(s.body, 'excess.given_up')), 0) as given_up
     from fact s
     join refund r on r.account = s.account and r.refund = said(s.body, 'refund')
     join invoice i on i.account = r.account and i.invoice = r.invoice
     left join (select account, record, said(body, 'refund') as refund, minor(said(body, 'taken_over')) + minor(said(body, 'from_credit')) as amount
         from fact where tag = 'refund_reopened') again on again.account = s.account and again.record = s.record and again.refund = r.refund
+    left join (select account, said(body, 'refund') as refund, minor(said(body, 'short')) as short from fact where tag = 'refund_settled') came
+        on came.account = s.account and came.refund = r.refund and said(s.body, 'after_success') = 'true'
     where s.tag in ('refund_settled', 'refund_failed')
 ), reopened as (
     select f.account, f.record, f.event, split_part(said(f.body, 'from_credit'), ' ', 2) as currency, least(minor(said(f.body, 'from_credit')), c.credit) as amount
@@ -339,7 +352,8 @@ with booking(tag, field, debit, credit) as (values
     select account, record, event, unnest([2310, 1200, case when short >= 0 then 2300 else 1290 end]), unnest([amount, short - amount, -short]),
         currency, invoice from refund_of where not failed
     union all
-    select account, record, event, unnest([case when after_success then 1200 else 2310 end, 2300]), unnest([amount, -amount]), currency, invoice
+    select account, record, event, unnest([case when after_success then 1200 else 2310 end, 2300, 1290, 5200]),
+        unnest([amount - came_short, came_short + excess + given_up - amount, -excess, -given_up]), currency, invoice
     from refund_of where failed
     union all
     -- RR-1; less than before is taken back: by a lost dispute 4300, else 4200.

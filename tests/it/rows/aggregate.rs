@@ -86,7 +86,7 @@ fn move_money(after: &mut Account) {
     (payment.refunded, payment.disputed) = (usd(8_659), usd(0));
     let refund = after.refunds.values_mut().next().unwrap();
     (refund.state, refund.due_at, refund.lookups) = (AttemptState::Failed, None, 9);
-    (refund.reference, refund.settled_on, refund.code) = (None, None, None);
+    (refund.reference, refund.settled_on, refund.code, refund.excess) = (None, None, None, usd(4));
     let correction = after.corrections.values_mut().next().unwrap();
     (correction.state, correction.due_at) = (CorrectionState::Waived, None);
     (correction.open_net, correction.open_tax) = (usd(0), usd(1));

@@ -309,6 +309,7 @@ fn add_money(account: &mut Account) {
         charge: charge.clone(),
         invoice: invoice.clone(),
         amount: usd(23),
+        excess: usd(3),
         reason: "cancellation".to_owned(),
         state: AttemptState::Unknown,
         due_at: Some(instant("2026-02-05T00:00:00Z")),

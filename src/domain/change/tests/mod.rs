@@ -14,6 +14,7 @@ mod cancelling;
 mod changing;
 mod disputes;
 mod ends;
+mod excess;
 mod ledger_rows;
 mod oldest_first;
 mod paid_after_all;
