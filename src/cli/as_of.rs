@@ -11,7 +11,8 @@ use crate::domain::calendar::local_date;
 /// `--as-of <instant or date>`.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct AsOf {
-    /// Take this for now: an instant (2026-03-01T12:00:00Z), or a date, meaning the end of that day in UTC
+    /// Take this for now: an instant (2026-03-01T12:00:00Z), or a date, meaning the end of that day (of the account where there
+    /// is one, else in UTC)
     #[arg(long, value_name = "INSTANT|DATE")]
     pub as_of: Option<Moment>,
 }

@@ -95,8 +95,9 @@ async fn open(args: &Args, context: &Context) -> Result<(Db, String), CliError> 
     Ok((db, shown))
 }
 
+/// Without what a URL of PostgreSQL may hold of passwords.
 fn shown(url: &str, db: &Db) -> String {
-    if db.kind() == Kind::Sqlite { url.to_owned() } else { "the PostgreSQL database of --db".to_owned() }
+    if db.kind() == Kind::Sqlite { url.to_owned() } else { "$KASACARE_DB".to_owned() }
 }
 
 /// The built-in examples are wrong: a mistake of the build.

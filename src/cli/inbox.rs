@@ -38,7 +38,7 @@ enum What {
     Show(Show),
     /// Have an event processed again
     Retry(Retry),
-    /// Give an event up, for a recorded reason
+    /// Give an event up, for a recorded reason; also one that is kept for an account that will never take it
     Discard(Discard),
 }
 
@@ -54,12 +54,14 @@ struct List {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Which {
-    /// Quarantined, and waiting after a try
+    /// Quarantined, waiting after a try, and kept for a parked account
     Open,
     /// Waiting, tried or not
     New,
     /// Waiting for a person
     Quarantined,
+    /// Kept, because their account could not take them yet
+    Kept,
     /// Processed
     Done,
     /// Given up
@@ -73,11 +75,16 @@ impl Which {
         match self {
             Self::Open => &["new", "quarantined"],
             Self::New => &["new"],
+            Self::Kept => &[],
             Self::Quarantined => &["quarantined"],
             Self::Done => &["done"],
             Self::Discarded => &["discarded"],
             Self::All => &["new", "done", "quarantined", "discarded"],
         }
+    }
+
+    const fn kept(self) -> bool {
+        matches!(self, Self::Open | Self::Kept)
     }
 
     const fn tries(self) -> i64 {
@@ -144,7 +151,7 @@ async fn decide(context: &Context, act: impl AsyncFnOnce(&Db) -> Result<Exit, Cl
 
 async fn list(db: &Db, asked: &List, format: Format) -> Result<Exit, CliError> {
     let mut tx = db.begin_read().await?;
-    let entries = inbox::list(&mut tx, asked.state.states(), asked.state.tries(), asked.limit).await?;
+    let entries = inbox::list(&mut tx, asked.state.states(), asked.state.tries(), asked.state.kept(), asked.limit).await?;
     tx.rollback().await?;
     let text = match format {
         Format::Json => pretty(&json!({ "events": entries.iter().map(shown).collect::<Vec<_>>() })),
@@ -152,7 +159,8 @@ async fn list(db: &Db, asked: &List, format: Format) -> Result<Exit, CliError> {
         Format::Table => in_rows(&entries),
     };
     write(&text)?;
-    let waits = entries.iter().any(|entry| entry.state == "quarantined");
+    let is_kept = |entry: &Entry| asked.state.kept() && entry.outcome.as_deref() == Some("kept");
+    let waits = entries.iter().any(|entry| entry.state == "quarantined" || is_kept(entry));
     Ok(if waits { Exit::Found } else { Exit::Done })
 }
 

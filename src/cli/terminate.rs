@@ -13,7 +13,8 @@ Examples:
   kasacare terminate acc-1 sub-1 --quote
   kasacare terminate acc-1 sub-1 --breach --by \"J. Doe\" --reason \"resale of recordings, case 17\"
 
-The customer is told, unless --no-notice-because says why not; that is recorded.";
+The customer is told, with the words of --reason, unless --no-notice-because says why not; that is recorded. An end that takes effect at
+once (annual plans, breaches) has no advance notice: --reason says why.";
 
 /// End a subscription by the operator's decision: as a cancellation, or for a breach without refund (LC-7)
 #[derive(Debug, clap::Args)]

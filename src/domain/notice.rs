@@ -160,6 +160,9 @@ pub struct PaidPart {
     pub minor: i64,
 }
 
+/// How a notice names the payment method of an account that has none.
+pub const NONE_ON_FILE: &str = "none on file";
+
 /// The facts of one notice, stored as JSON. Every field is optional; which ones a kind needs is
 /// said by its template, and a template that misses one is an error, never a blank in a mail.
 ///

@@ -8,6 +8,7 @@ use crate::domain::change::Change;
 use crate::domain::event::Event;
 use crate::domain::money::Money;
 use crate::domain::subscription::{Cause, Life};
+use crate::provider::declines::Decline;
 
 /// One line of the summary.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -98,7 +99,12 @@ impl Summary {
                     self.money("charges captured", charge.amount);
                 }
             }
-            Event::ChargeDeclined { .. } => self.count("charges declined"),
+            Event::ChargeDeclined { code, .. } => {
+                self.count("charges declined");
+                if !Decline::of(code).listed {
+                    self.count("charges declined for a reason that is not in our table");
+                }
+            }
             Event::ChargeUnknown { .. } => self.count("charges unknown, to be looked up"),
             Event::ChargeAbandoned { .. } => self.count("charges given up"),
             Event::RefundAbandoned { .. } => self.count("refunds given up"),

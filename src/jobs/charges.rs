@@ -95,6 +95,7 @@ impl Work for SettleCharges {
             | Settlement::Declined { .. }
             | Settlement::CameBack { .. }
             | Settlement::NeverHappened
+            | Settlement::Refused { .. }
             | Settlement::NotSent
             | Settlement::KeyExpired => false,
         };
@@ -282,7 +283,7 @@ impl LockedOut {
 /// What a look-up says of a call. That the look-up itself failed says nothing of it.
 pub(super) fn of_a_look_up(outcome: Outcome) -> Outcome {
     match outcome {
-        Outcome::Unknown(Doubt::ServerError) => Outcome::Unknown(Doubt::Unreachable),
+        Outcome::Unknown(Doubt::ServerError) | Outcome::DidNotHappen(NotDone::Refused { .. }) => Outcome::Unknown(Doubt::Unreachable),
         other => other,
     }
 }
@@ -343,7 +344,7 @@ pub(super) fn settlement_of(id: &str, asked: Money, outcome: Outcome) -> Option<
         Outcome::Pending | Outcome::Unknown(_) => Settlement::Unknown,
         Outcome::DidNotHappen(NotDone::Refused { code }) => {
             tracing::error!(id, code, "the provider refuses the request as such");
-            Settlement::Unknown
+            Settlement::Refused { code }
         }
         Outcome::DidNotHappen(NotDone::NotFound) => Settlement::NeverHappened,
         Outcome::DidNotHappen(NotDone::TooManyRequests | NotDone::LockedOut) => return None,

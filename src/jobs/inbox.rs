@@ -14,8 +14,9 @@ use crate::engine::EngineError;
 use crate::engine::settlement::fetched::ROW_KIND;
 use crate::engine::summary::Summary;
 use crate::provider::{Fact, Meaning, Subject, vendors};
+use crate::store::binding::{self, Binding};
 use crate::store::inbox::{self, DueEvent, Known, Processed, Standing};
-use crate::store::{binding, desk, kept_facts};
+use crate::store::{desk, kept_facts};
 
 /// Events that are processed together.
 pub const INBOX_PAGE: u32 = 500;
@@ -47,29 +48,48 @@ struct Attributed {
 }
 
 impl Runner {
-    /// Processes what is due, page by page.
+    /// Processes what is due, page by page. A page that cannot be processed is tried in halves, down to the one event that is the cause (F48).
     pub(super) async fn inbox(&self, stop: &Stop) -> Result<Summary, EngineError> {
-        let mut summary = Summary::default();
+        let (mut summary, mut page) = (Summary::default(), INBOX_PAGE);
         while !stop.requested() {
             let mut tx = self.engine.db.begin_read().await?;
-            let events = inbox::due(&mut tx, self.engine.clock.now(), INBOX_PAGE).await?;
+            let events = inbox::due(&mut tx, self.engine.clock.now(), page).await?;
             tx.rollback().await?;
-            if events.is_empty() {
-                break;
-            }
             let count = events.len();
-            summary.absorb(self.process(events).await?);
+            let Some(first) = events.first().cloned() else { break };
+            match self.process(events).await {
+                Ok(done) => {
+                    summary.absorb(done);
+                    page = page.saturating_mul(2).min(INBOX_PAGE);
+                }
+                Err(error) if error.may_pass() => return Err(error),
+                Err(_) if count > 1 => {
+                    page = u32::try_from(count / 2).unwrap_or(INBOX_PAGE);
+                    continue;
+                }
+                Err(error) => self.put_aside(first, &error, &mut summary).await?,
+            }
             self.progress.chunk("inbox", count);
         }
         Ok(summary)
     }
 
+    /// An event that cannot be processed at all waits for a person; the others go on.
+    async fn put_aside(&self, event: DueEvent, error: &EngineError, summary: &mut Summary) -> Result<(), EngineError> {
+        let standing = quarantined(&event, error.to_string());
+        summary.count(counted(&standing));
+        let mut tx = self.engine.db.begin().await?;
+        inbox::record(&mut tx, self.engine.clock.now(), &[Processed { event, known: Known::default(), standing }]).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     async fn process(&self, events: Vec<DueEvent>) -> Result<Summary, EngineError> {
         let mut tx = self.engine.db.begin_read().await?;
-        let live = binding::read(&mut tx).await?.map(|binding| binding.live);
+        let bound = binding::read(&mut tx).await?;
         tx.rollback().await?;
         let (rows, events): (Vec<DueEvent>, Vec<DueEvent>) = events.into_iter().partition(|event| event.kind == ROW_KIND);
-        let mut read: Vec<Read> = events.into_iter().map(|event| read(event, live)).collect();
+        let mut read: Vec<Read> = events.into_iter().map(|event| read(event, bound.as_ref())).collect();
         let attributed = self.attribute(&mut read).await?;
         let by_account = by_account(&read, &attributed);
         let (mut summary, left, too_early) = self.apply_facts_in_any_order(&by_account).await?;
@@ -162,8 +182,8 @@ impl Runner {
 }
 
 /// What an event says, as its provider's reader reads it. Where the database is bound to real money, events of tests say nothing, and the
-/// other way round (F46).
-fn read(event: DueEvent, live: Option<bool>) -> Read {
+/// other way round, and so do events of other accounts that are connected to ours (F46).
+fn read(event: DueEvent, bound: Option<&Binding>) -> Read {
     let broken = |event, reason| Read { event, known: Known::default(), says: Says::Broken(reason) };
     let Some(reader) = vendors::reader(&event.provider) else {
         return broken(event, "no provider of this name is known".to_owned());
@@ -175,7 +195,8 @@ fn read(event: DueEvent, live: Option<bool>) -> Read {
     };
     let known = Known { object: reading.object, account: None, occurred_at: reading.occurred_at, live: Some(reading.live) };
     let says = match reading.meaning {
-        _ if live.is_some_and(|live| live != reading.live) => Says::Over("other_mode"),
+        _ if bound.is_some_and(|bound| bound.live != reading.live) => Says::Over("other_mode"),
+        _ if bound.is_some_and(|bound| reading.account.is_some_and(|account| account != bound.account)) => Says::Over("other_account"),
         Meaning::Facts { about, facts } => Says::Facts(about, facts),
         Meaning::Nothing => Says::Over("nothing_new"),
         Meaning::Foreign => Says::Over("foreign"),
@@ -231,7 +252,7 @@ fn counted(standing: &Standing) -> &'static str {
         Standing::Done { outcome: "applied" } => "webhooks applied",
         Standing::Done { outcome: "kept" } => "webhooks kept for parked accounts",
         Standing::Done { outcome: "unknown_type" } => "webhooks of unknown types",
-        Standing::Done { outcome: "foreign" | "other_mode" } => "webhooks of others",
+        Standing::Done { outcome: "foreign" | "other_mode" | "other_account" } => "webhooks of others",
         Standing::Done { .. } => "webhooks without news",
         Standing::Again { .. } => "webhooks to be tried again",
         Standing::Quarantined { .. } => "webhooks quarantined",

@@ -18,7 +18,7 @@ impl Progress {
             return Self::quiet();
         }
         let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg:24} {pos:>9} done  {per_sec:>12}  {elapsed}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg:24} {pos:>9} done  {elapsed}") {
             bar.set_style(style);
         }
         Self { bar: Some(bar) }

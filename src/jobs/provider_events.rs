@@ -137,7 +137,9 @@ fn too_early(account: &Account, fact: &Fact) -> Option<&'static str> {
         Fact::ChargeSucceeded { charge_id, .. } | Fact::ChargeDeclined { charge_id, .. } if charge_state(charge_id).is_none() => {
             Some("the account has no such charge")
         }
-        Fact::RefundSucceeded { refund_id, .. } | Fact::RefundFailed { refund_id, .. } if !account.refunds.contains_key(refund_id) => {
+        Fact::RefundSucceeded { refund_id, reference, .. } | Fact::RefundFailed { refund_id, reference, .. }
+            if refund_named(account, refund_id, reference).is_none() =>
+        {
             Some("the account has no such refund")
         }
         Fact::DisputeOpened { charge_id, .. } if charge_state(charge_id) != Some(AttemptState::Succeeded) => {
@@ -165,9 +167,10 @@ fn apply(draft: &mut Draft<'_>, fact: &Fact) -> Planned {
             let outcome = Outcome::Succeeded { reference: reference.clone(), amount: *amount, at: draft.context.now };
             settlement_of(refund_id, asked, outcome).map_or(Ok(()), |settlement| draft.settle_refund(refund_id, &settlement))
         }
-        Fact::RefundFailed { refund_id, reference, code, .. } if draft.account.refunds.contains_key(refund_id) => {
-            draft.settle_refund(refund_id, &Settlement::CameBack { reference: reference.clone(), code: code.clone() })
-        }
+        Fact::RefundFailed { refund_id, reference, code, .. } => match refund_named(&draft.account, refund_id, reference) {
+            Some(id) => draft.settle_refund(&id, &Settlement::CameBack { reference: reference.clone(), code: code.clone() }),
+            None => Ok(()),
+        },
         Fact::DisputeOpened { dispute_id, charge_id, amount, fee, .. } => draft.open_dispute(dispute_id, charge_id, *amount, *fee),
         Fact::DisputeWon { dispute_id, .. } => draft.win_dispute(dispute_id),
         Fact::DisputeLost { dispute_id, .. } => draft.lose_dispute(dispute_id),
@@ -175,21 +178,33 @@ fn apply(draft: &mut Draft<'_>, fact: &Fact) -> Planned {
             let amount = draft.account.charges.get(charge_id).map(|charge| charge.amount);
             draft.task("fraud_warning", charge_id, amount)
         }
-        Fact::RefundNotAskedFor { reference, amount, .. } => draft.task("refund_not_asked_for", reference, Some(*amount)),
+        Fact::RefundNotAskedFor { reference, charge_id, amount, .. } => draft.refund_not_asked_for(charge_id, reference, *amount),
         Fact::MethodExtended { tokens, label, expires_on } => extend_method(draft, tokens, label, *expires_on),
-        Fact::ChargeDeclined { .. } | Fact::RefundFailed { .. } => Ok(()),
+        Fact::ChargeDeclined { .. } => Ok(()),
     }
 }
 
-/// PD-2: a method that is valid for longer is as good as a new one: what is owed is tried at once. One that is not on file any more, or
-/// an older event, changes nothing.
+/// The refund that is meant: by our id, or, where it was made at the provider (F55), by the provider's.
+fn refund_named(account: &Account, id: &str, reference: &str) -> Option<String> {
+    if !id.is_empty() {
+        return account.refunds.contains_key(id).then(|| id.to_owned());
+    }
+    account.refunds.values().find(|refund| refund.reference.as_deref() == Some(reference)).map(|refund| refund.id.clone())
+}
+
+/// PD-2: a method that is valid for longer, or has another number, is as good as a new one: what is owed is tried at once. One that is not
+/// on file any more, or an older event, changes nothing.
 fn extend_method(draft: &mut Draft<'_>, tokens: &[String], label: &str, expires_on: NaiveDate) -> Planned {
     let Some(method) = draft.account.profile.method.as_ref().filter(|method| tokens.contains(&method.token)) else { return Ok(()) };
-    if method.expires_on.is_none_or(|known| known >= expires_on) {
+    let is_fresh = match method.expires_on {
+        None => true,
+        Some(known) => known < expires_on || (known == expires_on && method.label != label),
+    };
+    if !is_fresh {
         return Ok(());
     }
     let extended = NewMethod { token: method.token.clone(), label: label.to_owned(), expires_on: Some(expires_on) };
-    draft.because("PD-2: the card network has a new expiry date");
+    draft.because("PD-2: the card network has a new card for this payment method");
     draft.replace_method(&extended)
 }
 

@@ -13,7 +13,7 @@ use crate::domain::money::Money;
 use super::error::MailError;
 use super::format;
 use super::render::Recipient;
-use crate::domain::notice::{CorrectionOutcome, NoticeData, PaidFor, PaidPart};
+use crate::domain::notice::{CorrectionOutcome, NONE_ON_FILE, NoticeData, PaidFor, PaidPart};
 
 /// Template name → value.
 pub(super) type Facts = BTreeMap<&'static str, Value>;
@@ -53,6 +53,8 @@ fn words(facts: &mut Facts, data: &NoticeData, recipient: &Recipient) {
             facts.insert(fact, Value::from(line));
         }
     }
+    let has_payment_method = data.payment_method.as_deref().is_some_and(|method| method != NONE_ON_FILE);
+    facts.insert("has_payment_method", Value::from(has_payment_method));
     if let Some(rate) = data.tax_rate {
         facts.insert("tax_rate", Value::from(format::percent(rate)));
     }

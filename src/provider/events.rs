@@ -59,7 +59,7 @@ pub enum Fact {
     },
     /// A refund failed, at once or after it had succeeded (F62): the money is back with us.
     RefundFailed {
-        /// Our id of the refund.
+        /// Our id of the refund; empty where the provider does not know it, because somebody made the refund there.
         refund_id: String,
         /// The provider's id.
         reference: String,
@@ -103,7 +103,7 @@ pub enum Fact {
         /// Lost.
         amount: Money,
     },
-    /// A refund that nobody here asked for, of a charge of ours: somebody made it at the provider. A person says what it is.
+    /// A refund that nobody here asked for, of a charge of ours: somebody made it at the provider (F55).
     RefundNotAskedFor {
         /// The provider's id of the refund.
         reference: String,
@@ -147,6 +147,29 @@ impl Fact {
             Self::RefundSucceeded { .. } | Self::RefundFailed { .. } | Self::MethodExtended { .. } => {}
         }
         self
+    }
+
+    /// The ids that it names, ours and the provider's.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let (ids, tokens) = match self {
+            Self::ChargeSucceeded { charge_id, reference, .. } | Self::ChargeDeclined { charge_id, reference, .. } => {
+                ([charge_id.as_str(), reference, ""], [].as_slice())
+            }
+            Self::RefundSucceeded { refund_id, reference, .. } | Self::RefundFailed { refund_id, reference, .. } => {
+                ([refund_id.as_str(), reference, ""], [].as_slice())
+            }
+            Self::DisputeOpened { dispute_id, charge_id, charge_reference, .. }
+            | Self::DisputeWon { dispute_id, charge_id, charge_reference, .. }
+            | Self::DisputeLost { dispute_id, charge_id, charge_reference, .. } => {
+                ([dispute_id.as_str(), charge_id, charge_reference], [].as_slice())
+            }
+            Self::RefundNotAskedFor { reference, charge_id, charge_reference, .. } => {
+                ([reference.as_str(), charge_id, charge_reference], [].as_slice())
+            }
+            Self::FraudWarning { charge_id, charge_reference } => ([charge_id.as_str(), charge_reference, ""], [].as_slice()),
+            Self::MethodExtended { tokens, .. } => ([""; 3], tokens.as_slice()),
+        };
+        ids.into_iter().chain(tokens.iter().map(String::as_str))
     }
 
     /// Its place in the life of a payment: facts that came together are applied in this order, whatever order they came in (F37).

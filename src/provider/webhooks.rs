@@ -111,6 +111,8 @@ pub struct Reading {
     pub occurred_at: Option<DateTime<Utc>>,
     /// Whether real money moved.
     pub live: bool,
+    /// The provider's id of the account that it happened in, where the event names one.
+    pub account: Option<String>,
     /// What it means for us.
     pub meaning: Meaning,
 }
@@ -142,4 +144,16 @@ pub enum Subject {
     Charge(String),
     /// The object is a payment method: its token, in each form in which it may be on file.
     Method(Vec<String>),
+}
+
+impl Subject {
+    /// What the provider and we call it.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let (one, several) = match self {
+            Self::Account(account) => (Some(account.as_str()), [].as_slice()),
+            Self::Charge(reference) => (Some(reference.as_str()), [].as_slice()),
+            Self::Method(tokens) => (None, tokens.as_slice()),
+        };
+        one.into_iter().chain(several.iter().map(String::as_str))
+    }
 }

@@ -53,11 +53,13 @@ crate::statements! {
         "select provider, event_id, kind, received_at, tries, encoding, body from inbox \
          where due_at is not null and due_at <= $1 order by due_at, provider, event_id limit $2"
     );
-    /// Events in one of some states, the newest first.
+    /// Events in one of some states, and, where they are asked for, those of which an account still keeps a fact; the newest first.
     LISTED = same(
-        "select provider, event_id, kind, source, received_at, due_at, occurred_at, processed_at, tries, live, state, outcome, \
-         reason, actor, object_id, account_id from inbox where state {in:$1} and tries >= $2 \
-         order by received_at desc, provider, event_id limit $3"
+        "select i.provider, i.event_id, i.kind, i.source, i.received_at, i.due_at, i.occurred_at, i.processed_at, i.tries, i.live, i.state, \
+         i.outcome, coalesce(i.reason, k.reason) as reason, i.actor, i.object_id, i.account_id from inbox i \
+         left join kept_facts k on k.account_id = i.account_id and k.event_id = i.event_id and i.state = 'done' \
+         where (i.state {in:$1} and i.tries >= $2) or ($3 = 1 and k.event_id is not null) \
+         order by i.received_at desc, i.provider, i.event_id limit $4"
     );
     /// One event by the provider's id of it.
     BY_ID = same(
@@ -73,6 +75,13 @@ crate::statements! {
     DISCARD_EVENT = same(
         "update inbox set state = 'discarded', due_at = null, reason = $3, actor = $4, processed_at = $5 \
          where provider = $1 and event_id = $2 and state in ('new', 'quarantined')"
+    );
+    /// What an account could not take of an event is forgotten; an event tells two things at most.
+    FORGET_KEPT = same("delete from kept_facts where account_id = $1 and event_id in ($2, $3)");
+    /// An event that an account could not take is given up.
+    DISCARD_KEPT = same(
+        "update inbox set state = 'discarded', outcome = null, reason = $3, actor = $4, processed_at = $5 \
+         where provider = $1 and event_id = $2 and state = 'done' and outcome = 'kept'"
     );
     /// How much waits, since when, and how much waits for a person.
     GAUGES = same(
@@ -340,12 +349,12 @@ fn entry(row: &Row) -> Result<Entry, DbError> {
     })
 }
 
-/// The newest events in some states that were tried so often at least.
+/// The newest events in some states that were tried so often at least; with `kept`, also those that an account has not taken yet.
 ///
 /// # Errors
 /// [`StoreError::Db`].
-pub async fn list(tx: &mut Tx, states: &[&str], tries: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
-    let values = [Value::texts(states.iter().copied()), Value::Int(tries), Value::Int(i64::from(limit))];
+pub async fn list(tx: &mut Tx, states: &[&str], tries: i64, kept: bool, limit: u32) -> Result<Vec<Entry>, StoreError> {
+    let values = [Value::texts(states.iter().copied()), Value::Int(tries), Value::Int(i64::from(kept)), Value::Int(i64::from(limit))];
     let rows = tx.fetch_all(&LISTED, &values).await?;
     Ok(rows.iter().map(entry).collect::<Result<_, _>>()?)
 }
@@ -374,7 +383,12 @@ pub async fn retry(tx: &mut Tx, entry: &Entry, at: DateTime<Utc>, actor: Option<
 /// [`StoreError::Db`].
 pub async fn discard(tx: &mut Tx, entry: &Entry, at: DateTime<Utc>, actor: &str, reason: &str) -> Result<bool, StoreError> {
     let values = crate::values![&entry.provider, &entry.event, reason, actor, at.timestamp_micros()];
-    Ok(tx.execute(&DISCARD_EVENT, &values).await? > 0)
+    if tx.execute(&DISCARD_EVENT, &values).await? > 0 {
+        return Ok(true);
+    }
+    let Some(account) = &entry.known.account else { return Ok(false) };
+    let kept = crate::values![account.as_str(), &entry.event, format!("{}#1", entry.event)];
+    Ok(tx.execute(&FORGET_KEPT, &kept).await? > 0 && tx.execute(&DISCARD_KEPT, &values).await? > 0)
 }
 
 /// What an operator watches.

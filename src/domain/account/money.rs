@@ -101,7 +101,8 @@ pub struct Refund {
     /// F49: of `amount`, what nobody had asked for. While it is out, as much of it as the payment gave and no later refund has used; once
     /// it has come back, all that was not the customer's.
     pub excess: Money,
-    /// Why: `cancellation`, `correction`, `order_cancelled`, `credit_payout`, `plan_change`, `dispute_won`.
+    /// Why: `cancellation`, `correction`, `order_cancelled`, `credit_payout`, `plan_change`, `dispute_won`; `not_asked_for`
+    /// where somebody made it at the provider (F55).
     pub reason: String,
     /// Where it stands.
     pub state: AttemptState,

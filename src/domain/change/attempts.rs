@@ -12,6 +12,8 @@ use super::{Draft, Planned, Refusal};
 
 /// The code under which an account is parked, and the kind of the task, where a key has grown too old to be sent again.
 const KEY_EXPIRED: &str = "key_expired";
+/// Why an account is parked whose request the provider refuses as such.
+const REFUSED: &str = "refused_request";
 
 impl Draft<'_> {
     /// A stored failure is not "try again" under the same key; a look-up that found nothing makes a new attempt safe (F06). The
@@ -49,6 +51,20 @@ impl Draft<'_> {
         self.task(KEY_EXPIRED, &refund.id, Some(refund.amount))?;
         self.emit(Event::RefundUnknown { refund: refund.id.clone(), due_at: self.look_up_at(refund.lookups) })?;
         self.park(KEY_EXPIRED, &expired(&refund.id))
+    }
+
+    /// F72: the provider refuses the request as such. That is nobody's decline: a new attempt waits for a person, who knows why.
+    pub(super) fn refused(&mut self, charge: &Charge, code: &str) -> Planned {
+        self.because(format!("F72: the provider refuses the request as such ({code}): nothing moved"));
+        self.give_up_for_another(charge, self.context.now, 0)?;
+        self.park(REFUSED, &refused(&charge.id, code))
+    }
+
+    /// The same of a payout.
+    pub(super) fn refund_refused(&mut self, refund: &Refund, code: &str) -> Planned {
+        self.because(format!("F72: the provider refuses the request as such ({code}): nothing moved"));
+        self.refund_anew(refund, self.context.now, 0)?;
+        self.park(REFUSED, &refused(&refund.id, code))
     }
 
     /// When the outcome of a call is looked up next.
@@ -127,13 +143,19 @@ impl Draft<'_> {
     /// A payout is asked for under a new key, because nothing came of the old one.
     pub(super) fn refund_anew(&mut self, refund: &Refund, at: DateTime<Utc>, lookups: u32) -> Planned {
         self.emit(Event::RefundAbandoned { refund: refund.id.clone() })?;
-        self.request_payout_at(&refund.charge, &refund.invoice, refund.amount, &refund.reason, (at, lookups))
+        self.request_payout_at(&refund.charge, &refund.invoice, refund.amount, &refund.reason, (at, lookups)).map(drop)
     }
 }
 
 /// I9: after so many look-ups a person has to ask the provider.
 pub(super) fn may_go_on(id: &str, lookups: u32) -> Planned {
     if lookups < LOOKUPS_MAX { Ok(()) } else { Err(Refusal::NoOutcome { id: id.to_owned(), lookups }) }
+}
+
+fn refused(id: &str, code: &str) -> String {
+    format!(
+        "the provider refuses {id} as such ({code}): nothing moved; put the cause right, then release the account, and it is asked again"
+    )
 }
 
 fn expired(id: &str) -> String {

@@ -8,7 +8,7 @@ use super::super::catalog::Plan;
 use super::super::event::{ChargeRequest, Event, Given};
 use super::super::ids::SubscriptionId;
 use super::super::money::Money;
-use super::super::notice::{NoticeData, NoticeKind};
+use super::super::notice::{NONE_ON_FILE, NoticeData, NoticeKind};
 use super::super::subscription::{Command, State, Term};
 use super::super::tax::tax_on;
 use super::{Draft, Planned, Refusal};
@@ -278,8 +278,7 @@ impl Draft<'_> {
     /// PD-1: an invoice could not be collected; service goes on.
     pub fn fell_behind(&mut self, id: &SubscriptionId, invoice: &str) -> Planned {
         self.command(id, &Command::FailPayment { on: self.today })?;
-        let on_file = self.account.profile.method.as_ref().map(|method| method.label.clone());
-        let data = NoticeData { owed_minor: Some(self.open(invoice)?.minor()), payment_method: on_file, ..self.invoice_facts(invoice)? };
+        let data = NoticeData { owed_minor: Some(self.open(invoice)?.minor()), ..self.invoice_facts(invoice)? };
         self.notify(NoticeKind::PaymentMethodNeeded, invoice, Some(id), data);
         Ok(())
     }
@@ -309,7 +308,7 @@ impl Draft<'_> {
             currency: Some(self.account.profile.currency),
             plan: subscription.state.plan().map(|plan| self.plan_title(plan)),
             camera: subscription.camera.as_ref().map(ToString::to_string),
-            payment_method: Some(method.map_or_else(|| "none on file".to_owned(), |method| method.label.clone())),
+            payment_method: Some(method.map_or_else(|| NONE_ON_FILE.to_owned(), |method| method.label.clone())),
             happened_at: Some(self.context.now),
             ..NoticeData::default()
         };

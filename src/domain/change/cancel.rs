@@ -72,7 +72,11 @@ impl Draft<'_> {
         if (waits || self.account.profile.parked.is_some()) && subscription.state.is_live() {
             if subscription.cancel_requested_on.is_none() {
                 let is_pending = matches!(subscription.state, State::Pending { .. });
-                self.because("CA-4: the cancellation counts from now; it is carried out when the charge under way has settled");
+                self.because(if waits {
+                    "CA-4: the cancellation counts from now; it is carried out when the charge under way has settled"
+                } else {
+                    "PV-8: the cancellation counts from now; it is carried out when the account is released"
+                });
                 if is_pending {
                     self.because("LC-3: no service was given yet: if the charge captures, all of it is refunded");
                 }

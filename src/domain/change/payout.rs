@@ -160,8 +160,8 @@ impl Draft<'_> {
         Ok(rest)
     }
 
-    /// PV-1: records the intent to give money of one payment back.
-    pub(super) fn request_payout(&mut self, charge: &str, invoice: &str, amount: Money, reason: &str) -> Planned {
+    /// PV-1: records the intent to give money of one payment back; gives its id.
+    pub(super) fn request_payout(&mut self, charge: &str, invoice: &str, amount: Money, reason: &str) -> Planned<String> {
         self.request_payout_at(charge, invoice, amount, reason, (self.context.now, 0))
     }
 
@@ -173,17 +173,19 @@ impl Draft<'_> {
         amount: Money,
         reason: &str,
         (due_at, lookups): (DateTime<Utc>, u32),
-    ) -> Planned {
+    ) -> Planned<String> {
         let number = self.account.refunds.values().filter(|refund| refund.charge == charge).count().saturating_add(1);
+        let id = format!("re_{}_{number}", tail(charge));
         self.emit(Event::RefundRequested {
-            id: format!("re_{}_{number}", tail(charge)),
+            id: id.clone(),
             charge: charge.to_owned(),
             invoice: invoice.to_owned(),
             amount,
             reason: reason.to_owned(),
             due_at,
             lookups,
-        })
+        })?;
+        Ok(id)
     }
 
     /// RF-4, CO-3, goodwill: tells the customer of new account credit.

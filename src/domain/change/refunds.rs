@@ -1,6 +1,6 @@
 //! What became of payouts (RF-4): settled, refused, or come back later (F62).
 
-use super::super::account::{AttemptState, Refund};
+use super::super::account::{AttemptState, Payment, Refund};
 use super::super::event::Event;
 use super::super::money::{AMOUNT_MINOR_MAX, Money};
 use super::super::notice::{CorrectionOutcome, NoticeData, NoticeKind};
@@ -59,6 +59,7 @@ impl Draft<'_> {
                 self.refund_anew(&refund, self.look_up_at(refund.lookups), refund.lookups.saturating_add(1))
             }
             (_, Settlement::KeyExpired) => self.refund_key_expired(&refund),
+            (_, Settlement::Refused { code }) => self.refund_refused(&refund, code),
             // A payout has no payment method of its own that could keep it from being sent.
             (_, Settlement::Unknown | Settlement::NotSent) => {
                 may_go_on(id, refund.lookups)?;
@@ -126,6 +127,27 @@ impl Draft<'_> {
         self.close_task(&format!("tk_{PAID_AFTER_ALL}_{id}"))?;
         self.close_task(&format!("tk_refund_failed_{id}"))?;
         self.less_to_pay_out(self.account.profile.credit_cash)
+    }
+
+    /// F55: somebody has given money of a charge back at the provider. It has moved, and nobody here owes it: all of it is too much (F49),
+    /// until it is got back or given up, or a later refund of the same payment uses it.
+    pub fn refund_not_asked_for(&mut self, charge: &str, reference: &str, amount: Money) -> Planned {
+        if self.account.refunds.values().any(|refund| refund.reference.as_deref() == Some(reference)) {
+            return Ok(());
+        }
+        let currency = self.account.profile.currency;
+        let of_it = self.account.payments.values().filter(|payment| payment.charge == charge);
+        let left =
+            |payment: &&Payment| payment.amount.minor().saturating_sub(payment.refunded.minor()).saturating_sub(payment.disputed.minor());
+        let Some(payment) = of_it.max_by_key(left).filter(|_| amount.currency() == currency && amount.is_positive()).cloned() else {
+            return self.task("refund_not_asked_for", reference, Some(amount));
+        };
+        self.because(format!("F55: refund {reference} of {amount} was made at the provider, and nobody here asked for it"));
+        let id = self.request_payout(charge, &payment.invoice, self.account.zero(), "not_asked_for")?;
+        let refund = self.account.refunds.get(&id).cloned().ok_or_else(|| self.no_object("refund", &id))?;
+        let short = amount.negated()?;
+        self.task(AMOUNT_MISMATCH, &id, Some(short))?;
+        self.refund_paid(&Refund { amount, ..refund }, reference, Some(short))
     }
 
     /// What is owed for a refund that was given up: by the one that took its place, and as account credit.
@@ -223,7 +245,10 @@ impl Draft<'_> {
             rest = rest.minus(part)?;
             let amount = part.at_most(excess.open)?;
             let given_up = part.minus(amount)?;
-            self.because(format!("F49: {part} of it has been paid out before, by refund {}, which moved more than was asked for", refund.id));
+            self.because(format!(
+                "F49: {part} of it has been paid out before, by refund {}, which moved more than was asked for",
+                refund.id
+            ));
             self.emit(Event::ExcessRefundApplied { refund: refund.id.clone(), invoice: invoice.to_owned(), amount, given_up })?;
             self.follow_excess(&refund.id, excess.sum()?.minus(part)?)?;
         }

@@ -192,7 +192,7 @@ pub enum Refusal {
         account: String,
     },
     /// The operation needs a recorded reason and a named operator.
-    #[error("`{command}` needs {missing}: it is recorded with the decision (LC-7)")]
+    #[error("`{command}` needs {missing}: it is recorded with the decision")]
     OperatorNeeded {
         /// The command.
         command: &'static str,

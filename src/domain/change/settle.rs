@@ -60,6 +60,11 @@ pub enum Settlement {
     },
     /// The provider knows of no such call, and the key is used up: nothing moved, and only a new attempt can.
     NeverHappened,
+    /// The provider refuses the request as such, whoever the customer is: nothing moved, and sent again it would be refused again (F72).
+    Refused {
+        /// The provider's code.
+        code: String,
+    },
     /// It was never sent: its payment method is blocked, or is no longer the one on file (PD-2, F68).
     NotSent,
     /// It may have been sent, the provider knows nothing of it, and its key is too old to be sent again (F03).
@@ -108,9 +113,11 @@ impl Draft<'_> {
             (_, Settlement::Declined { code, hard }) => self.declined(&charge, code, *hard),
             // Only payouts come back.
             (_, Settlement::CameBack { .. }) => Ok(()),
-            (AttemptState::Failed | AttemptState::Abandoned, Settlement::NeverHappened | Settlement::NotSent | Settlement::KeyExpired) => {
-                Ok(())
-            }
+            (
+                AttemptState::Failed | AttemptState::Abandoned,
+                Settlement::NeverHappened | Settlement::NotSent | Settlement::KeyExpired | Settlement::Refused { .. },
+            ) => Ok(()),
+            (_, Settlement::Refused { code }) => self.refused(&charge, code),
             (_, Settlement::NeverHappened) => self.never_happened(&charge),
             (_, Settlement::NotSent) => self.not_sent(&charge),
             (_, Settlement::KeyExpired) => self.key_expired(&charge),
@@ -183,7 +190,7 @@ impl Draft<'_> {
         self.task(Task::UNAPPLIED, &charge.id, Some(amount))?;
         let (id, invoice) = (charge.id.clone(), charge.invoice.clone());
         self.emit(Event::UnappliedReturned { charge: id, invoice, amount, on: self.today })?;
-        self.request_payout(&charge.id, &charge.invoice, amount, "unapplied")
+        self.request_payout(&charge.id, &charge.invoice, amount, "unapplied").map(drop)
     }
 
     /// The subscription that an invoice bills.

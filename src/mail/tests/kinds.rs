@@ -2,7 +2,7 @@
 
 use super::samples::{day, invoice, sample};
 use super::{check, rendered};
-use crate::domain::notice::{CorrectionOutcome, NoticeData, NoticeKind, PaidFor, PaidPart};
+use crate::domain::notice::{CorrectionOutcome, NONE_ON_FILE, NoticeData, NoticeKind, PaidFor, PaidPart};
 
 #[test]
 fn re_1_the_reminder_names_plan_date_price_payment_method_and_how_to_cancel() {
@@ -204,6 +204,33 @@ fn pd_2_a_hard_decline_asks_for_another_payment_method() {
              as you have added it, and nothing before.",
         ],
     );
+}
+
+/// Nothing was declined where nothing could be charged.
+#[test]
+fn pd_1_whoever_has_no_payment_method_is_told_so() {
+    let without = |kind| NoticeData { payment_method: Some(NONE_ON_FILE.to_owned()), ..sample(kind) };
+    let (needed, not_started) = (without(NoticeKind::PaymentMethodNeeded), without(NoticeKind::SubscriptionNotStarted));
+    check(
+        NoticeKind::PaymentMethodNeeded,
+        &needed,
+        "Please add a new payment method for Kasa Care Plus (annual)",
+        &[
+            "Your payment for Kasa Care Plus (annual) could not be collected, because there is no payment method on your account.",
+            "  To be paid: $108.24",
+        ],
+    );
+    check(
+        NoticeKind::SubscriptionNotStarted,
+        &not_started,
+        "Your Kasa Care Plus (annual) subscription could not be started",
+        &["There is no payment method on your account for the first payment for Kasa Care Plus (annual), so the subscription did not \
+           start. Nothing was charged and nothing is owed. Your cameras stay on the Free Package."],
+    );
+    for (kind, data) in [(NoticeKind::PaymentMethodNeeded, needed), (NoticeKind::SubscriptionNotStarted, not_started)] {
+        let text = rendered(kind, &data).text;
+        assert!(!text.contains("eclined") && !text.contains("none on file"), "{text}");
+    }
 }
 
 #[test]

@@ -61,6 +61,13 @@ impl Stripe {
     }
 
     async fn charge_one(&self, call: &ChargeCall) -> Result<Outcome, Trouble> {
+        match self.charged(call).await {
+            Ok(outcome) => Ok(outcome),
+            Err(trouble) => outcomes::of_refused_charge(trouble),
+        }
+    }
+
+    async fn charged(&self, call: &ChargeCall) -> Result<Outcome, Trouble> {
         let Some(units) = amounts::to_units(call.amount) else { return Ok(inexpressible()) };
         let enrolment = Enrolment { account_id: call.account_id.clone(), token: call.method_token.clone(), on_file: None };
         let (customer, method) = customers::enrolled(&self.api, &enrolment).await?;

@@ -22,6 +22,9 @@ pub(super) struct Event<'a> {
     pub(super) kind: Cow<'a, str>,
     pub(super) created: i64,
     pub(super) livemode: bool,
+    /// Of another account that is connected to ours.
+    #[serde(borrow)]
+    pub(super) account: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) data: Data<'a>,
 }

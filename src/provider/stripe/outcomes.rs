@@ -12,6 +12,9 @@ use crate::provider::declines::Decline;
 /// Why Stripe refuses a refund for good: of these, another try would be no better.
 const REFUSED_FOR_GOOD: &[&str] = &["charge_already_refunded", "charge_disputed", "refund_disputed_payment", "amount_too_large"];
 
+/// Stripe's word for an object that it does not have. Of a charge that is the payment method or its customer.
+const NO_SUCH_METHOD: &str = "resource_missing";
+
 /// What a payment intent says of the one attempt that it was made for.
 pub(super) fn of_intent(intent: &IntentAnswer) -> Outcome {
     match intent.status.as_str() {
@@ -60,6 +63,14 @@ pub(super) fn of_trouble(trouble: Trouble) -> Outcome {
         // Stripe did nothing with it, and whether that is so is looked up all the same (F32).
         Trouble::TooMany => Outcome::Unknown(Doubt::NoReply),
         Trouble::Refused { code, .. } => Outcome::DidNotHappen(NotDone::Refused { code }),
+    }
+}
+
+/// A payment method that Stripe does not have any more is its customer's business (PD-2); anything else is ours (F72).
+pub(super) fn of_refused_charge(trouble: Trouble) -> Result<Outcome, Trouble> {
+    match trouble {
+        Trouble::Refused { code, .. } if code == NO_SUCH_METHOD => Ok(Outcome::Declined(Decline::of(NO_SUCH_METHOD))),
+        trouble => Err(trouble),
     }
 }
 

@@ -71,8 +71,9 @@ impl EventReader for StripeEvents {
 
     fn read(&self, body: &str) -> Result<Reading, Unreadable> {
         let event: Event<'_> = serde_json::from_str(body).map_err(|error| unreadable("event", &error))?;
-        let Told { object, meaning } = told(&event.kind, event.data.object)?;
-        Ok(Reading { object, occurred_at: DateTime::<Utc>::from_timestamp(event.created, 0), live: event.livemode, meaning })
+        let Told { object, meaning } = told(&event.kind, event.data.object)?.storable()?;
+        let account = event.account.map(std::borrow::Cow::into_owned);
+        Ok(Reading { object, occurred_at: DateTime::<Utc>::from_timestamp(event.created, 0), live: event.livemode, account, meaning })
     }
 }
 
@@ -80,6 +81,19 @@ impl EventReader for StripeEvents {
 struct Told {
     object: Option<String>,
     meaning: Meaning,
+}
+
+impl Told {
+    /// F48: what no database can store, or no list should show, is no id: one such event must not stop the others.
+    fn storable(self) -> Result<Self, Unreadable> {
+        let usable = |text: &str| !text.chars().any(char::is_control);
+        let facts_are = match &self.meaning {
+            Meaning::Facts { about, facts } => about.names().all(usable) && facts.iter().flat_map(Fact::names).all(usable),
+            Meaning::Nothing | Meaning::Foreign | Meaning::UnknownType => true,
+        };
+        let is_storable = facts_are && self.object.as_deref().is_none_or(usable);
+        if is_storable { Ok(self) } else { Err(Unreadable("one of its ids is none".to_owned())) }
+    }
 }
 
 fn told(kind: &str, object: &RawValue) -> Result<Told, Unreadable> {
@@ -183,11 +197,11 @@ fn refund(refund: &Refund<'_>) -> Result<Told, Unreadable> {
     let amount = money(refund.amount, &refund.currency)?;
     let (reference, object) = (refund.id.to_string(), Some(refund.id.to_string()));
     let failed = |code: &str| code.to_owned();
-    let (succeeded, code) = match refund.status.as_deref() {
+    let code = match refund.status.as_deref() {
         // Older versions of the API left the status out: what there was, had succeeded.
-        Some("succeeded") | None => (true, None),
-        Some("failed") => (false, Some(failed(refund.failure_reason.as_deref().unwrap_or("unknown")))),
-        Some("canceled") => (false, Some(failed("canceled"))),
+        Some("succeeded") | None => None,
+        Some("failed") => Some(failed(refund.failure_reason.as_deref().unwrap_or("unknown"))),
+        Some("canceled") => Some(failed("canceled")),
         Some(_) => return Ok(Told { object, meaning: Meaning::Nothing }),
     };
     let meaning = match (ours(refund.metadata.as_ref())?, code) {
@@ -199,18 +213,20 @@ fn refund(refund: &Refund<'_>) -> Result<Told, Unreadable> {
             };
             Meaning::Facts { about: Subject::Account(account), facts: vec![fact] }
         }
-        (_, None) if succeeded => stranger(refund, reference, amount),
-        _ => Meaning::Nothing,
+        (_, code) => stranger(refund, reference, amount, code),
     };
     Ok(Told { object, meaning })
 }
 
-/// A refund that we did not ask for: somebody made it in the dashboard, of a charge of ours or of another.
-fn stranger(refund: &Refund<'_>, reference: String, amount: Money) -> Meaning {
+/// A refund that we did not ask for: somebody made it in the dashboard, of a charge of ours or of another. With a code, it has failed.
+fn stranger(refund: &Refund<'_>, reference: String, amount: Money, code: Option<String>) -> Meaning {
     match refund.payment_intent.as_ref().or(refund.charge.as_ref()) {
         Some(charge) => {
             let charge_reference = charge.id().to_owned();
-            let fact = Fact::RefundNotAskedFor { reference, charge_id: String::new(), charge_reference: charge_reference.clone(), amount };
+            let fact = match code {
+                None => Fact::RefundNotAskedFor { reference, charge_id: String::new(), charge_reference: charge_reference.clone(), amount },
+                Some(code) => Fact::RefundFailed { refund_id: String::new(), reference, amount, code: Decline::of(&code).code },
+            };
             Meaning::Facts { about: Subject::Charge(charge_reference), facts: vec![fact] }
         }
         None => Meaning::Foreign,

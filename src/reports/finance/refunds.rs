@@ -204,7 +204,9 @@ fn lines(records: Vec<Record>) -> Result<Vec<Line>, ReportError> {
                 }
                 Event::RefundFailed { refund, on, excess, .. } => {
                     settle(&mut lines, &at, &account, refund, Stands::KeptAsCredit, Some(*on));
-                    if let (Some(excess), Some(line)) = (excess, at.get(&(account.clone(), refund.clone())).and_then(|at| lines.get_mut(*at))) {
+                    if let (Some(excess), Some(line)) =
+                        (excess, at.get(&(account.clone(), refund.clone())).and_then(|at| lines.get_mut(*at)))
+                    {
                         line.amount = line.amount.minus(excess.sum()?)?;
                     }
                 }

@@ -6,6 +6,8 @@ use sqlx::error::ErrorKind;
 
 /// What triggers that protect the ledger and the audit log put into their message (I12).
 const APPEND_ONLY_MARK: &str = "append-only";
+/// How SQLite begins to say that a key is there already.
+const UNIQUE_FAILED: &str = "UNIQUE constraint failed: ";
 /// What messages of the triggers begin with that protect closed months.
 const CLOSED_MONTH_MARK: &str = "closed month: ";
 
@@ -347,6 +349,8 @@ fn from_sqlite(statement: &'static str, fault: &dyn sqlx::error::DatabaseError) 
     let detail = message.split_once(": ").map_or("", |(_, detail)| detail).to_owned();
     let table = || detail.split_once('.').map_or("", |(table, _)| table).to_owned();
     match fault.kind() {
+        // Also the triggers that keep rows from being replaced, which say the same in the same words.
+        _ if message.starts_with(UNIQUE_FAILED) => return DbError::UniqueViolation { table: table(), constraint: detail },
         ErrorKind::UniqueViolation => return DbError::UniqueViolation { table: table(), constraint: detail },
         ErrorKind::ForeignKeyViolation => return DbError::ForeignKey { table: String::new(), constraint: detail },
         ErrorKind::CheckViolation | ErrorKind::NotNullViolation => {

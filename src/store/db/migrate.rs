@@ -44,6 +44,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(8, "settlement", "0008_settlement.sql"),
     migration!(9, "closings", "0009_closings.sql"),
     migration!(10, "failed_calls", "0010_failed_calls.sql"),
+    migration!(11, "excess_refunds", "0011_excess_refunds.sql"),
+    migration!(12, "nothing_replaced", "0012_nothing_replaced.sql"),
 ];
 
 const TABLE: &str = "create table if not exists schema_migration (version bigint primary key, name text not null, checksum text not null)";

@@ -225,7 +225,7 @@ from asked a join credit_before b using (account, record, event) join goodwill u
 create or replace table refund as
 with asked as (
     select account, record, event, said(body, 'id') as refund, said(body, 'charge') as charge, said(body, 'invoice') as invoice,
-        said(body, 'reason') = 'credit_payout' as of_credit
+        said(body, 'reason') = 'credit_payout' as of_credit, said(body, 'reason') = 'not_asked_for' as by_others
     from fact where tag = 'refund_requested'
 ), captured as (
     select account, record, said(body, 'charge') as charge, said(a[1], '') as invoice, minor(said(a[2], '')) as amount
@@ -252,7 +252,8 @@ with asked as (
     left join settled s on s.account = a.account and s.charge = a.charge and s.invoice = a.invoice and s.asked_in < a.record
     group by all
 )
-select r.*, greatest(0, least(remainder, payout - coalesce(sum(remainder) over (
+-- F55: of one that somebody made at the provider, nothing had been asked for.
+select r.*, case when by_others then 0 else 1 end * greatest(0, least(remainder, payout - coalesce(sum(remainder) over (
     partition by account, record, of_credit order by paid_record desc, event rows between unbounded preceding and 1 preceding), 0)))::bigint as amount
 from remains r;
 

@@ -6,7 +6,7 @@ use kasacare::store::error::StoreError;
 
 use super::run;
 use super::sample::{change, charge, invoice, loaded, opened, prepare, rich, save, usd};
-use crate::world::{TestDb, on_both, on_postgres};
+use crate::world::{TestDb, on_both, on_postgres, on_sqlite};
 
 async fn filled(db: &TestDb) {
     prepare(db).await;
@@ -32,6 +32,24 @@ async fn journal_postings_and_notes_are_append_only() {
         ] {
             let refused = run(&db, statement).await.expect_err(statement);
             assert!(matches!(refused, DbError::AppendOnly { .. }), "{statement}: {refused}");
+        }
+    })
+    .await;
+}
+
+/// SQLite's `or replace` would delete without a word to the triggers on delete. What was there stays.
+#[tokio::test]
+async fn what_is_append_only_is_not_replaced_either() {
+    on_sqlite(async |db| {
+        filled(&db).await;
+        for statement in [
+            "insert or replace into journal select * from journal",
+            "insert or replace into postings select * from postings",
+            "insert or replace into notes select * from notes",
+            "insert or replace into invoices select * from invoices",
+        ] {
+            let refused = run(&db, statement).await.expect_err(statement);
+            assert!(matches!(refused, DbError::UniqueViolation { .. }), "{statement}: {refused}");
         }
     })
     .await;

@@ -249,6 +249,51 @@ async fn another_amount_parks_the_account() {
     .await;
 }
 
+/// F72: a request that is refused as such is nobody's decline. The account waits, with the provider's own word for it, and after its release
+/// the same is asked for again.
+#[tokio::test]
+async fn a_request_that_is_refused_as_such_waits_for_a_person() {
+    on_both(async |db| {
+        let (town, fake) = town_at(&db).await;
+        let id = town.move_in("a", OREGON, "cus_1:pm_ok").await;
+        fake.fail(&[Fault::Invalid]);
+        let subscription = town.subscribe(JOINED, &id, "plus/annual").await;
+        let parked = town.account(&id).await.profile.parked.unwrap();
+        assert_eq!((parked.code.as_str(), fake.captured()), ("refused_request", 0));
+        assert!(parked.reason.contains("parameter_invalid_integer") && parked.reason.contains("nothing moved"), "{}", parked.reason);
+        town.act(noon(JOINED), &id, |draft| draft.release(false)).await;
+        town.run(JOINED).await;
+        assert_eq!(fake.captured(), 1);
+        fake.fail(&[Fault::Invalid]);
+        town.act(noon(JOINED), &id, |draft| draft.cancel(&subscription)).await;
+        town.run(JOINED).await;
+        let account = town.account(&id).await;
+        assert_eq!((account.profile.parked.unwrap().code.as_str(), fake.refunded()), ("refused_request", 0));
+        assert!(account.profile.credit_cash.is_zero());
+        town.act(noon(JOINED), &id, |draft| draft.release(false)).await;
+        town.run(JOINED).await;
+        assert_eq!(fake.refunded(), 9_972);
+    })
+    .await;
+}
+
+/// PD-2: the card is gone at Stripe: its owner is asked for another.
+#[tokio::test]
+async fn a_payment_method_that_is_gone_is_its_owners_business() {
+    on_both(async |db| {
+        let (town, fake) = town_at(&db).await;
+        let id = town.move_in("a", OREGON, "cus_1:pm_ok").await;
+        fake.fail(&[Fault::NoSuchMethod]);
+        town.subscribe(JOINED, &id, "plus/annual").await;
+        let account = town.account(&id).await;
+        let charge = account.charges.values().next().unwrap();
+        assert_eq!((charge.state, charge.code.as_deref()), (AttemptState::Failed, Some("resource_missing")));
+        assert!(account.profile.parked.is_none() && account.profile.method.unwrap().blocked);
+        assert_eq!(town.mails().iter().filter(|mail| mail.starts_with("subscription_not_started")).count(), 1);
+    })
+    .await;
+}
+
 /// F72: a key that was revoked is nobody's decline: nothing is tried any more, and nobody goes into dunning.
 #[tokio::test]
 async fn a_revoked_key_counts_against_nobody() {

@@ -4,8 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use kasacare::domain::account::{AttemptState, DisputeState};
 use kasacare::domain::ids::AccountId;
 use kasacare::domain::subscription::State;
+use kasacare::store::binding::{self, Binding};
 use kasacare::store::db::Db;
 
+use super::settlement::assert_checked;
 use super::{Silent, deliver, entry, intent_of, silent_town, town_with, usd, words};
 use crate::world::on_both;
 use crate::world::town::{OREGON, Town, day, noon};
@@ -225,6 +227,10 @@ async fn what_cannot_be_read_is_quarantined_and_the_rest_goes_on() {
     on_both(async |db| {
         let town = silent_town(&db).await;
         let (id, charge) = joined(&town).await;
+        let mut tx = db.begin().await.unwrap();
+        let ours = Binding { provider: "stripe".to_owned(), account: "acct_1Kasa".to_owned(), live: false };
+        assert_eq!(binding::bind(&mut tx, &ours).await.unwrap(), Some(ours));
+        tx.commit().await.unwrap();
         let good = words::event("evt_2", "payment_intent.succeeded", &words::intent("a", &charge, 9_999, "succeeded"));
         let odd = words::event("evt_3", "payment_intent.succeeded", &serde_json::json!({ "id": "pi_1", "amount": "much" }));
         let unknown = words::event("evt_4", "entitlements.active_entitlement_summary.updated", &serde_json::json!({ "id": "x" }));
@@ -233,12 +239,23 @@ async fn what_cannot_be_read_is_quarantined_and_the_rest_goes_on() {
             "payment_intent.succeeded",
             &serde_json::json!({ "id": "pi_2", "amount": 5, "currency": "usd", "metadata": {} }),
         );
-        deliver(&db, later(0), &[("evt_1".to_owned(), "no JSON".to_owned()), good, odd, unknown, foreign]).await;
+        // F48: no database stores a zero in a text, and one event must not stop the others.
+        let zero = words::event("evt_6", "customer.updated", &serde_json::json!({ "id": "cus_\u{0}" }));
+        let mut connected: serde_json::Value = serde_json::from_str(&good.1).unwrap();
+        (connected["id"], connected["account"]) = (serde_json::json!("evt_7"), serde_json::json!("acct_other"));
+        let connected = ("evt_7".to_owned(), connected.to_string());
+        deliver(&db, later(0), &[("evt_1".to_owned(), "no JSON".to_owned()), zero, good, odd, unknown, foreign, connected]).await;
         town.run(JOINED).await;
         assert_eq!(town.account(&id).await.charges[&charge].state, AttemptState::Succeeded);
-        for (event, expected) in
-            [("evt_1", "quarantined"), ("evt_2", "applied"), ("evt_3", "quarantined"), ("evt_4", "unknown_type"), ("evt_5", "foreign")]
-        {
+        for (event, expected) in [
+            ("evt_1", "quarantined"),
+            ("evt_2", "applied"),
+            ("evt_3", "quarantined"),
+            ("evt_4", "unknown_type"),
+            ("evt_5", "foreign"),
+            ("evt_6", "quarantined"),
+            ("evt_7", "other_account"),
+        ] {
             assert_eq!(outcome(&db, event).await, expected, "{event}");
         }
     })
@@ -271,6 +288,15 @@ async fn a_fresh_card_is_tried_at_once() {
         let method = account.profile.method.as_ref().unwrap();
         assert_eq!((method.blocked, method.expires_on, method.label.as_str()), (false, Some(day("2030-02-28")), "Visa ending 4242"));
         assert_eq!(account.charges.values().filter(|charge| charge.state.in_flight()).count(), 1, "tried at once");
+        // Another number, valid as long as the one before; told twice.
+        let mut reissued = words::card("pm_1", 2, 2030);
+        reissued["card"]["last4"] = serde_json::json!("9999");
+        let told = ["evt_5", "evt_6"].map(|event| words::event(event, "payment_method.automatically_updated", &reissued));
+        deliver(&db, at, &told).await;
+        town.run("2026-02-28").await;
+        let reissued = town.account(&id).await;
+        assert_eq!(reissued.profile.method.as_ref().unwrap().label, "Visa ending 9999");
+        assert_eq!(reissued.profile.journal_seq, account.profile.journal_seq + 1, "once");
         deliver(&db, at, &[words::event("evt_4", "payment_method.updated", &words::card("pm_of_nobody", 2, 2031))]).await;
         town.run("2026-02-28").await;
         assert_eq!(outcome(&db, "evt_4").await, "foreign");
@@ -294,9 +320,10 @@ async fn last_charge(town: &Town, id: &AccountId) -> String {
     account.charges.values().find(|charge| charge.state.in_flight()).unwrap().id.clone()
 }
 
-/// A refund that somebody made in the dashboard, and a warning of fraud, are a person's business.
+/// F55: somebody gave 5.00 back in the dashboard. It has left 1200 and waits on 1290, and a person is told, as of a warning of fraud.
+/// Cancelled on the first day, 99.72 are to go back, and the payment has 94.99: the other 4.73 are out already.
 #[tokio::test]
-async fn what_only_a_person_can_judge_becomes_a_task() {
+async fn a_refund_made_at_the_provider_is_booked_and_counts() {
     on_both(async |db| {
         let town = silent_town(&db).await;
         let (id, charge) = joined(&town).await;
@@ -318,10 +345,28 @@ async fn what_only_a_person_can_judge_becomes_a_task() {
         town.run_at(later(1)).await;
         let mut tasks = open_tasks(&town, &id).await;
         tasks.sort();
-        assert_eq!(tasks, ["fraud_warning", "refund_not_asked_for"]);
+        assert_eq!(tasks, ["amount_mismatch", "fraud_warning"]);
         for event in ["evt_1", "evt_2", "evt_3", "evt_4"] {
             assert_eq!(outcome(&db, event).await, "applied", "{event}");
         }
+        let excess = async |town: &Town| {
+            town.account(&id).await.excess_refunds().unwrap().into_iter().map(|excess| excess.amount).collect::<Vec<_>>()
+        };
+        assert_eq!(excess(&town).await, [usd(500)]);
+        assert_checked(&db).await;
+        let subscription = town.account(&id).await.subscriptions.keys().next().unwrap().clone();
+        town.act(later(2), &id, |draft| draft.cancel(&subscription)).await;
+        let account = town.account(&id).await;
+        let asked: Vec<_> = account.refunds.values().map(|refund| (refund.amount, refund.reason.as_str())).collect();
+        assert_eq!((asked, excess(&town).await), (vec![(usd(500), "not_asked_for"), (usd(9_499), "cancellation")], vec![usd(27)]));
+        assert_checked(&db).await;
+        // The dashboard's refund comes back: 4.73 of it had become the customer's.
+        stranger["status"] = serde_json::json!("failed");
+        deliver(&db, later(3), &[words::event("evt_5", "refund.failed", &stranger)]).await;
+        town.run_at(later(3)).await;
+        let account = town.account(&id).await;
+        assert_eq!((account.profile.credit_cash, excess(&town).await), (usd(473), vec![]));
+        assert_checked(&db).await;
     })
     .await;
 }

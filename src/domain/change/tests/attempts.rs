@@ -150,6 +150,26 @@ fn f03_the_same_of_a_payout() {
 }
 
 #[test]
+fn f72_what_is_refused_as_such_is_asked_for_again_after_the_release() {
+    let mut world = oregon("2026-01-10");
+    world.charges.extend([Answer::Silence]);
+    let id = world.subscribe("plus/annual");
+    let refused = Settlement::Refused { code: "parameter_invalid".to_owned() };
+    world.plan(|draft| draft.settle_charge("ch_a1-s1_1_0_1", &refused));
+    assert_eq!(world.account.profile.parked.as_ref().map(|parked| parked.code.as_str()), Some("refused_request"));
+    world.plan(|draft| draft.release(false));
+    world.run();
+    assert_eq!(world.charges_made(), ["ch_a1-s1_1_0_1 99.99 Abandoned", "ch_a1-s1_1_0_2 99.99 Succeeded"]);
+    world.refunds.extend([Answer::Silence]);
+    world.cancel(&id);
+    world.plan(|draft| draft.settle_refund("re_a1-s1_1_0_2_1", &refused));
+    assert!(world.account.profile.parked.is_some() && world.books.balance(2300) == 0, "no credit: nobody has declined anything");
+    world.plan(|draft| draft.release(false));
+    world.run();
+    assert_eq!(world.refunds_made(), ["99.72 ch_a1-s1_1_0_2 Abandoned", "99.72 ch_a1-s1_1_0_2 Succeeded"]);
+}
+
+#[test]
 fn pv_2_a_payout_whose_key_keeps_a_failure_is_asked_for_anew() {
     let mut world = oregon("2026-01-10");
     let id = world.subscribe("plus/annual");

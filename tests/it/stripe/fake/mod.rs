@@ -41,6 +41,10 @@ pub enum Fault {
     PageAfter,
     /// The key of the account was revoked.
     Unauthorized,
+    /// The request is refused as such.
+    Invalid,
+    /// The payment method is gone.
+    NoSuchMethod,
 }
 
 pub type Params = BTreeMap<String, String>;
@@ -196,6 +200,8 @@ impl State {
             Some(Fault::LostBefore) => return Reply::Nothing,
             Some(Fault::Busy) => return Reply::Json(error(409, "invalid_request_error", Some("idempotency_key_in_use"))),
             Some(Fault::TooMany) => return Reply::Json(error(429, "invalid_request_error", Some("rate_limit"))),
+            Some(Fault::Invalid) => return Reply::Json(error(400, "invalid_request_error", Some("parameter_invalid_integer"))),
+            Some(Fault::NoSuchMethod) => return Reply::Json(error(404, "invalid_request_error", Some("resource_missing"))),
             Some(Fault::Unauthorized) => return Reply::Json(error(401, "invalid_request_error", None)),
             _ => {}
         }
