@@ -1,7 +1,7 @@
 //! Batches that are transactions by themselves: one statement, with neither `begin` nor `commit` around it, on a connection that no pool looks
 //! after between two of them. Where nothing else belongs to the transaction, that is one way to the database and back instead of five.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnection;
@@ -53,6 +53,7 @@ impl Autocommit {
     }
 
     async fn insert(&self, batch: &Batch<'_>) -> Result<u64, DbError> {
+        // Not in the condition itself, which would hold the lock while the statement runs.
         let kept = self.idle().pop();
         if let Some(connection) = kept {
             match self.insert_on(connection, batch).await {
@@ -90,7 +91,7 @@ impl Autocommit {
         opened.map_err(|error| DbError::from_driver("connecting", &error))
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
