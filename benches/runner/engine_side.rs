@@ -8,7 +8,8 @@ use kasacare::domain::change::settle::Settlement;
 use kasacare::domain::change::{Draft, Planned};
 use kasacare::domain::ids::AccountId;
 use kasacare::engine::batch::{Accounts, Work};
-use kasacare::jobs::{CALL_CHUNK, RENEWAL_CHUNK};
+use kasacare::jobs::RENEWAL_CHUNK;
+use kasacare::provider::capabilities::SIMULATED;
 use kasacare::store::account::{self as accounts, Scope};
 use kasacare::store::db::{ConnectOptions, Db};
 
@@ -123,7 +124,7 @@ async fn settle(db: &Db, told: &[Told]) -> u64 {
     let clock = kasacare::clock::Clock::Fixed(book::renewal_day());
     let engine = kasacare::engine::Engine::open(db.clone(), clock).await.expect("the engine");
     let mut done = 0;
-    for chunk in told.chunks(CALL_CHUNK as usize) {
+    for chunk in told.chunks(SIMULATED.calls_in_batch as usize) {
         let by_account: BTreeMap<AccountId, String> = chunk.iter().map(|one| (one.account.clone(), one.charge.clone())).collect();
         let ids: Vec<AccountId> = by_account.keys().cloned().collect();
         let invoices = chunk.iter().map(|one| (one.account.clone(), one.invoice.clone())).collect();

@@ -87,18 +87,24 @@ impl Shared {
 }
 
 async fn answer(mut stream: TcpStream, shared: Arc<Shared>) {
-    let Some((head, body)) = request(&mut stream).await else { return };
+    let mut received = Vec::new();
+    while let Some((head, body)) = request(&mut stream, &mut received).await {
+        let text = reply(&shared, &head, &body).await;
+        if stream.write_all(text.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn reply(shared: &Shared, head: &str, body: &str) -> String {
     let (status, text) = match head.split(' ').take(2).collect::<Vec<_>>().as_slice() {
         _ if !shared.lets_in() => (429, r#"{"error":{"type":"invalid_request_error","code":"rate_limit"}}"#.to_owned()),
-        ["POST", "/v1/payment_intents"] => (200, charged(&shared, &body).await),
+        ["POST", "/v1/payment_intents"] => (200, charged(shared, body).await),
         ["GET", "/v1/account"] => (200, r#"{"id":"acct_bench","charges_enabled":true,"payouts_enabled":true}"#.to_owned()),
         ["GET", _] => (200, r#"{"object":"list","has_more":false,"data":[]}"#.to_owned()),
         _ => (404, r#"{"error":{"type":"invalid_request_error"}}"#.to_owned()),
     };
-    let head =
-        format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", text.len());
-    let _ = stream.write_all(format!("{head}{text}").as_bytes()).await;
-    let _ = stream.shutdown().await;
+    format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{text}", text.len())
 }
 
 async fn charged(shared: &Shared, body: &str) -> String {
@@ -117,22 +123,24 @@ async fn charged(shared: &Shared, body: &str) -> String {
     )
 }
 
-async fn request(stream: &mut TcpStream) -> Option<(String, String)> {
-    let mut bytes = Vec::new();
+/// The next request on a connection that is kept; what has come of the one after it stays in `bytes`.
+async fn request(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<(String, String)> {
     let end = loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
             break end + 4;
         }
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+        if stream.read_buf(bytes).await.ok()? == 0 {
             return None;
         }
     };
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let length = head.to_ascii_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok()).unwrap_or(0);
     while bytes.len() < end + length {
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+        if stream.read_buf(bytes).await.ok()? == 0 {
             return None;
         }
     }
-    Some((head, String::from_utf8_lossy(&bytes[end..]).into_owned()))
+    let body = String::from_utf8_lossy(&bytes[end..end + length]).into_owned();
+    bytes.drain(..end + length);
+    Some((head, body))
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::Metrics;
 use crate::clock::{wall_micros, wall_seconds_since};
 use crate::store::StoreError;
-use crate::store::db::{Db, Retryable};
+use crate::store::db::{Autocommit, Db, Retryable};
 use crate::store::inbox::{self, Arrival};
 
 /// Most events in one commit.
@@ -89,6 +89,7 @@ impl Intake {
 
 /// Writes what waits, commit after commit, until nobody can hand in any more.
 async fn write(db: Db, metrics: Metrics, mut queue: mpsc::Receiver<Waiting>) {
+    let writer = Autocommit::on(db);
     let mut batch = Vec::with_capacity(COMMIT_MAX);
     while queue.recv_many(&mut batch, COMMIT_MAX).await > 0 {
         // Who gave up has told the provider so: it comes again.
@@ -99,7 +100,7 @@ async fn write(db: Db, metrics: Metrics, mut queue: mpsc::Receiver<Waiting>) {
             continue;
         }
         let began = wall_micros();
-        let done = store_all(&db, arrivals).await;
+        let done = store_all(&writer, arrivals).await;
         metrics.committed(&done, wall_seconds_since(began));
         for (answer, stored) in answers.into_iter().zip(done.stored) {
             // Whoever gave up meanwhile is not told.
@@ -118,8 +119,8 @@ pub(super) struct Committed {
 }
 
 /// Stores a batch in one transaction; if that is refused, each event by itself, so that one cannot keep the others out (F48).
-async fn store_all(db: &Db, arrivals: Vec<Arrival>) -> Committed {
-    match store(db, &arrivals).await {
+async fn store_all(writer: &Autocommit, arrivals: Vec<Arrival>) -> Committed {
+    match inbox::receive_at_once(writer, &arrivals).await {
         Ok(new) => Committed { stored: vec![true; arrivals.len()], new },
         Err(error) if is_environment(&error) || arrivals.len() == 1 => {
             tracing::error!(error = %error, events = arrivals.len(), "webhooks could not be stored; their senders are told");
@@ -129,7 +130,7 @@ async fn store_all(db: &Db, arrivals: Vec<Arrival>) -> Committed {
             tracing::warn!(error = %error, events = arrivals.len(), "a batch of webhooks was refused; each is stored by itself");
             let mut done = Committed::default();
             for arrival in &arrivals {
-                let stored = store(db, std::slice::from_ref(arrival)).await;
+                let stored = inbox::receive_at_once(writer, std::slice::from_ref(arrival)).await;
                 if let Err(error) = &stored {
                     tracing::error!(error = %error, event = arrival.event, "a webhook could not be stored; its sender is told");
                 }
@@ -139,16 +140,6 @@ async fn store_all(db: &Db, arrivals: Vec<Arrival>) -> Committed {
             done
         }
     }
-}
-
-async fn store(db: &Db, arrivals: &[Arrival]) -> Result<u64, StoreError> {
-    db.retrying(|| async {
-        let mut tx = db.begin().await?;
-        let new = inbox::receive(&mut tx, arrivals).await?;
-        tx.commit().await?;
-        Ok(new)
-    })
-    .await
 }
 
 /// Whether the fault is not that of one event.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::runner::Runner;
-use super::{CALL_CHUNK, LEASE_SECONDS, Stop};
+use super::{LEASE_SECONDS, Stop};
 use crate::domain::account::Account;
 use crate::domain::change::settle::Settlement;
 use crate::domain::change::{Draft, Planned};
@@ -114,22 +114,34 @@ impl Work for SettleCharges {
 impl Runner {
     /// Sends what is due and settles the answers, until nothing is due.
     pub(super) async fn charge(&self, stop: &Stop) -> Result<Summary, EngineError> {
+        let charge = |runner: Self| {
+            let stop = stop.clone();
+            async move { runner.charge_in_batches(&stop).await }
+        };
+        self.side_by_side(self.engine.provider.capabilities().batches_at_once, charge).await
+    }
+
+    async fn charge_in_batches(&self, stop: &Stop) -> Result<Summary, EngineError> {
         let mut summary = Summary::default();
         while !stop.requested() && !self.charges_locked_out.is_recent(self.engine.clock.now().timestamp()) {
-            let mut tx = self.engine.db.begin().await?;
-            let lease = self.lease(LEASE_SECONDS);
-            let leased = claims::lease_charges(&mut tx, self.engine.clock.now(), &lease, CALL_CHUNK).await?;
+            let leased = self.lease_charges().await?;
             if leased.is_empty() {
-                tx.rollback().await?;
                 break;
             }
-            tx.commit().await?;
             let done = self.call(&leased).await;
-            let count = leased.len();
             summary.absorb(self.settle(&leased, done).await?);
-            self.progress.chunk("charges", count);
+            self.progress.chunk("charges", leased.len());
         }
         Ok(summary)
+    }
+
+    async fn lease_charges(&self) -> Result<Vec<LeasedCharge>, EngineError> {
+        let _alone = self.leasing.lock().await;
+        let mut tx = self.engine.db.begin().await?;
+        let limit = self.engine.provider.capabilities().calls_in_batch;
+        let leased = claims::lease_charges(&mut tx, self.engine.clock.now(), &self.lease(LEASE_SECONDS), limit).await?;
+        tx.commit().await?;
+        Ok(leased)
     }
 
     /// What came of each leased charge, in order. No transaction is open here.

@@ -31,8 +31,6 @@ pub use runner::{RunOptions, Runner};
 
 /// Accounts in one transaction of a batch job (P4, P8).
 pub const RENEWAL_CHUNK: u32 = 2_000;
-/// Calls that are leased to a worker at once.
-pub const CALL_CHUNK: u32 = 2_000;
 /// Mails that are leased to a worker at once.
 pub const MAIL_CHUNK: u32 = 500;
 /// How long a worker may keep leased work, in real time: longer than all that it asks the provider under one lease, which is to look

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::charges::{Done, Earlier, LockedOut, of_a_look_up, settlement_of_call, was_not_made};
 use super::runner::Runner;
-use super::{CALL_CHUNK, LEASE_SECONDS, Stop};
+use super::{LEASE_SECONDS, Stop};
 use crate::domain::change::settle::Settlement;
 use crate::domain::change::{Draft, Planned};
 use crate::domain::ids::AccountId;
@@ -46,38 +46,56 @@ impl Work for SettleRefunds {
 impl Runner {
     /// Pays out what is due and settles the answers, until nothing is due.
     pub(super) async fn refund(&self, stop: &Stop) -> Result<Summary, EngineError> {
+        let refund = |runner: Self| {
+            let stop = stop.clone();
+            async move { runner.refund_in_batches(&stop).await }
+        };
+        self.side_by_side(self.engine.provider.capabilities().batches_at_once, refund).await
+    }
+
+    async fn refund_in_batches(&self, stop: &Stop) -> Result<Summary, EngineError> {
         let mut summary = Summary::default();
-        let now = self.engine.clock.now();
-        while !stop.requested() && !self.refunds_locked_out.is_recent(now.timestamp()) {
-            let mut tx = self.engine.db.begin().await?;
-            let lease = self.lease(LEASE_SECONDS);
-            let leased = claims::lease_refunds(&mut tx, self.engine.clock.now(), &lease, CALL_CHUNK).await?;
+        while !stop.requested() && !self.refunds_locked_out.is_recent(self.engine.clock.now().timestamp()) {
+            let leased = self.lease_refunds().await?;
             if leased.is_empty() {
-                tx.rollback().await?;
                 break;
             }
-            tx.commit().await?;
-            let mut by_account: BTreeMap<AccountId, Vec<(String, Settlement)>> = BTreeMap::new();
-            let (mut doubtful, mut locked_out) = (Vec::new(), LockedOut::default());
-            for (refund, done) in leased.iter().zip(self.pay_out(&leased).await) {
-                locked_out.note(&done, earlier(refund), (&refund.account, &refund.refund));
-                let failed_at = done.failed_at(earlier(refund), self.engine.clock.now());
-                if let Some(settlement) = settlement_of_call(&refund.refund, refund.amount, done) {
-                    if settlement == Settlement::Unknown {
-                        doubtful.push(GivenBack { account: refund.account.clone(), id: refund.refund.clone(), failed_at });
-                    }
-                    by_account.entry(refund.account.clone()).or_default().push((refund.refund.clone(), settlement));
-                }
-            }
-            summary.absorb(self.settle_refunds(by_account).await?);
-            if locked_out.is_any() {
-                self.refunds_locked_out.at(now.timestamp());
-            }
-            doubtful.extend(locked_out.doubtful);
-            self.give_back(&claims::REFUNDS_GIVEN_BACK, &doubtful).await?;
-            self.take_back(&claims::REFUNDS_NOT_SENT, &locked_out.not_sent).await?;
+            let done = self.pay_out(&leased).await;
+            summary.absorb(self.settle_payouts(&leased, done).await?);
             self.progress.chunk("refunds", leased.len());
         }
+        Ok(summary)
+    }
+
+    async fn lease_refunds(&self) -> Result<Vec<LeasedRefund>, EngineError> {
+        let _alone = self.leasing.lock().await;
+        let mut tx = self.engine.db.begin().await?;
+        let limit = self.engine.provider.capabilities().calls_in_batch;
+        let leased = claims::lease_refunds(&mut tx, self.engine.clock.now(), &self.lease(LEASE_SECONDS), limit).await?;
+        tx.commit().await?;
+        Ok(leased)
+    }
+
+    async fn settle_payouts(&self, leased: &[LeasedRefund], done: Vec<Done>) -> Result<Summary, EngineError> {
+        let mut by_account: BTreeMap<AccountId, Vec<(String, Settlement)>> = BTreeMap::new();
+        let (mut doubtful, mut locked_out) = (Vec::new(), LockedOut::default());
+        let now = self.engine.clock.now();
+        for (refund, done) in leased.iter().zip(done) {
+            locked_out.note(&done, earlier(refund), (&refund.account, &refund.refund));
+            let failed_at = done.failed_at(earlier(refund), now);
+            let Some(settlement) = settlement_of_call(&refund.refund, refund.amount, done) else { continue };
+            if settlement == Settlement::Unknown {
+                doubtful.push(GivenBack { account: refund.account.clone(), id: refund.refund.clone(), failed_at });
+            }
+            by_account.entry(refund.account.clone()).or_default().push((refund.refund.clone(), settlement));
+        }
+        let summary = self.settle_refunds(by_account).await?;
+        if locked_out.is_any() {
+            self.refunds_locked_out.at(now.timestamp());
+        }
+        doubtful.extend(locked_out.doubtful);
+        self.give_back(&claims::REFUNDS_GIVEN_BACK, &doubtful).await?;
+        self.take_back(&claims::REFUNDS_NOT_SENT, &locked_out.not_sent).await?;
         Ok(summary)
     }
 

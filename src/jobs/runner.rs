@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
 use super::calendar::{Corrections, Recognition, Reminders, Renewals};
 use super::failed::Failed;
 use super::{Meter, PASSES_MAX, Progress, RENEWAL_CHUNK, Stop};
@@ -44,6 +46,8 @@ pub struct Runner {
     pub(super) charges_locked_out: Failed,
     /// When it has let no refund in last: a key may be allowed the one and not the other.
     pub(super) refunds_locked_out: Failed,
+    /// Held while calls are being leased: two who lease at one time would share out what is due row by row.
+    pub(super) leasing: Arc<Mutex<()>>,
     meter: Meter,
     options: RunOptions,
 }
@@ -70,6 +74,7 @@ impl Runner {
             settlement_failed: Failed::default(),
             charges_locked_out: Failed::default(),
             refunds_locked_out: Failed::default(),
+            leasing: Arc::default(),
             meter: Meter::default(),
             options,
         };
@@ -172,17 +177,27 @@ impl Runner {
     where
         W: Work + Clone + Send + 'static,
     {
-        let workers = if self.engine.db.kind() == Kind::Sqlite { 1 } else { self.options.workers.max(1) };
-        if workers == 1 {
-            return self.drain_alone(due, name, work, stop).await;
+        let workers = if self.engine.db.kind() == Kind::Sqlite { 1 } else { self.options.workers };
+        let drain = |runner: Self| {
+            let (work, stop) = (work.clone(), stop.clone());
+            async move { runner.drain_alone(due, name, &work, &stop).await }
+        };
+        self.side_by_side(workers, drain).await
+    }
+
+    /// Does something so many times at one time, each in a task of its own, and adds up what they did.
+    pub(super) async fn side_by_side<W>(&self, times: usize, work: impl Fn(Self) -> W + Send) -> Result<Summary, EngineError>
+    where
+        W: Future<Output = Result<Summary, EngineError>> + Send + 'static,
+    {
+        if times <= 1 {
+            return work(self.clone()).await;
         }
-        let tasks: Vec<_> = (0..workers)
-            .map(|_| {
-                let (runner, work, stop) = (self.clone(), work.clone(), stop.clone());
-                let db = self.engine.db.clone();
-                async move { db.spawned(|_| async move { runner.drain_alone(due, name, &work, &stop).await }).await }
-            })
-            .collect();
+        let spawned = |work: W| {
+            let db = self.engine.db.clone();
+            async move { db.spawned(|_| work).await }
+        };
+        let tasks: Vec<_> = (0..times).map(|_| spawned(work(self.clone()))).collect();
         let mut summary = Summary::default();
         for done in futures::future::join_all(tasks).await {
             summary.absorb(done?);

@@ -29,6 +29,10 @@ pub struct Capabilities {
     pub late_minutes: u32,
     /// Whether it knows of calls that this database may have forgotten, because it was restored from a backup (F15).
     pub outlives_backups: bool,
+    /// How many calls are leased, made and settled together.
+    pub calls_in_batch: u32,
+    /// How many such batches are worked on at one time: where calls take their time, the answers of one are settled while the next is sent.
+    pub batches_at_once: usize,
     /// The least that it charges, in minor units, by ISO 4217 code (MO-5). What is absent has no minimum.
     pub minimum_charges: &'static [(&'static str, i64)],
 }
@@ -89,6 +93,8 @@ pub const SIMULATED: Capabilities = Capabilities {
     key_window_hours: 24,
     late_minutes: 0,
     outlives_backups: false,
+    calls_in_batch: 2_000,
+    batches_at_once: 1,
     minimum_charges: CARD_MINIMUMS,
 };
 
@@ -99,6 +105,8 @@ pub const STRIPE: Capabilities = Capabilities {
     movements: Some("stripe-balance"),
     late_minutes: 30,
     outlives_backups: true,
+    calls_in_batch: 500,
+    batches_at_once: 2,
     ..SIMULATED
 };
 

@@ -33,6 +33,7 @@
 
 #![expect(clippy::disallowed_types, reason = "this is the seam: the driver's types end here")]
 
+mod autocommit;
 mod bulk;
 mod connect;
 mod error;
@@ -47,6 +48,7 @@ mod tx;
 mod value;
 mod writing;
 
+pub use autocommit::Autocommit;
 pub use connect::{ConnectOptions, Db, Kind};
 pub use error::DbError;
 pub use migrate::{MIGRATIONS, Migration};

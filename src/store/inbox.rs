@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use super::db::{Column, Columns, DbError, Row, Table, Tx, Value};
+use super::db::{Autocommit, Column, Columns, DbError, Row, Table, Tx, Value};
 use crate::domain::ids::AccountId;
 
 /// An event as it came in.
@@ -147,6 +147,18 @@ impl fmt::Debug for Arrival {
 /// # Errors
 /// [`StoreError::Db`].
 pub async fn receive(tx: &mut Tx, arrivals: &[Arrival]) -> Result<u64, StoreError> {
+    Ok(tx.insert_rows_ignoring_conflicts(&rows(arrivals)).await?)
+}
+
+/// The same, as a transaction of its own.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn receive_at_once(writer: &Autocommit, arrivals: &[Arrival]) -> Result<u64, StoreError> {
+    Ok(writer.insert_rows_ignoring_conflicts(&rows(arrivals)).await?)
+}
+
+fn rows(arrivals: &[Arrival]) -> Columns {
     let mut rows = Columns::of(&INBOX);
     for arrival in arrivals {
         let at = arrival.received_at.timestamp_micros();
@@ -159,7 +171,7 @@ pub async fn receive(tx: &mut Tx, arrivals: &[Arrival]) -> Result<u64, StoreErro
             None => row.text("hex").text(&hex(&arrival.body)),
         };
     }
-    Ok(tx.insert_rows_ignoring_conflicts(&rows).await?)
+    rows
 }
 
 fn hex(bytes: &[u8]) -> String {

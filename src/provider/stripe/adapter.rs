@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, stream};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_core::payment_intent::{
     CreatePaymentIntent, CreatePaymentIntentAutomaticPaymentMethods, CreatePaymentIntentAutomaticPaymentMethodsAllowRedirects,
@@ -16,6 +17,7 @@ use stripe_core::payment_intent::{
 };
 use stripe_core::refund::CreateRefund;
 use stripe_types::Currency;
+use tokio::sync::Mutex;
 
 use super::api::{Api, Trouble};
 use super::objects::{IntentAnswer, RefundAnswer};
@@ -35,29 +37,42 @@ const IN_FLIGHT: usize = 48;
 #[derive(Debug)]
 pub struct Stripe {
     api: Api,
+    /// Held by the batch whose calls are being made.
+    batch: Mutex<()>,
 }
 
 impl Stripe {
     /// The account that the client's key belongs to.
     #[must_use]
-    pub const fn new(api: Api) -> Self {
-        Self { api }
+    pub fn new(api: Api) -> Self {
+        Self { api, batch: Mutex::new(()) }
     }
 
-    /// Makes calls side by side. Those for which no time is left are made another time, and so are the rest once it is clear that
-    /// the set-up is wrong: that is nobody's decline (F72).
-    async fn each<F>(&self, calls: Vec<F>) -> Vec<Outcome>
-    where
-        F: Future<Output = Result<Outcome, Trouble>> + Send,
-    {
+    /// Makes calls side by side. The next batch begins when the last call of this one is under way, so that there is no pause between them.
+    /// Calls for which no time is left are made another time, and so are the rest once it is clear that the set-up is wrong: that is nobody's
+    /// decline (F72).
+    async fn each<'a, T: Sync>(
+        &'a self,
+        calls: &'a [T],
+        make: impl Fn(&'a Self, &'a T) -> BoxFuture<'a, Result<Outcome, Trouble>> + Send,
+    ) -> Vec<Outcome> {
         let seconds = BATCH_SECONDS_MAX.saturating_sub(CALL_SECONDS_MAX);
         let until = wall_micros().saturating_add(seconds.saturating_mul(1_000_000));
         let set_up_is_wrong = AtomicBool::new(false);
-        let mut waiting = Vec::with_capacity(calls.len());
-        for call in calls {
-            waiting.push(unless_in_vain(call, until, &set_up_is_wrong));
+        let mut outcomes = Vec::with_capacity(calls.len());
+        let mut under_way = FuturesUnordered::new();
+        let batch = self.batch.lock().await;
+        for (place, call) in calls.iter().enumerate() {
+            if under_way.len() >= IN_FLIGHT {
+                outcomes.extend(under_way.next().await);
+            }
+            let call = unless_in_vain(make(self, call), until, &set_up_is_wrong);
+            under_way.push(async move { (place, call.await) });
         }
-        stream::iter(waiting).buffered(IN_FLIGHT).collect().await
+        drop(batch);
+        outcomes.extend(under_way.collect::<Vec<_>>().await);
+        outcomes.sort_unstable_by_key(|(place, _)| *place);
+        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
     }
 
     async fn charge_one(&self, call: &ChargeCall) -> Result<Outcome, Trouble> {
@@ -87,10 +102,7 @@ impl Stripe {
 }
 
 /// Makes a call, unless it is too late for it or would be refused like the others.
-async fn unless_in_vain<F>(call: F, until: i64, set_up_is_wrong: &AtomicBool) -> Outcome
-where
-    F: Future<Output = Result<Outcome, Trouble>> + Send,
-{
+async fn unless_in_vain(call: BoxFuture<'_, Result<Outcome, Trouble>>, until: i64, set_up_is_wrong: &AtomicBool) -> Outcome {
     if set_up_is_wrong.load(Ordering::Relaxed) {
         return Outcome::DidNotHappen(NotDone::LockedOut);
     }
@@ -157,19 +169,19 @@ impl PaymentProvider for Stripe {
     }
 
     fn charge<'a>(&'a self, _now: DateTime<Utc>, calls: &'a [ChargeCall]) -> BoxFuture<'a, Vec<Outcome>> {
-        self.each(calls.iter().map(|call| self.charge_one(call)).collect()).boxed()
+        self.each(calls, |stripe, call| stripe.charge_one(call).boxed()).boxed()
     }
 
     fn refund<'a>(&'a self, _now: DateTime<Utc>, calls: &'a [RefundCall]) -> BoxFuture<'a, Vec<Outcome>> {
-        self.each(calls.iter().map(|call| self.refund_one(call)).collect()).boxed()
+        self.each(calls, |stripe, call| stripe.refund_one(call).boxed()).boxed()
     }
 
     fn look_up_charges<'a>(&'a self, _now: DateTime<Utc>, calls: &'a [LookUp]) -> BoxFuture<'a, Vec<Outcome>> {
-        self.each(calls.iter().map(|question| lists::find_charge(&self.api, question)).collect()).boxed()
+        self.each(calls, |stripe, question| lists::find_charge(&stripe.api, question).boxed()).boxed()
     }
 
     fn look_up_refunds<'a>(&'a self, _now: DateTime<Utc>, calls: &'a [LookUp]) -> BoxFuture<'a, Vec<Outcome>> {
-        self.each(calls.iter().map(|question| lists::find_refund(&self.api, question)).collect()).boxed()
+        self.each(calls, |stripe, question| lists::find_refund(&stripe.api, question).boxed()).boxed()
     }
 
     /// Nothing: Stripe's events come by webhook, and those that got lost by [`PaymentProvider::missed_events`], as they are.

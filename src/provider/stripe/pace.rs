@@ -1,5 +1,5 @@
-//! A token bucket: so many requests a second, and after a pause a few at once. What a longer pause has not used is lost: Stripe counts by the
-//! second, and turns away who comes with a minute's worth.
+//! Turns that come evenly, so many a second. Nothing is saved up: Stripe counts by the second, wherever one begins, and turns away who comes with
+//! more in any of them.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::clock::wall_micros;
 
 const SECOND: i64 = 1_000_000;
-/// How much of a pause may be made up for: with more, the second after a pause would have more requests than Stripe allows in one.
-const SAVED: i64 = SECOND / 10;
+/// In which time a second's worth of turns comes: longer by a hundredth, because what is on its way for a little longer comes nearer to what is
+/// sent after it.
+const SPREAD: i64 = SECOND + SECOND / 100;
 /// Longest wait for a turn. Only a clock that was put back could make it longer.
 const AHEAD_MAX: i64 = 120 * SECOND;
 
@@ -24,7 +25,7 @@ pub(super) struct Pace {
 impl Pace {
     /// So many turns a second.
     pub(super) fn new(per_second: u32) -> Self {
-        Self { interval: SECOND / i64::from(per_second.max(1)), next: Mutex::new(0) }
+        Self { interval: SPREAD / i64::from(per_second.max(1)), next: Mutex::new(0) }
     }
 
     /// Waits for its turn.
@@ -38,7 +39,7 @@ impl Pace {
     /// Takes the next turn, and tells how long it is until then.
     fn wait_at(&self, now: i64) -> Duration {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = (*next).max(now.saturating_sub(SAVED));
+        let turn = (*next).max(now);
         let turn = if turn.saturating_sub(now) > AHEAD_MAX { now } else { turn };
         *next = turn.saturating_add(self.interval);
         Duration::from_micros(u64::try_from(turn.saturating_sub(now)).unwrap_or_default())
@@ -55,22 +56,24 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_saves_a_tenth_of_a_second_and_no_more() {
+    fn no_second_has_more_than_its_turns() {
         let pace = Pace::new(100);
         let hour = 3_600 * SECOND;
-        // Ten at once, and 100 in the second after that: an hour without requests gives no more.
-        assert_eq!(within_a_second(&pace, 400, hour), 110);
-        // What is waiting keeps its turns: 400 were taken, so the next comes 3.9 s after the first.
-        assert_eq!(pace.wait_at(hour), Duration::from_millis(3_900));
-        assert_eq!(pace.wait_at(hour + 4 * SECOND), Duration::ZERO);
+        // One every 10.1 ms: the hundredth after 999.9 ms. An hour without requests gives no more.
+        assert_eq!(within_a_second(&pace, 400, hour), 100);
+        // What is waiting keeps its turns: 400 were taken, so the next comes 4.04 s after the first.
+        assert_eq!(pace.wait_at(hour), Duration::from_millis(4_040));
+        assert_eq!(pace.wait_at(hour + 5 * SECOND), Duration::ZERO);
     }
 
     #[test]
     fn turns_come_evenly() {
         let pace = Pace::new(25);
-        let waits: Vec<u64> = (0..5).map(|_| u64::try_from(pace.wait_at(SECOND).as_millis()).unwrap()).collect();
-        // Two and a half are saved.
-        assert_eq!(waits, [0, 0, 0, 20, 60]);
+        let waits: Vec<u64> = (0..5).map(|_| u64::try_from(pace.wait_at(SECOND).as_micros()).unwrap()).collect();
+        assert_eq!(waits, [0, 40_400, 80_800, 121_200, 161_600]);
+        // Of a pause nothing is made up for.
+        let waits: Vec<u64> = (0..2).map(|_| u64::try_from(pace.wait_at(9 * SECOND).as_micros()).unwrap()).collect();
+        assert_eq!(waits, [0, 40_400]);
     }
 
     #[test]

@@ -8,10 +8,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use sqlx::Arguments;
-use sqlx::postgres::{PgArguments, PgBindIterExt};
-use sqlx::sqlite::SqliteArguments;
+use sqlx::postgres::{PgArguments, PgBindIterExt, PgConnection};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
+use super::connect::Shared;
 use super::error::DbError;
 use super::table::{CellColumn, Columns, Table};
 use super::tx::{Inner, Tx};
@@ -33,7 +34,7 @@ const SHARED_ROWS_MIN: usize = 100;
 
 /// What is done with the rows of a batch.
 #[derive(Debug, Clone, Copy)]
-enum Action<'a> {
+pub(super) enum Action<'a> {
     Insert,
     InsertIgnoringConflicts,
     Upsert,
@@ -135,31 +136,44 @@ impl Tx {
     }
 
     async fn send_rows(&mut self, action: Action<'_>, rows: &Columns) -> Result<u64, DbError> {
-        let failed = |error| DbError::from_driver(rows.table().name, &error);
-        let counter = Arc::clone(&self.shared);
-        let batch = Batch::of(rows);
+        let shared = Arc::clone(&self.shared);
         match &mut self.inner {
-            Inner::Postgres(tx) => {
-                let text = AssertSqlSafe(postgres_text(action, &batch));
-                counter.count_statement();
-                let done = sqlx::query_with(text, postgres_arrays(&batch)?).execute(&mut **tx).await;
-                Ok(done.map_err(failed)?.rows_affected())
-            }
-            Inner::Sqlite(tx) => {
-                let per_statement = sqlite_rows_max(&batch);
-                let mut written = 0;
-                for from in (0..rows.len()).step_by(per_statement) {
-                    let count = per_statement.min(rows.len() - from);
-                    let text = AssertSqlSafe(sqlite_text(action, &batch, count));
-                    let kept = count == per_statement || count <= SQLITE_ROWS_KEPT;
-                    counter.count_statement();
-                    let query = sqlx::query_with(text, sqlite_cells(&batch, from, count)?).persistent(kept);
-                    written += query.execute(&mut **tx).await.map_err(failed)?.rows_affected();
-                }
-                Ok(written)
-            }
+            Inner::Postgres(tx) => send_to_postgres(tx, &shared, action, &Batch::of(rows)).await,
+            Inner::Sqlite(tx) => send_to_sqlite(tx, &shared, action, &Batch::of(rows)).await,
         }
     }
+}
+
+pub(super) async fn send_to_postgres(
+    connection: &mut PgConnection,
+    shared: &Shared,
+    action: Action<'_>,
+    batch: &Batch<'_>,
+) -> Result<u64, DbError> {
+    let text = AssertSqlSafe(postgres_text(action, batch));
+    shared.count_statement();
+    let done = sqlx::query_with(text, postgres_arrays(batch)?).execute(connection).await;
+    Ok(done.map_err(|error| DbError::from_driver(batch.table.name, &error))?.rows_affected())
+}
+
+pub(super) async fn send_to_sqlite(
+    connection: &mut SqliteConnection,
+    shared: &Shared,
+    action: Action<'_>,
+    batch: &Batch<'_>,
+) -> Result<u64, DbError> {
+    let per_statement = sqlite_rows_max(batch);
+    let mut written = 0;
+    for from in (0..batch.rows).step_by(per_statement) {
+        let count = per_statement.min(batch.rows - from);
+        let text = AssertSqlSafe(sqlite_text(action, batch, count));
+        let kept = count == per_statement || count <= SQLITE_ROWS_KEPT;
+        shared.count_statement();
+        let query = sqlx::query_with(text, sqlite_cells(batch, from, count)?).persistent(kept);
+        let done = query.execute(&mut *connection).await;
+        written += done.map_err(|error| DbError::from_driver(batch.table.name, &error))?.rows_affected();
+    }
+    Ok(written)
 }
 
 /// Whether there is anything to set. An upsert of keys alone inserts what is missing; an update of keys alone means nothing.
@@ -171,8 +185,9 @@ fn is_possible(action: Action<'_>, rows: &Columns) -> bool {
 }
 
 /// A batch as it is sent.
-struct Batch<'a> {
+pub(super) struct Batch<'a> {
     table: &'static Table,
+    rows: usize,
     columns: Vec<Sent<'a>>,
 }
 
@@ -186,7 +201,7 @@ struct Sent<'a> {
 }
 
 impl<'a> Batch<'a> {
-    fn of(rows: &'a Columns) -> Self {
+    pub(super) fn of(rows: &'a Columns) -> Self {
         let many = rows.len() >= SHARED_ROWS_MIN;
         let sent = rows.columns().iter().map(|(column, cells)| Sent {
             name: column.name,
@@ -194,7 +209,7 @@ impl<'a> Batch<'a> {
             cells,
             shared: many && cells.is_shared(),
         });
-        let mut batch = Self { table: rows.table(), columns: sent.collect() };
+        let mut batch = Self { table: rows.table(), rows: rows.len(), columns: sent.collect() };
         // Something has to say how many rows there are.
         if batch.columns.iter().all(|column| column.shared)
             && let Some(first) = batch.columns.first_mut()
@@ -202,6 +217,11 @@ impl<'a> Batch<'a> {
             first.shared = false;
         }
         batch
+    }
+
+    /// Whether it is one statement on both databases.
+    pub(super) fn is_one_statement(&self) -> bool {
+        self.rows <= sqlite_rows_max(self)
     }
 
     fn names(&self) -> impl Iterator<Item = &'static str> {

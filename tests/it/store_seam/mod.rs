@@ -1,6 +1,7 @@
 //! The seam to the databases, against the real ones: what goes in comes out, batches of all sizes, and the traps of the drivers,
 //! each with the probe that once showed it.
 
+mod autocommit;
 mod batches;
 mod faults;
 mod opening;

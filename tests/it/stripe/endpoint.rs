@@ -125,6 +125,22 @@ async fn events_that_come_together_share_a_commit_and_each_is_there_when_it_is_a
     .await;
 }
 
+/// With nobody to share with, an event costs one statement, which is its own commit (P11).
+#[tokio::test]
+async fn an_event_is_one_statement() {
+    on_both(async |db| {
+        let site = Site::open(&db, noon("2026-01-31"), limits()).await;
+        let before = db.statements_sent();
+        for id in ["evt_1", "evt_2", "evt_1"] {
+            assert_eq!(site.post(&event(id)).await, 200);
+        }
+        assert_eq!(db.statements_sent() - before, 3);
+        assert_eq!(number(&db, STORED).await, 2);
+        site.close().await;
+    })
+    .await;
+}
+
 /// Holds the inbox so that nobody else can write, until it is dropped.
 async fn held(db: &Db) -> kasacare::store::db::Tx {
     let mut tx = db.begin().await.unwrap();

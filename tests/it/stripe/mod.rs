@@ -1,5 +1,6 @@
 //! Stripe: its events from the wire to the books, on both databases.
 
+mod batches;
 mod calls;
 mod cli;
 mod command;

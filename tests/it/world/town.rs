@@ -150,14 +150,19 @@ impl Town {
         subscription
     }
 
-    /// Subscribes many on one day, in one transaction.
+    /// Subscribes many on one day, in one transaction, and lets their first charges settle.
     pub async fn subscribe_all(&self, on: &str, ids: &[AccountId], plan: &str) {
+        self.order_all(on, ids, plan).await;
+        self.run(on).await;
+    }
+
+    /// Subscribes many on one day, in one transaction.
+    pub async fn order_all(&self, on: &str, ids: &[AccountId], plan: &str) {
         let engine = self.engine.at(Clock::Fixed(noon(on)));
         let mut tx = engine.db.begin().await.unwrap();
         accounts::lock(&mut tx, ids).await.unwrap();
         let summary = engine.run_batch(tx, ids.to_vec(), &SubscribeAll { plan: plan.to_owned() }).await.unwrap();
         assert_eq!(summary.parked, []);
-        self.run(on).await;
     }
 
     /// Lets the jobs do what is due by the end of a day in UTC.
