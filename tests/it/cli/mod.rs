@@ -11,5 +11,6 @@ mod prices;
 mod refusals;
 mod requests;
 mod settlement;
+mod settlement_rows;
 pub mod shop;
 mod unapplied;

@@ -285,7 +285,7 @@ async fn many_chunks_are_one_import() {
         }
         let bad = shop.file("bad.csv", &format!("{text}po_1,,m0,2026-02-01,,usd,10.81,0.60,10.21,charge,c,,,,\n"));
         let before = shop.digest().await;
-        shop.says(&format!("settlement import {bad}")).fails(2, "bad.csv:5002: id: movement `m0` is stored already");
+        shop.says(&format!("settlement import {bad}")).fails(2, "bad.csv:5002: balance_transaction_id: `m0` is there twice, and says something else on line 2");
         assert_eq!(shop.digest().await, before);
         let good = shop.file("good.csv", &text);
         shop.does(&format!("settlement import {good}"));
