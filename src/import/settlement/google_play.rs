@@ -48,7 +48,7 @@ pub(super) fn read<R: Read>(bytes: &mut Digested<R>, month: Option<NaiveDate>, o
         let problem = "which month the earnings are of is not in the file: name it with --month 2026-10, or by the file's name";
         return Err(RowProblem::of_file(Problem::Rule(problem.to_owned())).into());
     };
-    let mut table = Table::begin(bytes, b',', None)?;
+    let mut table = Table::begin(bytes, b',')?;
     let found = (
         table.column(&["Description"]),
         table.column(&["Transaction Date"]),

@@ -140,7 +140,7 @@ fn fingerprint(what: &impl Hash) -> u64 {
 }
 
 pub(super) fn read<R: Read>(bytes: &mut Digested<R>, out: &mut Out<'_, '_>) -> Result<(), RowError> {
-    let mut table = Table::begin(bytes, b',', None)?;
+    let mut table = Table::begin(bytes, b',')?;
     let columns = Columns::find(&mut table)?;
     let mut payouts: BTreeMap<String, Open> = BTreeMap::new();
     let mut rows = Rows::default();

@@ -150,6 +150,10 @@ Transaction Completion Date,Transaction Debit or Credit,Gross Transaction Amount
 Fee Currency,Custom Field
 SB,5AB,in_2,,,T0002,2026/02/04 10:00:00 -0800,2026/02/04 10:00:00 -0800,CR,1081,USD,DR,61,USD,ch_2
 SF,USD,1081,0
+SC,1
+RF,USD,1081,0
+RC,1
+FF,1
 ";
     on_both(async |db| {
         let shop = Shop::empty(db);

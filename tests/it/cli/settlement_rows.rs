@@ -54,3 +54,73 @@ async fn a_movement_that_is_twice_in_a_payout_file_and_differs_refuses_it() {
     })
     .await;
 }
+
+const COLUMNS: &str = "CH,Transaction ID,Invoice ID,Transaction Event Code,Transaction Initiation Date,Transaction Debit or Credit,\
+Gross Transaction Amount,Gross Transaction Currency,Fee Debit or Credit,Fee Amount\n";
+
+/// Two sections: 10.81 less 0.61, and 5.00 less 0.30.
+fn report() -> String {
+    [
+        "RH,2026/02/05 00:00:00 -0800,A,X,9\nFH,1\nSH,2026/02/04 00:00:00 -0800,2026/02/04 23:59:59 -0800,X,\n",
+        COLUMNS,
+        "SB,TX1,in_1,T0002,2026/02/04 10:00:00 -0800,CR,1081,USD,DR,61\nSF,USD,1081,0\nSC,1\n",
+        "SH,2026/02/04 00:00:00 -0800,2026/02/04 23:59:59 -0800,Y,\n",
+        COLUMNS,
+        "SB,TX2,in_2,T0002,2026/02/04 11:00:00 -0800,CR,500,USD,DR,30\nSF,USD,500,0\nSF,EUR,0,0\nSC,1\n",
+        "RF,USD,1581,0\nRC,2\nFF,2\n",
+    ]
+    .concat()
+}
+
+#[tokio::test]
+async fn every_section_of_a_paypal_report_is_read() {
+    on_both(async |db| {
+        let shop = Shop::empty(db);
+        let file = shop.file("stl.csv", &report());
+        let taken = shop.says(&format!("--format json settlement import {file}")).json();
+        assert_eq!(["rows", "movements"].map(|what| taken["files"][0][what].as_u64()), [Some(2), Some(2)]);
+        let ids = shop.rows("select movement_id, cast(gross_minor as text) from provider_movements order by movement_id").await;
+        assert_eq!(ids, [("TX1", "1081"), ("TX2", "500")].map(|(id, minor)| (id.to_owned(), minor.to_owned())));
+        assert_eq!(balance(&shop, 5000).await, 91);
+        // A section may have other columns, or none of its rows.
+        let turned = report().replacen("CH,Transaction ID,Invoice ID,", "CH,Invoice ID,Transaction ID,", 1).replacen(
+            "SB,TX1,in_1",
+            "SB,in_1,TX3",
+            1,
+        );
+        let turned = shop.file("turned.csv", &turned.replace("TX2", "TX4"));
+        shop.does(&format!("settlement import {turned}"));
+        assert_eq!(shop.count("select count(*) from provider_movements where movement_id in ('TX3', 'TX4')").await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_paypal_report_of_which_a_part_is_missing_is_refused() {
+    on_both(async |db| {
+        let shop = Shop::empty(db);
+        let before = shop.digest().await;
+        let whole = report();
+        let cut = |at: &str| whole.split_at(whole.rfind(at).unwrap()).0.to_owned();
+        let section = whole.split_at(whole.find("SH,").unwrap());
+        let rest = &section.1[section.1[1..].find("SH,").unwrap() + 1..];
+        let cases = [
+            ("rows.csv", cut("SF,USD,500"), "the file ends before its line SC"),
+            ("count.csv", cut("SC,1"), "the file ends before its line SC"),
+            ("foot.csv", cut("RF,"), "the file ends before its line FF"),
+            ("one.csv", whole.replace("SC,1\nRF", "SC,2\nRF"), "one.csv:13: the section has 1 rows and not as many as it says"),
+            ("first.csv", format!("{}{rest}", section.0), "the report has 1 rows and not as many as it says"),
+            ("joint.csv", whole.replacen("SF,USD,1081,0\nSC,1\n", "", 1), "joint.csv:6: the section before has no line SC"),
+            ("kind.csv", whole.replace("SF,EUR", "SX,EUR"), "kind.csv:12: no kind of line `SX` is known"),
+        ];
+        for (name, text, problem) in cases {
+            let file = shop.file(name, &text);
+            shop.says(&format!("settlement import {file} --source paypal")).fails(2, problem);
+        }
+        assert_eq!(shop.digest().await, before);
+        // The second file of a long report: its counts are those of both.
+        let second = shop.file("second.csv", &format!("FH,2\n{rest}"));
+        shop.does(&format!("settlement import {second} --source paypal"));
+    })
+    .await;
+}
