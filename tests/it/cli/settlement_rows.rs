@@ -124,3 +124,34 @@ async fn a_paypal_report_of_which_a_part_is_missing_is_refused() {
     })
     .await;
 }
+
+const EARNINGS: &str = "Description,Transaction Date,Transaction Type,Merchant Currency,Amount (Merchant Currency)\n";
+
+/// A part in October, and two in November that are the same to the cent.
+#[tokio::test]
+async fn an_order_is_given_back_in_parts_months_apart() {
+    on_both(async |db| {
+        let shop = Shop::empty(db);
+        let october = shop.file("earnings_202610.csv", &format!("{EARNINGS}GPA.1,2026-10-30,Charge refund,USD,-2.00\n"));
+        let refund = "GPA.1,2026-11-02,Charge refund,USD,-3.00\n";
+        let november = shop.file("earnings_202611.csv", &format!("{EARNINGS}{refund}{refund}GPA.1,2026-11-03,Charge refund,USD,-2.00\n"));
+        let taken = shop.says(&format!("--format json settlement import {october} {november}")).json();
+        assert_eq!([0, 1].map(|at| taken["files"][at]["movements"].as_u64()), [Some(1), Some(3)], "{taken}");
+        assert_eq!(shop.count("select cast(sum(gross_minor) as bigint) from provider_movements").await, -1_000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_of_another_month_than_the_file_is_said_to_be_of_refuse_it() {
+    on_both(async |db| {
+        let shop = Shop::empty(db);
+        let before = shop.digest().await;
+        let rows = format!("{EARNINGS}GPA.1,2026-10-31,Charge,USD,9.99\nGPA.2,\"Nov 1, 2026\",Charge,USD,9.99\n");
+        let file = shop.file("earnings_202610.csv", &rows);
+        shop.says(&format!("settlement import {file}"))
+            .fails(2, "earnings_202610.csv:3: Transaction Date: 2026-11-01 is not in 2026-10, the month that the file is said to be of");
+        assert_eq!(shop.digest().await, before);
+    })
+    .await;
+}
