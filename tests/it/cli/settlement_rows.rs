@@ -155,3 +155,15 @@ async fn rows_of_another_month_than_the_file_is_said_to_be_of_refuse_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_a_spreadsheet_would_run_is_neutral_in_the_csv_of_a_run() {
+    on_both(async |db| {
+        let shop = Shop::empty(db);
+        let file = shop.file("formula.csv", &[HEAD, &FIRST.replace("txn_1", "=2+5")].concat());
+        shop.does(&format!("settlement import {file}"));
+        let csv = shop.says("--format csv reconcile --through 2026-02-05").code(1).out;
+        assert!(csv.contains(",'=2+5,") && !csv.contains(",=2+5"), "{csv}");
+    })
+    .await;
+}
