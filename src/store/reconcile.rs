@@ -224,6 +224,11 @@ crate::statements! {
     pub INVOICE_OF = same("select account_id, charge_id, invoice_id from charges where charge_id {in:$1}");
     /// Providers of whom anything is known.
     pub PROVIDERS = same("select distinct provider from provider_movements order by provider");
+    /// Providers of whom only totals are known, with how many and from when to when.
+    pub TOTALS_ALONE = same(
+        "select t.provider, count(*) as totals, min(t.first_on) as first_on, max(t.last_on) as last_on from store_totals t \
+         where not exists (select 1 from provider_movements m where m.provider = t.provider) group by t.provider order by t.provider"
+    );
     /// The last day through which a provider was reconciled.
     pub LAST_DAY = same("select max(through_on) as through_on from reconciliation_runs where provider = $1");
 }

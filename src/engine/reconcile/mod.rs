@@ -58,6 +58,21 @@ pub enum ReconcileError {
     /// Nothing was ever imported of the provider.
     #[error("nothing of provider `{0}` was imported; `kasacare settlement import` takes its files")]
     NothingTold(String),
+    /// A store has told sums, and no transaction.
+    #[error(
+        "{totals} totals of {provider} are stored, of {first_on} to {last_on}: they name no transaction, \
+         so that nothing of ours can be held against them (settlement list)"
+    )]
+    TotalsAlone {
+        /// The store.
+        provider: String,
+        /// How many.
+        totals: i64,
+        /// The first day of theirs.
+        first_on: NaiveDate,
+        /// The last one.
+        last_on: NaiveDate,
+    },
     /// There is no such run, break or line.
     #[error("there is no {what} `{id}`")]
     NotFound {
@@ -179,16 +194,30 @@ async fn must_be_alone(tx: &mut Tx, provider: &str) -> Result<(), ReconcileError
     }
 }
 
-/// The providers of whom something was imported.
+/// The providers of whom movements were imported.
 ///
 /// # Errors
-/// What the database says.
+/// [`ReconcileError::NothingTold`], [`ReconcileError::TotalsAlone`] where there are none; what the database says.
 pub async fn providers(db: &Db) -> Result<Vec<String>, ReconcileError> {
     db.check_schema().await?;
     let mut tx = db.begin_read().await?;
     let rows = tx.fetch_all(&crate::store::reconcile::PROVIDERS, &[]).await?;
+    let providers = rows.iter().map(|row| row.text_at(0)).collect::<Result<Vec<_>, _>>()?;
+    let nothing = if providers.is_empty() { Some(nothing_told(&mut tx, None).await?) } else { None };
     tx.rollback().await?;
-    Ok(rows.iter().map(|row| row.text_at(0)).collect::<Result<_, _>>()?)
+    nothing.map_or(Ok(providers), Err)
+}
+
+/// Why there is nothing to reconcile of a provider, or of any.
+async fn nothing_told(tx: &mut Tx, provider: Option<&str>) -> Result<ReconcileError, ReconcileError> {
+    for row in tx.fetch_all(&crate::store::reconcile::TOTALS_ALONE, &[]).await? {
+        let found = row.text_at(0)?;
+        if provider.is_none_or(|provider| provider == found) {
+            let (totals, first_on, last_on) = (row.int_at(1)?, row.date_at(2)?, row.date_at(3)?);
+            return Ok(ReconcileError::TotalsAlone { provider: found, totals, first_on, last_on });
+        }
+    }
+    Ok(ReconcileError::NothingTold(provider.unwrap_or("(any)").to_owned()))
 }
 
 /// A run that was computed.
@@ -215,7 +244,7 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
     let (joined, mut inputs) = joined(tx, provider, *through).await?;
     let bank = bank::load(tx, provider, *through).await?;
     if inputs.iter().chain(&bank.inputs).all(|input| input.rows == 0 || input.what == "our movements") {
-        return Err(ReconcileError::NothingTold(provider.clone()));
+        return Err(nothing_told(tx, Some(provider)).await?);
     }
     inputs.extend(bank.inputs.iter().cloned());
     let mut differences = BTreeMap::new();

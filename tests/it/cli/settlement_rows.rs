@@ -167,3 +167,24 @@ async fn what_a_spreadsheet_would_run_is_neutral_in_the_csv_of_a_run() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn totals_without_transactions_are_listed_as_what_they_are() {
+    on_both(async |db| {
+        let shop = Shop::empty(db);
+        let apple = "Transaction Date\tSettlement Date\tSKU\tQuantity\tExtended Partner Share\tPartner Share Currency\tCustomer Price\t\
+            Customer Currency\tSale or Return\tCountry of Sale\n\
+            05/03/2026\t05/05/2026\tplus\t3\t20.97\tUSD\t9.99\tUSD\tS\tUS\n05/04/2026\t05/30/2026\tplus\t-1\t-6.99\tUSD\t9.99\tUSD\tR\tUS\nTotal_Rows\t2\n";
+        let file = shop.file("finance.txt", apple);
+        shop.does(&format!("settlement import {file} --source apple"));
+        for line in ["reconcile --through 2026-05-31 --provider app_store", "reconcile --through 2026-05-31"] {
+            shop.says(line).fails(2, "2 totals of app_store are stored, of 2026-05-03 to 2026-05-30: they name no transaction");
+        }
+        let list = shop.does("settlement list");
+        assert!(list.contains("si_000001 has 2 totals of app_store, of 2026-05-03 to 2026-05-30: they name no transaction"), "{list}");
+        let listed = shop.says("--format json settlement list").json();
+        assert_eq!(listed["totals"][0]["totals"], Value::from(2));
+        shop.says("reconcile --through 2026-05-31 --provider stripe").fails(2, "nothing of provider `stripe` was imported");
+    })
+    .await;
+}
