@@ -220,8 +220,6 @@ crate::statements! {
         "select run_id, started_at, breaks, through_on, provider, digest, actor from reconciliation_runs \
          order by started_at desc, run_id desc limit $1"
     );
-    /// The invoice that a charge was for.
-    pub INVOICE_OF = same("select account_id, charge_id, invoice_id from charges where charge_id {in:$1}");
     /// Providers of whom anything is known.
     pub PROVIDERS = same("select distinct provider from provider_movements order by provider");
     /// Providers of whom only totals are known, with how many and from when to when.

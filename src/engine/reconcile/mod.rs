@@ -18,7 +18,7 @@ mod spool;
 mod stored;
 mod table;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -265,11 +265,10 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
     let equations =
         if is_booked(provider) { equations::equations(tx, provider, *through, &joined, &aside_sums).await? } else { Vec::new() };
     let candidates = candidates(provider, &bank);
-    let invoices = proposals::invoices(tx, differences.values()).await?;
     let mut breaks = Vec::with_capacity(differences.len());
     for (id, difference) in &differences {
         let set_aside = aside::after(id, difference, &known, &aside)?;
-        let mut line = line(order, id, difference, known.get(id), set_aside, &invoices, &candidates);
+        let mut line = line(order, id, difference, known.get(id), set_aside, &candidates);
         if within_tolerance.contains(id) {
             (line.state, line.owner) = (BreakState::WrittenOff, Some(aside::TOLERANCE.to_owned()));
         }
@@ -365,7 +364,6 @@ fn line(
     difference: &Difference,
     known: Option<&StoredBreak>,
     set_aside: Money,
-    invoices: &HashMap<String, String>,
     candidates: &[Candidate],
 ) -> BreakLine {
     let state = known.map_or(BreakState::Open, |known| known.state_when_found(difference.amount));
@@ -384,6 +382,6 @@ fn line(
         ours_amount: difference.ours.as_ref().map(|(_, amount)| *amount),
         theirs: difference.theirs.as_ref().map(|(id, _)| id.clone()),
         theirs_amount: difference.theirs.as_ref().map(|(_, amount)| *amount),
-        proposal: proposals::proposal(order, id, difference, invoices, candidates),
+        proposal: proposals::proposal(order.at.date_naive(), id, difference, candidates),
     }
 }
