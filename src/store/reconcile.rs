@@ -160,6 +160,12 @@ crate::statements! {
          where p.account_id = $1 and p.ledger_account = 1200 and j.effective_on <= $2 \
          group by p.currency, j.effective_on order by p.currency, j.effective_on"
     );
+    /// What was booked about breaks on days after one.
+    pub BOOKED_LATER = same(
+        "select j.seq, j.body, max(p.effective_on) as posted_on from journal j \
+         join postings p on p.account_id = j.account_id and p.seq = j.seq \
+         where j.account_id = $1 and j.kind <> 'settlement_import' and p.effective_on > $2 group by j.seq, j.body order by j.seq"
+    );
     /// What the provider says its balance for us changed by, and by what. What is reserved is ours all the same.
     pub THEIR_BALANCE = same(
         "select currency, occurred_on, \

@@ -24,7 +24,7 @@ use std::io;
 use chrono::{DateTime, NaiveDate, Utc};
 use sha2::{Digest, Sha256};
 
-use self::aside::Aside;
+use self::aside::{Aside, Days};
 use self::bank::{Bank, BankFound};
 use self::join::{Found, Join, Joined, ROWS_IN_MEMORY};
 use self::report::{BreakLine, Candidate, Input, RunReport};
@@ -228,6 +228,8 @@ pub(in crate::engine::reconcile) struct Plan {
     pub known: BTreeMap<String, StoredBreak>,
     /// What is to be set aside more.
     pub aside: Vec<Aside>,
+    /// When.
+    pub days: Days,
     /// Breaks that are booked because they are so small.
     pub within_tolerance: BTreeSet<String>,
 }
@@ -260,7 +262,8 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
     let is_applied = *depth == Depth::Apply;
     let booked_no_more = aside::booked_no_more(&differences, &mut known, is_applied)?;
     let aside = if is_applied { aside::to_set_aside(&differences, &known)? } else { Vec::new() };
-    let aside_sums = aside::on_clearing(&aside);
+    let days = Days::load(tx, provider, *through).await?;
+    let aside_sums = aside::on_clearing(&aside, &days);
     let within_tolerance = if is_applied { aside::within_tolerance(&differences, &known) } else { BTreeSet::new() };
     let equations =
         if is_booked(provider) { equations::equations(tx, provider, *through, &joined, &aside_sums).await? } else { Vec::new() };
@@ -289,7 +292,7 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
     };
     let body = serde_json::to_string(&report).map_err(|_| ReconcileError::Unreadable("new".to_owned()))?;
     report.run = format!("rc_{}", format!("{:x}", Sha256::digest(body)).get(..16).unwrap_or_default());
-    Ok(Plan { report, bank, differences, known, aside, within_tolerance })
+    Ok(Plan { report, bank, differences, known, aside, days, within_tolerance })
 }
 
 async fn joined(tx: &mut Tx, provider: &str, through: NaiveDate) -> Result<(Joined, Vec<Input>), ReconcileError> {
