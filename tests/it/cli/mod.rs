@@ -2,6 +2,7 @@
 
 mod amounts;
 mod breaks;
+mod breaks_late;
 mod customers;
 mod edges;
 mod environment;
