@@ -182,7 +182,12 @@ async fn decide(
 
 fn told(found: &StoredBreak, context: &Context) -> Result<(), CliError> {
     match context.format {
-        Format::Table => write(&format!("Break {} is {}.\n", found.id, found.state.tag().replace('_', " "))),
+        Format::Table => {
+            let state = found.state.tag().replace('_', " ");
+            let whose = found.owner.as_ref().filter(|_| found.state == BreakState::Open);
+            let whose = whose.map(|owner| format!(" and assigned to {owner}")).unwrap_or_default();
+            write(&format!("Break {} is {state}{whose}.\n", found.id))
+        }
         Format::Json => write(&pretty(&json!({ "break": shown(found) }))),
     }
 }

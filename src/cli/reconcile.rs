@@ -12,7 +12,7 @@ use super::change::{pretty, write};
 use super::{AnyFormat, CliError, Context, Exit, Format, database, table};
 use crate::engine::reconcile::acts;
 use crate::engine::reconcile::report::RunReport;
-use crate::engine::reconcile::{self, Depth, Order, ReconcileError};
+use crate::engine::reconcile::{self, Depth, Order};
 
 pub(super) use shown::shown;
 
@@ -131,9 +131,6 @@ async fn reports(args: &Args, db: &crate::store::db::Db) -> Result<Vec<RunReport
         Some(provider) => vec![provider.clone()],
         None => reconcile::providers(db).await?,
     };
-    if providers.is_empty() {
-        return Err(ReconcileError::NothingTold("(any)".to_owned()).into());
-    }
     let mut reports = Vec::new();
     for provider in providers {
         let order = Order { provider, through, depth, actor: actor.clone(), at };

@@ -18,6 +18,7 @@ use crate::domain::ids::check_id;
 use crate::domain::money::Currency;
 use crate::engine::settlement::{SettlementFile, Taken, Taking, TakingError, take};
 use crate::import::settlement::{BankColumns, Reading, Source};
+use crate::store::settlement::ListedTotals;
 use crate::store::{StoreError, settlement};
 
 /// So much of a file is looked at to see what it is.
@@ -266,11 +267,12 @@ fn in_words(name: &str, taken: &Taken, dry_run: bool) -> String {
 }
 
 async fn list_imports(args: &List, context: &Context) -> Result<Exit, CliError> {
-    let imports = database::read(context, async |db| {
+    let (imports, totals) = database::read(context, async |db| {
         let mut tx = db.begin_read().await?;
         let imports = settlement::imports(&mut tx, args.limit).await?;
+        let totals = settlement::totals(&mut tx, args.limit).await?;
         tx.rollback().await?;
-        Ok::<_, StoreError>(imports)
+        Ok::<_, StoreError>((imports, totals))
     })
     .await?;
     let text = match context.format {
@@ -284,7 +286,10 @@ async fn list_imports(args: &List, context: &Context) -> Result<Exit, CliError> 
                     })
                 })
                 .collect();
-            pretty(&json!({ "imports": rows }))
+            let totals = totals.iter().map(
+                |it| json!({ "import": it.import, "provider": it.provider, "totals": it.totals, "from": it.first_on, "to": it.last_on }),
+            );
+            pretty(&json!({ "imports": rows, "totals": totals.collect::<Vec<_>>() }))
         }
         Format::Table if imports.is_empty() => "No settlement file was taken yet.\n".to_owned(),
         Format::Table => {
@@ -300,7 +305,12 @@ async fn list_imports(args: &List, context: &Context) -> Result<Exit, CliError> 
                     it.name.clone(),
                 ]);
             }
-            format!("{table}\n")
+            let mut text = format!("{table}\n");
+            for ListedTotals { provider, import, totals, first_on, last_on } in &totals {
+                text.push_str(&format!("{import} has {totals} totals of {provider}, of {first_on} to {last_on}: "));
+                text.push_str("they name no transaction, and nothing is held against them.\n");
+            }
+            text
         }
     };
     write(&text).map(|()| Exit::Done)

@@ -85,7 +85,7 @@ impl Category {
 }
 
 /// One line on the balance at a provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Movement {
     /// The provider's id of the line, unique at that provider.
     pub id: String,

@@ -131,6 +131,14 @@ pub enum Problem {
         /// Where the first is.
         first: Place,
     },
+    /// The same thing twice in one file, and not as the first time.
+    #[error("{}is there twice, and says something else {first}", shown.as_deref().map(quoted).unwrap_or_default())]
+    SaysOther {
+        /// The key that is there twice.
+        shown: Option<String>,
+        /// Where the first is.
+        first: Place,
+    },
     /// Fields that make sense only together.
     #[error("can be given only together with {other}")]
     Needs {

@@ -29,6 +29,20 @@ crate::statements! {
         "select a.account_id, count(*) as due from invoices i join accounts a on a.account_id = i.account_id \
          where i.recognise_at is not null and i.recognise_at <= $1 and a.parked_at is not null group by a.account_id order by a.account_id"
     );
+    /// When a provider was reconciled last through a day or a later one.
+    LAST_RUN = same("select max(started_at) as started_at from reconciliation_runs where provider = $1 and through_on >= $2");
+    /// How many rows of a provider and of its payouts at the bank, of days through one, were imported after an instant.
+    TOLD_SINCE = same(
+        "select (select count(*) from provider_movements m join settlement_imports i on i.import_id = m.import_id \
+         where m.provider = $1 and m.occurred_on <= $2 and i.imported_at > $3) \
+         + (select count(*) from provider_payouts p join settlement_imports i on i.import_id = p.import_id \
+         where p.provider = $1 and p.sent_on <= $2 and i.imported_at > $3) \
+         + (select count(*) from payout_lines l join settlement_imports i on i.import_id = l.import_id \
+         join provider_payouts p on p.provider = l.provider and p.payout_id = l.payout_id \
+         where l.provider = $1 and p.sent_on <= $2 and i.imported_at > $3) \
+         + (select count(*) from bank_lines b join settlement_imports i on i.import_id = b.import_id \
+         where b.provider = $1 and b.booked_on <= $2 and i.imported_at > $3) as told"
+    );
     /// Whether anything was posted on 1200 by the end of a day.
     HAS_CASH = same("select count(*) as legs from postings where ledger_account = 1200 and effective_on <= $1");
 }
@@ -184,15 +198,21 @@ async fn tie_outs(tx: &mut Tx, end: NaiveDate) -> Result<Item, ReportError> {
     Ok(Item { name: "tie_outs", holds: broken.is_empty(), found })
 }
 
-/// Each provider of whom anything is known was reconciled through the month's end; and where cash came in, some provider has told of it.
+/// Each provider of whom anything is known was reconciled through the month's end, and has told nothing of the days up to it since; and
+/// where cash came in, some provider has told of it.
 async fn reconciled(tx: &mut Tx, end: NaiveDate, is_allowed: bool) -> Result<Item, ReportError> {
     let (mut providers, mut behind) = (0, Vec::new());
     for row in tx.fetch_all(&reconcile::PROVIDERS, &[]).await? {
         let provider = row.text_at(0)?;
         providers += 1;
-        let last = tx.fetch_one(&reconcile::LAST_DAY, &values![&provider]).await?.opt_date_at(0)?;
-        if last.is_none_or(|last| last < end) {
+        let Some(started_at) = tx.fetch_one(&LAST_RUN, &values![&provider, end]).await?.opt_int_at(0)? else {
+            let last = tx.fetch_one(&reconcile::LAST_DAY, &values![&provider]).await?.opt_date_at(0)?;
             behind.push(last.map_or(format!("{provider} never"), |last| format!("{provider} through {last}")));
+            continue;
+        };
+        let told = tx.fetch_one(&TOLD_SINCE, &values![&provider, end, started_at]).await?.int_at(0)?;
+        if told > 0 {
+            behind.push(format!("{provider} before {told} rows of days through {end} were imported"));
         }
     }
     let untold = providers == 0 && tx.fetch_one(&HAS_CASH, &values![end]).await?.int_at(0)? > 0;
@@ -206,7 +226,7 @@ async fn reconciled(tx: &mut Tx, end: NaiveDate, is_allowed: bool) -> Result<Ite
     let found = match (holds, is_allowed) {
         (true, _) => found,
         (false, true) => format!("{found}; closed all the same (--unreconciled)"),
-        (false, false) => format!("{found}; reconcile first, or say --unreconciled"),
+        (false, false) => format!("{found}; reconcile, or say --unreconciled"),
     };
     Ok(Item { name: "reconciled", holds: holds || is_allowed, found })
 }

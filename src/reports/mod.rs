@@ -41,6 +41,7 @@ mod stored;
 mod sums;
 pub mod trial_balance;
 
+pub use chart::neutral;
 pub use error::ReportError;
 pub use memo::Memo;
 

@@ -160,6 +160,12 @@ crate::statements! {
          where p.account_id = $1 and p.ledger_account = 1200 and j.effective_on <= $2 \
          group by p.currency, j.effective_on order by p.currency, j.effective_on"
     );
+    /// What was booked about breaks on days after one.
+    pub BOOKED_LATER = same(
+        "select j.seq, j.body, max(p.effective_on) as posted_on from journal j \
+         join postings p on p.account_id = j.account_id and p.seq = j.seq \
+         where j.account_id = $1 and j.kind <> 'settlement_import' and p.effective_on > $2 group by j.seq, j.body order by j.seq"
+    );
     /// What the provider says its balance for us changed by, and by what. What is reserved is ours all the same.
     pub THEIR_BALANCE = same(
         "select currency, occurred_on, \
@@ -220,10 +226,13 @@ crate::statements! {
         "select run_id, started_at, breaks, through_on, provider, digest, actor from reconciliation_runs \
          order by started_at desc, run_id desc limit $1"
     );
-    /// The invoice that a charge was for.
-    pub INVOICE_OF = same("select account_id, charge_id, invoice_id from charges where charge_id {in:$1}");
     /// Providers of whom anything is known.
     pub PROVIDERS = same("select distinct provider from provider_movements order by provider");
+    /// Providers of whom only totals are known, with how many and from when to when.
+    pub TOTALS_ALONE = same(
+        "select t.provider, count(*) as totals, min(t.first_on) as first_on, max(t.last_on) as last_on from store_totals t \
+         where not exists (select 1 from provider_movements m where m.provider = t.provider) group by t.provider order by t.provider"
+    );
     /// The last day through which a provider was reconciled.
     pub LAST_DAY = same("select max(through_on) as through_on from reconciliation_runs where provider = $1");
 }

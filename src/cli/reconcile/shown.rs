@@ -6,6 +6,7 @@ use crate::cli::{AnyFormat, CliError, table};
 use crate::domain::money::Money;
 use crate::domain::reconcile::BreakKind;
 use crate::engine::reconcile::report::{BookedNoMore, BreakLine, RunReport};
+use crate::reports::neutral;
 
 /// The runs as text.
 ///
@@ -142,7 +143,7 @@ fn side(account: Option<&str>, id: Option<&str>, amount: Option<Money>) -> Strin
     }
 }
 
-/// RFC 4180; one row a break.
+/// RFC 4180; one row a break. Ids of providers and names of persons would run as formulas in a spreadsheet, if they were written to.
 fn csv(reports: &[RunReport]) -> Result<String, CliError> {
     let refused = |error: csv::Error| CliError::Write(error.into());
     let mut out = csv::Writer::from_writer(Vec::new());
@@ -170,11 +171,11 @@ fn csv(reports: &[RunReport]) -> Result<String, CliError> {
     out.write_record(header).map_err(refused)?;
     for report in reports {
         for line in &report.breaks {
-            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            let text = |text: &Option<String>| text.as_deref().map(neutral).unwrap_or_default();
             let amount = |amount: Option<Money>| amount.map(Money::major).unwrap_or_default();
             out.write_record([
                 report.run.clone(),
-                report.provider.clone(),
+                neutral(&report.provider),
                 report.through.to_string(),
                 line.id.clone(),
                 line.kind.tag().to_owned(),
@@ -191,7 +192,7 @@ fn csv(reports: &[RunReport]) -> Result<String, CliError> {
                 amount(line.ours_amount),
                 text(&line.theirs),
                 amount(line.theirs_amount),
-                line.proposal.clone(),
+                neutral(&line.proposal),
             ])
             .map_err(refused)?;
         }

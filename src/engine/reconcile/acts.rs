@@ -291,6 +291,17 @@ fn limit(currency: Currency, major: i64) -> Money {
     Money::new(major.saturating_mul(scale), currency)
 }
 
+/// Whether a second person must agree to an amount.
+pub(super) fn needs_two(amount: Money) -> bool {
+    amount.minor().unsigned_abs() > limit(amount.currency(), ALONE_MAJOR_MAX).minor().unsigned_abs()
+}
+
+/// Whether two names are one: neither case nor blanks make another person.
+fn same_name(one: &str, other: &str) -> bool {
+    let plain = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    plain(one) == plain(other)
+}
+
 /// Small amounts one person may move alone, larger ones two, and very large ones nobody here.
 ///
 /// # Errors
@@ -304,8 +315,8 @@ pub fn allowed(amount: Money, by: &By) -> Result<(), ReconcileError> {
         return refused(format!("{amount} is more than {together}: correct the cause instead"));
     }
     match &by.approved_by {
-        Some(second) if second.to_lowercase() == by.actor.to_lowercase() => refused("nobody approves their own (AP-1)".to_owned()),
-        None if size > alone.minor().unsigned_abs() => {
+        Some(second) if same_name(second, &by.actor) => refused("nobody approves their own (AP-1)".to_owned()),
+        None if needs_two(amount) => {
             refused(format!("{amount} is more than {alone}: a second person must agree, --approved-by NAME (AP-1)"))
         }
         _ => Ok(()),
@@ -328,12 +339,19 @@ mod tests {
     }
 
     #[test]
+    fn blanks_and_case_make_no_second_person() {
+        assert!(same_name("J. Doe", "J.  Doe") && same_name("J. Doe", " j.\u{a0}doe "));
+        assert!(!same_name("J. Doe", "J. Doer"));
+    }
+
+    #[test]
     fn amounts_have_limits() {
         check("50.00 USD", None, true);
         check("-50.00 USD", None, true);
         check("50.01 USD", None, false);
         check("50.01 USD", Some("Ben"), true);
         check("0.01 USD", Some("ada"), false);
+        check("0.01 USD", Some(" ADA "), false);
         check("5000.01 USD", Some("Ben"), false);
         check("5000 JPY", None, true);
         check("5001 JPY", None, false);

@@ -11,6 +11,10 @@ use crate::domain::ledger::{PROVIDER_FEES, RECONCILIATION_DIFFERENCES};
 use crate::domain::money::{Currency, Money};
 use crate::domain::reconcile::{BreakKind, BreakState, FEE_TOLERANCE_MINOR, FEE_TOLERANCE_MONTH_MINOR};
 use crate::domain::settlement::booking::{Booking, DifferenceIs, WaitsOn};
+use crate::store::db::Tx;
+use crate::store::reconcile;
+use crate::store::settlement::{Entry, book_id};
+use crate::values;
 
 /// Who has booked what is within the tolerance.
 pub(super) const TOLERANCE: &str = "(tolerance)";
@@ -23,8 +27,37 @@ pub(super) struct Aside {
 }
 
 impl Aside {
-    pub(super) fn booking(&self, on: NaiveDate) -> Booking {
+    pub(super) fn booking(&self, days: &Days) -> Booking {
+        let on = days.of(&self.difference);
         Booking::SetAside { difference: self.difference.clone(), waits_on: self.waits_on, amount: self.amount, on }
+    }
+}
+
+/// The days on which a run books what is about breaks: its last one, but never before what was booked about the same break already, which
+/// people date on the day on which they decide.
+pub(super) struct Days {
+    through: NaiveDate,
+    later: BTreeMap<String, NaiveDate>,
+}
+
+impl Days {
+    pub(super) async fn load(tx: &mut Tx, provider: &str, through: NaiveDate) -> Result<Self, ReconcileError> {
+        let mut later = BTreeMap::new();
+        for row in tx.fetch_all(&reconcile::BOOKED_LATER, &values![book_id(provider), through]).await? {
+            let entry: Entry = serde_json::from_str(row.str_at(1)?).map_err(|_| row.corrupt("body", "cannot be read"))?;
+            for booking in entry.events {
+                if let Booking::SetAside { difference, .. } | Booking::DifferenceBooked { difference, .. } = booking {
+                    let last = later.entry(difference).or_insert(through);
+                    *last = row.date_at(2)?.max(*last);
+                }
+            }
+        }
+        Ok(Self { through, later })
+    }
+
+    /// The day for a break.
+    fn of(&self, difference: &str) -> NaiveDate {
+        self.later.get(difference).copied().unwrap_or(self.through)
     }
 }
 
@@ -156,31 +189,39 @@ pub(super) fn within_tolerance(differences: &BTreeMap<String, Difference>, known
     within
 }
 
-/// What these move on 1200, by currency.
-pub(super) fn on_clearing(aside: &[Aside]) -> BTreeMap<Currency, i128> {
+/// What these move on 1200 by the run's last day, by currency.
+pub(super) fn on_clearing(aside: &[Aside], days: &Days) -> BTreeMap<Currency, i128> {
     let mut sums = BTreeMap::new();
-    for aside in aside.iter().filter(|aside| aside.waits_on == WaitsOn::Provider) {
+    let is_in = |aside: &&Aside| aside.waits_on == WaitsOn::Provider && days.of(&aside.difference) == days.through;
+    for aside in aside.iter().filter(is_in) {
         *sums.entry(aside.amount.currency()).or_default() += i128::from(aside.amount.minor());
     }
     sums
 }
 
 impl Plan {
+    /// What is to be booked about breaks: what was wrong goes back first.
+    pub(super) fn bookings(&self) -> Result<Vec<Booking>, ReconcileError> {
+        let set_aside = self.aside.iter().map(|aside| aside.booking(&self.days));
+        Ok(self.wrong_bookings()?.into_iter().chain(set_aside).chain(self.tolerated()).collect())
+    }
+
     /// What is given up within the tolerance.
-    pub(super) fn tolerated(&self, on: NaiveDate) -> Vec<Booking> {
+    fn tolerated(&self) -> Vec<Booking> {
         let lines = self.report.breaks.iter().filter(|line| self.within_tolerance.contains(&line.id));
         let booking = |line: &BreakLine| {
-            let (difference, amount) = (line.id.clone(), line.set_aside);
+            let (difference, amount, on) = (line.id.clone(), line.set_aside, self.days.of(&line.id));
             Booking::DifferenceBooked { difference, is: DifferenceIs::Loss, amount, on }
         };
         lines.map(booking).collect()
     }
 
     /// The mirrors of the bookings that this run takes back.
-    pub(super) fn wrong_bookings(&self, on: NaiveDate) -> Result<Vec<Booking>, ReconcileError> {
+    fn wrong_bookings(&self) -> Result<Vec<Booking>, ReconcileError> {
         let mirror = |wrong: &BookedNoMore| {
             let is = if wrong.on == PROVIDER_FEES.number { DifferenceIs::Fee } else { DifferenceIs::Loss };
-            Ok(Booking::DifferenceBooked { difference: wrong.id.clone(), is, amount: wrong.amount.negated()?, on })
+            let (difference, on) = (wrong.id.clone(), self.days.of(&wrong.id));
+            Ok(Booking::DifferenceBooked { difference, is, amount: wrong.amount.negated()?, on })
         };
         self.report.booked_no_more.iter().filter(|wrong| wrong.was_taken_back).map(mirror).collect()
     }

@@ -18,13 +18,13 @@ mod spool;
 mod stored;
 mod table;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sha2::{Digest, Sha256};
 
-use self::aside::Aside;
+use self::aside::{Aside, Days};
 use self::bank::{Bank, BankFound};
 use self::join::{Found, Join, Joined, ROWS_IN_MEMORY};
 use self::report::{BreakLine, Candidate, Input, RunReport};
@@ -58,6 +58,21 @@ pub enum ReconcileError {
     /// Nothing was ever imported of the provider.
     #[error("nothing of provider `{0}` was imported; `kasacare settlement import` takes its files")]
     NothingTold(String),
+    /// A store has told sums, and no transaction.
+    #[error(
+        "{totals} totals of {provider} are stored, of {first_on} to {last_on}: they name no transaction, \
+         so that nothing of ours can be held against them (settlement list)"
+    )]
+    TotalsAlone {
+        /// The store.
+        provider: String,
+        /// How many.
+        totals: i64,
+        /// The first day of theirs.
+        first_on: NaiveDate,
+        /// The last one.
+        last_on: NaiveDate,
+    },
     /// There is no such run, break or line.
     #[error("there is no {what} `{id}`")]
     NotFound {
@@ -179,16 +194,30 @@ async fn must_be_alone(tx: &mut Tx, provider: &str) -> Result<(), ReconcileError
     }
 }
 
-/// The providers of whom something was imported.
+/// The providers of whom movements were imported.
 ///
 /// # Errors
-/// What the database says.
+/// [`ReconcileError::NothingTold`], [`ReconcileError::TotalsAlone`] where there are none; what the database says.
 pub async fn providers(db: &Db) -> Result<Vec<String>, ReconcileError> {
     db.check_schema().await?;
     let mut tx = db.begin_read().await?;
     let rows = tx.fetch_all(&crate::store::reconcile::PROVIDERS, &[]).await?;
+    let providers = rows.iter().map(|row| row.text_at(0)).collect::<Result<Vec<_>, _>>()?;
+    let nothing = if providers.is_empty() { Some(nothing_told(&mut tx, None).await?) } else { None };
     tx.rollback().await?;
-    Ok(rows.iter().map(|row| row.text_at(0)).collect::<Result<_, _>>()?)
+    nothing.map_or(Ok(providers), Err)
+}
+
+/// Why there is nothing to reconcile of a provider, or of any.
+async fn nothing_told(tx: &mut Tx, provider: Option<&str>) -> Result<ReconcileError, ReconcileError> {
+    for row in tx.fetch_all(&crate::store::reconcile::TOTALS_ALONE, &[]).await? {
+        let found = row.text_at(0)?;
+        if provider.is_none_or(|provider| provider == found) {
+            let (totals, first_on, last_on) = (row.int_at(1)?, row.date_at(2)?, row.date_at(3)?);
+            return Ok(ReconcileError::TotalsAlone { provider: found, totals, first_on, last_on });
+        }
+    }
+    Ok(ReconcileError::NothingTold(provider.unwrap_or("(any)").to_owned()))
 }
 
 /// A run that was computed.
@@ -199,6 +228,8 @@ pub(in crate::engine::reconcile) struct Plan {
     pub known: BTreeMap<String, StoredBreak>,
     /// What is to be set aside more.
     pub aside: Vec<Aside>,
+    /// When.
+    pub days: Days,
     /// Breaks that are booked because they are so small.
     pub within_tolerance: BTreeSet<String>,
 }
@@ -215,7 +246,7 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
     let (joined, mut inputs) = joined(tx, provider, *through).await?;
     let bank = bank::load(tx, provider, *through).await?;
     if inputs.iter().chain(&bank.inputs).all(|input| input.rows == 0 || input.what == "our movements") {
-        return Err(ReconcileError::NothingTold(provider.clone()));
+        return Err(nothing_told(tx, Some(provider)).await?);
     }
     inputs.extend(bank.inputs.iter().cloned());
     let mut differences = BTreeMap::new();
@@ -231,16 +262,16 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
     let is_applied = *depth == Depth::Apply;
     let booked_no_more = aside::booked_no_more(&differences, &mut known, is_applied)?;
     let aside = if is_applied { aside::to_set_aside(&differences, &known)? } else { Vec::new() };
-    let aside_sums = aside::on_clearing(&aside);
+    let days = Days::load(tx, provider, *through).await?;
+    let aside_sums = aside::on_clearing(&aside, &days);
     let within_tolerance = if is_applied { aside::within_tolerance(&differences, &known) } else { BTreeSet::new() };
     let equations =
         if is_booked(provider) { equations::equations(tx, provider, *through, &joined, &aside_sums).await? } else { Vec::new() };
     let candidates = candidates(provider, &bank);
-    let invoices = proposals::invoices(tx, differences.values()).await?;
     let mut breaks = Vec::with_capacity(differences.len());
     for (id, difference) in &differences {
         let set_aside = aside::after(id, difference, &known, &aside)?;
-        let mut line = line(order, id, difference, known.get(id), set_aside, &invoices, &candidates);
+        let mut line = line(order, id, difference, known.get(id), set_aside, &candidates);
         if within_tolerance.contains(id) {
             (line.state, line.owner) = (BreakState::WrittenOff, Some(aside::TOLERANCE.to_owned()));
         }
@@ -261,7 +292,7 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
     };
     let body = serde_json::to_string(&report).map_err(|_| ReconcileError::Unreadable("new".to_owned()))?;
     report.run = format!("rc_{}", format!("{:x}", Sha256::digest(body)).get(..16).unwrap_or_default());
-    Ok(Plan { report, bank, differences, known, aside, within_tolerance })
+    Ok(Plan { report, bank, differences, known, aside, days, within_tolerance })
 }
 
 async fn joined(tx: &mut Tx, provider: &str, through: NaiveDate) -> Result<(Joined, Vec<Input>), ReconcileError> {
@@ -336,7 +367,6 @@ fn line(
     difference: &Difference,
     known: Option<&StoredBreak>,
     set_aside: Money,
-    invoices: &HashMap<String, String>,
     candidates: &[Candidate],
 ) -> BreakLine {
     let state = known.map_or(BreakState::Open, |known| known.state_when_found(difference.amount));
@@ -355,6 +385,6 @@ fn line(
         ours_amount: difference.ours.as_ref().map(|(_, amount)| *amount),
         theirs: difference.theirs.as_ref().map(|(id, _)| id.clone()),
         theirs_amount: difference.theirs.as_ref().map(|(_, amount)| *amount),
-        proposal: proposals::proposal(order, id, difference, invoices, candidates),
+        proposal: proposals::proposal(order.at.date_naive(), id, difference, candidates),
     }
 }

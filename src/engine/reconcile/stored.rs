@@ -283,11 +283,8 @@ async fn post(tx: &mut Tx, order: &Order, plan: &Plan) -> Result<(), ReconcileEr
         });
     }
     tx.insert_rows(&receipts).await?;
-    let on = order.through;
-    let set_aside = plan.aside.iter().map(|aside| aside.booking(on));
-    let at_the_end = plan.wrong_bookings(on)?.into_iter().chain(set_aside).chain(plan.tolerated(on));
-    for booking in at_the_end {
-        days.entry(on).or_default().push(booking);
+    for booking in plan.bookings()? {
+        days.entry(booking.on()).or_default().push(booking);
     }
     if days.is_empty() {
         return Ok(());

@@ -61,7 +61,7 @@ impl Columns {
 }
 
 pub(super) fn read<R: Read>(bytes: &mut Digested<R>, out: &mut Out<'_, '_>) -> Result<(), RowError> {
-    let mut table = Table::begin(bytes, b'\t', None)?;
+    let mut table = Table::begin(bytes, b'\t')?;
     let columns = Columns::find(&mut table)?;
     let mut ordinals = Ordinals::default();
     let mut rows: u64 = 0;

@@ -80,7 +80,7 @@ struct Found {
 }
 
 pub(super) fn read<R: Read>(bytes: &mut Digested<R>, bank: &BankColumns, out: &mut Out<'_, '_>) -> Result<(), RowError> {
-    let mut table = Table::begin(bytes, bank.delimiter, None)?;
+    let mut table = Table::begin(bytes, bank.delimiter)?;
     let mut renamed = |ours: &'static str, needed: bool| {
         let theirs = bank.names.iter().find(|(name, _)| name == ours).map_or(ours, |(_, theirs)| theirs.as_str());
         table.named(theirs, ours, needed)

@@ -10,7 +10,7 @@ use super::ordinal::Ordinals;
 use super::source_bytes::Digested;
 use super::table::{Col, Row, Table};
 use super::{Out, values};
-use crate::domain::calendar::month_end;
+use crate::domain::calendar::{first_of_month, month_end};
 use crate::domain::money::{Currency, Money};
 use crate::domain::settlement::{AmountFrom, Category, Movement, Payout, Told};
 use crate::import::problem::{Problem, RowError, RowProblem};
@@ -48,7 +48,7 @@ pub(super) fn read<R: Read>(bytes: &mut Digested<R>, month: Option<NaiveDate>, o
         let problem = "which month the earnings are of is not in the file: name it with --month 2026-10, or by the file's name";
         return Err(RowProblem::of_file(Problem::Rule(problem.to_owned())).into());
     };
-    let mut table = Table::begin(bytes, b',', None)?;
+    let mut table = Table::begin(bytes, b',')?;
     let found = (
         table.column(&["Description"]),
         table.column(&["Transaction Date"]),
@@ -90,7 +90,14 @@ fn movement(row: &mut Row<'_>, columns: &Columns, month: NaiveDate, ordinals: &m
     let amount = row.amount(columns.amount, currency);
     let on = row.need(columns.on, |text| {
         let written = ["%b %d, %Y", "%Y-%m-%d", "%d %b %Y"];
-        written.iter().find_map(|pattern| values::date_as(text, pattern).ok()).ok_or_else(|| Problem::not_a("a date, like Oct 3, 2026"))
+        let on = written.iter().find_map(|pattern| values::date_as(text, pattern).ok());
+        let on = on.ok_or_else(|| Problem::not_a("a date, like Oct 3, 2026"))?;
+        // Both are dates of California.
+        if first_of_month(on) == first_of_month(month) {
+            Ok(on)
+        } else {
+            Err(Problem::Rule(format!("{on} is not in {}, the month that the file is said to be of", month.format("%Y-%m"))))
+        }
     });
     let time = columns.time.filter(|time| row.text(*time).is_some());
     let occurred_at = match (on, time) {
@@ -99,7 +106,8 @@ fn movement(row: &mut Row<'_>, columns: &Columns, month: NaiveDate, ordinals: &m
         (None, _) => None,
     };
     let ((category, raw), order, currency, net_minor) = (found?, order?, currency?, amount?);
-    let id = ordinals.name(format!("{order}/{}", raw.to_lowercase().replace(' ', "_")));
+    // An order may be given back in parts, months apart: the day tells them apart in whatever file they come.
+    let id = ordinals.name(format!("{order}/{}/{}", raw.to_lowercase().replace(' ', "_"), on?));
     Some(Movement {
         id,
         category,

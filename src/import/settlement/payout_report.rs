@@ -4,7 +4,9 @@
 //! The report has no line of the payout itself where only its contents were asked for: then the payout is the sum of its lines, and a
 //! movement is made for it. Our own ids come in metadata columns, which must have been asked for when the report was made.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 
 use chrono::NaiveDate;
@@ -14,6 +16,7 @@ use super::table::{Col, Row, Table};
 use super::{Out, values};
 use crate::domain::money::{Currency, Money};
 use crate::domain::settlement::{AmountFrom, Category, Movement, Payout, Told};
+use crate::import::line::Line;
 use crate::import::problem::{Problem, RowError, RowProblem};
 
 /// Stripe's reporting categories that can be on the balance of one who sells for himself. All others refuse the file.
@@ -106,17 +109,56 @@ struct Open {
     line: u64,
 }
 
+/// The rows so far. Of each its id and what it says are kept as fingerprints: a row that is there twice is counted once.
+#[derive(Default)]
+struct Rows {
+    first: HashMap<u64, (u64, u64)>,
+}
+
+impl Rows {
+    /// Whether a row is there for the first time; the problem, if another one with its id says something else.
+    fn is_first(&mut self, movement: &Movement, effective_on: Option<NaiveDate>, line: u64) -> Result<bool, RowProblem> {
+        let said = fingerprint(&(movement, effective_on));
+        match self.first.entry(fingerprint(&movement.id)) {
+            Entry::Vacant(entry) => {
+                entry.insert((said, line));
+                Ok(true)
+            }
+            Entry::Occupied(entry) if entry.get().0 == said => Ok(false),
+            Entry::Occupied(entry) => {
+                let (shown, first) = (Some(movement.id.clone()), Line::from(entry.get().1).place());
+                Err(RowProblem::in_field(line, "balance_transaction_id", Problem::SaysOther { shown, first }))
+            }
+        }
+    }
+}
+
+fn fingerprint(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
+}
+
 pub(super) fn read<R: Read>(bytes: &mut Digested<R>, out: &mut Out<'_, '_>) -> Result<(), RowError> {
-    let mut table = Table::begin(bytes, b',', None)?;
+    let mut table = Table::begin(bytes, b',')?;
     let columns = Columns::find(&mut table)?;
     let mut payouts: BTreeMap<String, Open> = BTreeMap::new();
+    let mut rows = Rows::default();
     while let Some(mut row) = table.next(out, |_| false)? {
         let (line, movement) = (row.line, movement(&mut row, &columns));
         let effective_on = row.may(columns.effective_at, values::date);
         if let Err(error) = row.finish() {
             out.note_row(error);
         } else if let Some(movement) = movement {
-            if let Err(problem) = gather(&mut payouts, &movement, effective_on, line) {
+            let gathered = match rows.is_first(&movement, effective_on, line) {
+                Ok(true) => gather(&mut payouts, &movement, effective_on, line),
+                Ok(false) => Ok(()),
+                Err(problem) => {
+                    out.note(problem);
+                    continue;
+                }
+            };
+            if let Err(problem) = gathered {
                 out.note(problem);
             }
             out.tell(line, Told::Movement(movement));

@@ -1,14 +1,17 @@
 //! PayPal's transactions: the rows of its transaction search, or its settlement report, whose amounts are unsigned minor units with a
-//! column for the side that they are on, and whose lines begin with their kind (`CH` the columns, `SB` a transaction).
+//! column for the side that they are on, and whose lines begin with their kind.
+//!
+//! Such a report has sections, one an account or day: `SH` opens one, `CH` names its columns, `SB` is a transaction, `SF` sums up, and `SC`
+//! counts the transactions and closes it. `RF` and `RC` do the same for the report, `FF` ends the file.
 
 use std::io::Read;
 
 use super::source_bytes::Digested;
-use super::table::{Col, Row, Table};
+use super::table::{Col, Row, Table, plain};
 use super::{Out, values};
 use crate::domain::money::{Currency, Money};
 use crate::domain::settlement::{AmountFrom, Category, Movement, Payout, Told};
-use crate::import::problem::{Problem, RowError};
+use crate::import::problem::{Problem, RowError, RowProblem};
 
 /// PayPal's event codes: those that are listed whole come before their groups. Codes of no group refuse the file.
 const CODES: &[(&str, Category)] = &[
@@ -87,10 +90,115 @@ impl Columns {
 }
 
 pub(super) fn read<R: Read>(bytes: &mut Digested<R>, out: &mut Out<'_, '_>) -> Result<(), RowError> {
-    let mut table = Table::begin(bytes, b',', Some("CH"))?;
-    let columns = Columns::find(&mut table)?;
-    let is_marked = columns.side.is_some();
-    while let Some(mut row) = table.next(out, |mark| is_marked && matches!(mark, "SF" | "RF" | "FF" | "SC" | "RC"))? {
+    let mut report = Report::default();
+    let mut table = Table::begin_at(bytes, b',', |fields| {
+        report.is_first_file |= matches!(fields, ["FH", "1", ..]);
+        fields.first() == Some(&COLUMNS) || fields.iter().any(|name| plain(name) == "transaction_id")
+    })?;
+    let is_report = table.fields().1.first() == Some(&COLUMNS);
+    loop {
+        let columns = Columns::find(&mut table)?;
+        rows(&mut table, &columns, is_report, &mut report, out)?;
+        if !is_report || out.stopped {
+            return Ok(());
+        }
+        // Up to the columns of the next section, or to the end.
+        loop {
+            let (line, fields) = table.fields();
+            match fields.first().copied() {
+                None => return report.ended(),
+                Some(COLUMNS) => break,
+                Some(TRANSACTION) => return Ok(()),
+                Some(mark) => report.take(line, mark, fields.get(1).copied())?,
+            }
+            table.advance()?;
+        }
+        report.opens(table.fields().0, COLUMNS)?;
+        table.rename();
+    }
+}
+
+/// The line with the names of a section's columns.
+const COLUMNS: &str = "CH";
+/// A transaction.
+const TRANSACTION: &str = "SB";
+
+/// How far a settlement report has been read.
+#[derive(Default)]
+struct Report {
+    /// Transactions, and those of the open section.
+    rows: u64,
+    section_rows: u64,
+    /// Whether the section that was read last was counted.
+    is_counted: bool,
+    is_ended: bool,
+    /// A long report comes in several files, and the last one counts those of all.
+    is_first_file: bool,
+}
+
+impl Report {
+    /// Takes a line that is no transaction.
+    fn take(&mut self, line: u64, mark: &str, count: Option<&str>) -> Result<(), RowError> {
+        let counted = count.and_then(|count| count.parse::<u64>().ok());
+        let problem = match mark {
+            "SH" => return self.opens(line, mark),
+            "SF" | "RF" => return Ok(()),
+            "SC" => {
+                let rows = std::mem::take(&mut self.section_rows);
+                self.is_counted = true;
+                if counted == Some(rows) {
+                    return Ok(());
+                }
+                format!("the section has {rows} rows and not as many as it says")
+            }
+            "RC" if counted == Some(self.rows) || (!self.is_first_file && counted.is_some_and(|count| count > self.rows)) => return Ok(()),
+            "RC" => format!("the report has {} rows and not as many as it says", self.rows),
+            "FF" => {
+                self.is_ended = true;
+                return Ok(());
+            }
+            _ => {
+                let problem = Problem::Unknown { what: "kind of line", name: mark.chars().take(60).collect() };
+                return Err(RowProblem::at(line, problem).into());
+            }
+        };
+        Err(RowProblem::at(line, Problem::Rule(problem)).into())
+    }
+
+    /// Begins a section, or its columns.
+    fn opens(&mut self, line: u64, mark: &str) -> Result<(), RowError> {
+        if self.section_rows > 0 || (mark == "SH" && !self.is_counted) {
+            let problem = "the section before has no line SC: a part of the file is missing";
+            return Err(RowProblem::at(line, Problem::Rule(problem.to_owned())).into());
+        }
+        self.is_counted = false;
+        Ok(())
+    }
+
+    fn ended(&self) -> Result<(), RowError> {
+        if self.is_counted && self.is_ended {
+            return Ok(());
+        }
+        let line = if self.is_counted { "FF" } else { "SC" };
+        Err(RowProblem::of_file(Problem::Rule(format!("the file ends before its line {line}: a part of it is missing"))).into())
+    }
+}
+
+/// Takes the rows up to one that is no transaction.
+fn rows<R: Read>(
+    table: &mut Table<'_, R>,
+    columns: &Columns,
+    is_report: bool,
+    report: &mut Report,
+    out: &mut Out<'_, '_>,
+) -> Result<(), RowError> {
+    let mut ends = |mark: &str| {
+        let is_row = !is_report || mark == TRANSACTION;
+        report.rows += u64::from(is_row);
+        report.section_rows += u64::from(is_row);
+        !is_row
+    };
+    while let Some(mut row) = table.next(out, &mut ends)? {
         let (line, status) = (row.line, row.text(columns.status));
         // Pending and denied ones have moved nothing; what was reversed has moved, and has moved back by a line of its own.
         if matches!(status, Some("P" | "D")) {
@@ -102,7 +210,7 @@ pub(super) fn read<R: Read>(bytes: &mut Digested<R>, out: &mut Out<'_, '_>) -> R
         {
             row.wrong(column, Problem::Unknown { what: "status", name: word.chars().take(60).collect() });
         }
-        let movement = movement(&mut row, &columns);
+        let movement = movement(&mut row, columns);
         if let Err(error) = row.finish() {
             out.note_row(error);
         } else if let Some(movement) = movement {

@@ -23,7 +23,7 @@ struct Columns {
 }
 
 pub(super) fn read<R: Read>(bytes: &mut Digested<R>, out: &mut Out<'_, '_>) -> Result<(), RowError> {
-    let mut table = Table::begin(bytes, b',', None)?;
+    let mut table = Table::begin(bytes, b',')?;
     let found = [
         table.column(&["id", "transaction_id", "uuid"]),
         table.column(&["type"]),

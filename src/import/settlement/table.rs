@@ -24,14 +24,22 @@ pub(super) struct Table<'i, R: Read> {
 }
 
 /// `Gross Transaction Amount` and `gross_transaction_amount` are one name.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.trim().to_lowercase().replace([' ', '-'], "_")
 }
 
 impl<'i, R: Read> Table<'i, R> {
-    /// Reads the line with the names of the columns. `marked` is for files whose lines begin with their kind: the header is the one
-    /// that begins with this mark.
-    pub(super) fn begin(bytes: &'i mut Digested<R>, delimiter: u8, marked: Option<&str>) -> Result<Self, RowError> {
+    /// Reads the line with the names of the columns.
+    pub(super) fn begin(bytes: &'i mut Digested<R>, delimiter: u8) -> Result<Self, RowError> {
+        Self::begin_at(bytes, delimiter, |_| true)
+    }
+
+    /// The same for files with other lines before that one.
+    pub(super) fn begin_at(
+        bytes: &'i mut Digested<R>,
+        delimiter: u8,
+        mut is_header: impl FnMut(&[&str]) -> bool,
+    ) -> Result<Self, RowError> {
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -43,12 +51,17 @@ impl<'i, R: Read> Table<'i, R> {
             if !table.advance()? {
                 return Err(RowProblem::of_file(Problem::EmptyFile).into());
             }
-            if marked.is_none_or(|mark| table.field(0) == mark || table.record.iter().any(|name| plain(name) == "transaction_id")) {
+            if is_header(&table.fields().1) {
                 break;
             }
         }
-        table.names = table.record.iter().map(plain).collect();
+        table.rename();
         Ok(table)
+    }
+
+    /// Takes the line that was read last for the names of the columns from here on.
+    pub(super) fn rename(&mut self) {
+        self.names = self.record.iter().map(plain).collect();
     }
 
     /// A column that must be there, under any of these names.
@@ -84,7 +97,8 @@ impl<'i, R: Read> Table<'i, R> {
         self.record.get(index).unwrap_or_default().trim()
     }
 
-    fn advance(&mut self) -> Result<bool, RowError> {
+    /// Reads the next line, whatever it is.
+    pub(super) fn advance(&mut self) -> Result<bool, RowError> {
         let before = self.reader.position().line();
         let read = self.reader.read_record(&mut self.record);
         self.reader.get_mut().record_ends();
@@ -108,7 +122,7 @@ impl<'i, R: Read> Table<'i, R> {
     }
 
     /// The next row that has as many fields as the header; none at the end. `ends` tells the row after which no more rows follow.
-    pub(super) fn next(&mut self, out: &mut Out<'_, '_>, ends: impl Fn(&str) -> bool) -> Result<Option<Row<'_>>, RowError> {
+    pub(super) fn next(&mut self, out: &mut Out<'_, '_>, mut ends: impl FnMut(&str) -> bool) -> Result<Option<Row<'_>>, RowError> {
         loop {
             if !self.advance()? || ends(self.field(0)) {
                 return Ok(None);

@@ -42,6 +42,8 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     journal_entries::STATEMENTS,
     mrr::STATEMENTS,
     reconciliation::STATEMENTS,
+    reconciliation::CLEARING_STATEMENTS,
+    reconciliation::UNMATCHED_STATEMENTS,
     refunds::STATEMENTS,
     renewals::STATEMENTS,
     roll_forward::STATEMENTS,

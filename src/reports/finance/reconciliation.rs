@@ -1,6 +1,12 @@
 //! Reconciliation (RC): of each provider the last run that was stored, as it was shown then, and what was done about its breaks since.
 //! Who did it is left out.
 
+mod clearing;
+mod unmatched;
+
+pub(super) use self::clearing::STATEMENTS as CLEARING_STATEMENTS;
+pub(super) use self::unmatched::STATEMENTS as UNMATCHED_STATEMENTS;
+
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
@@ -9,12 +15,13 @@ use serde::Deserialize;
 use super::Span;
 use super::books::amount;
 use crate::domain::calendar::DATE_MAX;
+use crate::domain::ledger::UNMATCHED;
 use crate::domain::money::{Currency, Money};
 use crate::domain::reconcile::{BreakKind, BreakState, age_band, age_days};
+use crate::domain::settlement::is_booked;
 use crate::reports::sheet::{Cell, Column, Section, Teller};
-use crate::reports::{ReportError, sums};
+use crate::reports::{ReportError, trial_balance};
 use crate::store::db::{Tx, Value};
-use crate::store::settlement::book_id;
 use crate::values;
 
 crate::statements! {
@@ -31,12 +38,6 @@ crate::statements! {
          and not exists (select 1 from break_acts n where n.break_id = b.break_id and n.acted_at <= $2 and n.act_no > b.act_no \
          and n.act not like 'assigned to %')"
     );
-    /// What stood on 1200 by a day in the books of customers and of one provider, as far as it was recorded by an instant.
-    CLEARING = same(concat!(
-        "select ", halves!("p.amount_minor"), " from postings p join journal j on j.account_id = p.account_id and j.seq = p.seq \
-         where p.ledger_account = 1200 and (p.account_id = $1 or p.account_id not like '(%') and p.effective_on <= $2 \
-         and j.posted_at <= $3 and p.currency = $4 having count(*) > 0"
-    ));
 }
 
 /// What a stored run has, as far as it is told here.
@@ -93,7 +94,9 @@ struct Break {
     age_days: i64,
     age: String,
     amount: Money,
-    set_aside: Money,
+    /// What stands on 1290 under it at the report's day, debits positive.
+    #[serde(skip)]
+    unmatched: Option<Money>,
     account: Option<String>,
     ours: Option<String>,
     theirs: Option<String>,
@@ -164,7 +167,12 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
     if runs.is_empty() {
         teller.note("No run of the reconciliation is stored; see kasacare reconcile --propose.");
     }
+    let of_customers = unmatched::of_customers(tx, through, span.known_until()).await?;
+    let balances = trial_balance::posted(tx, through, span.known_until()).await?;
+    let day = through;
     for Stored { provider, through, goes_on, started_at, run } in &mut runs {
+        let under_breaks = unmatched::under_breaks(tx, provider, day, span.known_until()).await?;
+        unmatched::told(tx, &mut run.breaks, &under_breaks, day).await?;
         follow(tx, &mut run.breaks, span).await?;
         match goes_on {
             None => teller.note(format!("{provider} through {through}: {} pairs agree.", run.agreed)),
@@ -175,17 +183,28 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
         let mut currencies: Vec<Currency> = run.equations.iter().map(|day| day.closing.currency()).collect();
         currencies.extend(run.payouts.iter().map(|payout| payout.amount.currency()));
         currencies.extend(run.breaks.iter().map(|it| it.amount.currency()));
+        currencies.extend(under_breaks.keys().map(|(currency, _)| *currency));
         currencies.sort();
         currencies.dedup();
         for currency in currencies.into_iter().filter(|currency| span.shows(*currency)) {
-            let part = Part { provider, through: *through, currency, run };
+            let (posted, later) = clearing::at(tx, provider, (*through, *started_at), currency).await?;
+            let part = Part { provider, through: *through, currency, run, later };
             part.tell(teller)?;
             if let Some(last) = part.days().last() {
                 let there = last.provider_balance.plus(last.timing)?.plus(last.breaks)?;
                 teller.tie(format!("{provider}: 1200 = their balance + timing + breaks"), last.closing, there);
-                let asked = values![book_id(provider), *through, *started_at, currency.code()];
-                let posted = tx.fetch_optional(&CLEARING, &asked).await?.map_or(Ok(0), |row| sums::exact(&row, 0))?;
-                teller.tie(format!("{provider}: 1200 of the run = 1200 posted by then"), last.closing, amount(posted, "1200", currency)?);
+                teller.tie(format!("{provider}: 1200 of the run = 1200 posted by then + posted later"), last.closing, posted.plus(later)?);
+            }
+            if is_booked(provider) {
+                let of_customers = of_customers.get(&currency).copied().unwrap_or_default();
+                let of_breaks: i128 = part.told_breaks().filter_map(|it| it.unmatched).map(|amount| i128::from(amount.minor())).sum();
+                let here = amount(of_breaks + of_customers, "1290", currency)?;
+                let there = balances.get(&(currency, UNMATCHED.number)).copied().unwrap_or_default();
+                teller.tie(
+                    format!("{provider}: 1290 under breaks + refunds that moved too much = 1290"),
+                    here,
+                    amount(there, "1290", currency)?,
+                );
             }
         }
     }
@@ -219,6 +238,8 @@ struct Part<'a> {
     through: NaiveDate,
     currency: Currency,
     run: &'a Run,
+    /// What the run has on 1200 and the books have later.
+    later: Money,
 }
 
 impl<'a> Part<'a> {
@@ -257,6 +278,8 @@ impl<'a> Part<'a> {
             ("adjustments", sum(|day| day.adjustments)?),
             ("payouts", sum(|day| day.payouts)?),
             ("1200 at the end", last(|day| day.closing)),
+            ("of it posted later, as the month was closed", self.later),
+            ("1200 by the trial balance", last(|day| day.closing).minus(self.later)?),
             ("balance at the provider", last(|day| day.provider_balance)),
             ("residual", last(|day| day.residual)),
             ("of it timing", last(|day| day.timing)),
@@ -268,6 +291,12 @@ impl<'a> Part<'a> {
 
     fn waiting(&self) -> impl Iterator<Item = &'a Break> + use<'a, '_> {
         self.run.breaks.iter().filter(|it| it.state.waits() && it.amount.currency() == self.currency)
+    }
+
+    /// Those that wait, and those that had money on 1290 then and wait no more.
+    fn told_breaks(&self) -> impl Iterator<Item = &'a Break> + use<'a, '_> {
+        let has_money = |it: &Break| it.unmatched.is_some_and(|there| !there.is_zero());
+        self.run.breaks.iter().filter(move |it| (it.state.waits() || has_money(it)) && it.amount.currency() == self.currency)
     }
 
     fn tell_ages(&self, teller: &mut Teller<'_>) -> Result<(), ReportError> {
@@ -300,8 +329,8 @@ impl<'a> Part<'a> {
             Column::text("theirs", "Theirs"),
             Column::text("proposal", "Proposal"),
         ];
-        teller.section(Section::detail("breaks", self.heading("breaks that wait"), self.currency, columns))?;
-        for it in self.waiting() {
+        teller.section(Section::detail("breaks", self.heading("breaks that wait, or had money on 1290"), self.currency, columns))?;
+        for it in self.told_breaks() {
             let id = |id: &Option<String>| Cell::or_empty(id.clone(), Cell::Text);
             teller.row(&[
                 Cell::text(&it.id),
@@ -310,7 +339,7 @@ impl<'a> Part<'a> {
                 Cell::Date(it.since),
                 Cell::Count(it.age_days),
                 Cell::Money(it.amount),
-                Cell::Money(it.set_aside),
+                Cell::or_empty(it.unmatched, Cell::Money),
                 id(&it.account),
                 id(&it.ours),
                 id(&it.theirs),

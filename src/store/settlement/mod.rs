@@ -23,6 +23,11 @@ crate::statements! {
         "select import_id, imported_at, rows_read, rows_new, provider, source, name, digest, actor from settlement_imports \
          order by imported_at desc, import_id desc limit $1"
     );
+    /// Totals that stores have told, by import, the newest first.
+    TOTALS = same(
+        "select t.provider, t.import_id, count(*) as totals, min(t.first_on) as first_on, max(t.last_on) as last_on from store_totals t \
+         group by t.provider, t.import_id order by t.import_id desc, t.provider limit $1"
+    );
     /// When the first charge was asked for.
     FIRST_CHARGE = same("select min(requested_at) as first_at from charges");
     /// The next payout of which it is not known all that was in it: its lines do not make its amount.
@@ -85,6 +90,33 @@ pub async fn imports(tx: &mut Tx, limit: u32) -> Result<Vec<ListedImport>, Store
         })
     };
     tx.fetch_all(&IMPORTS, &crate::values![limit]).await?.iter().map(read).collect()
+}
+
+/// Totals of a store that one import brought. They name no transaction, so that nothing is compared with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedTotals {
+    /// Whose.
+    pub provider: String,
+    /// The import.
+    pub import: String,
+    /// How many.
+    pub totals: i64,
+    /// The first day of theirs.
+    pub first_on: NaiveDate,
+    /// The last one.
+    pub last_on: NaiveDate,
+}
+
+/// The totals of the files that brought some last.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn totals(tx: &mut Tx, limit: u32) -> Result<Vec<ListedTotals>, StoreError> {
+    let read = |row: &Row| {
+        let (provider, import) = (row.text("provider")?, row.text("import_id")?);
+        Ok(ListedTotals { provider, import, totals: row.int("totals")?, first_on: row.date("first_on")?, last_on: row.date("last_on")? })
+    };
+    tx.fetch_all(&TOTALS, &crate::values![limit]).await?.iter().map(read).collect()
 }
 
 /// When the first charge was asked for: nothing of ours can have moved before.

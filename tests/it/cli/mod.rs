@@ -2,6 +2,7 @@
 
 mod amounts;
 mod breaks;
+mod breaks_late;
 mod customers;
 mod edges;
 mod environment;
@@ -11,5 +12,6 @@ mod prices;
 mod refusals;
 mod requests;
 mod settlement;
+mod settlement_rows;
 pub mod shop;
 mod unapplied;

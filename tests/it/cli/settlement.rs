@@ -150,6 +150,10 @@ Transaction Completion Date,Transaction Debit or Credit,Gross Transaction Amount
 Fee Currency,Custom Field
 SB,5AB,in_2,,,T0002,2026/02/04 10:00:00 -0800,2026/02/04 10:00:00 -0800,CR,1081,USD,DR,61,USD,ch_2
 SF,USD,1081,0
+SC,1
+RF,USD,1081,0
+RC,1
+FF,1
 ";
     on_both(async |db| {
         let shop = Shop::empty(db);
@@ -202,7 +206,7 @@ r4,purchase,declined,1004,acc-3,9.99,0.82,USD,ch_79,2026-10-04 08:00:00
         assert_eq!(balances(&shop).await, []);
         // 23:30 in California is the next day in UTC.
         let late = shop.rows("select cast(occurred_on as text), movement_id from provider_movements where gross_minor = -999 and provider = 'google_play'").await;
-        assert_eq!(late, [("2026-11-01".to_owned(), "GPA.3312-1111-2222-33334..1/charge_refund".to_owned())]);
+        assert_eq!(late, [("2026-11-01".to_owned(), "GPA.3312-1111-2222-33334..1/charge_refund/2026-10-31".to_owned())]);
         let payout = shop.rows("select payout_id, cast(arrives_on as text) from provider_payouts where amount_minor = -150").await;
         assert_eq!(payout, [("earnings-2026-10-USD".to_owned(), "2026-11-15".to_owned())]);
         let cut = shop.file("cut.txt", apple.split("Total_Rows").next().unwrap());
@@ -285,7 +289,8 @@ async fn many_chunks_are_one_import() {
         }
         let bad = shop.file("bad.csv", &format!("{text}po_1,,m0,2026-02-01,,usd,10.81,0.60,10.21,charge,c,,,,\n"));
         let before = shop.digest().await;
-        shop.says(&format!("settlement import {bad}")).fails(2, "bad.csv:5002: id: movement `m0` is stored already");
+        shop.says(&format!("settlement import {bad}"))
+            .fails(2, "bad.csv:5002: balance_transaction_id: `m0` is there twice, and says something else on line 2");
         assert_eq!(shop.digest().await, before);
         let good = shop.file("good.csv", &text);
         shop.does(&format!("settlement import {good}"));

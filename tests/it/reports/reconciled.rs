@@ -82,12 +82,20 @@ async fn a_month_is_told_by_a_run_that_went_on_and_breaks_that_were_dealt_with_w
         let cut_off = Asked { known_at: Some(noon("2030-01-04")), ..Asked::default() };
         assert_eq!(is_waiting(&told(&db, "reconciliation", &cut_off).await), [true, true], "as it was");
         assert_eq!(is_waiting(&told(&db, "reconciliation", &Asked::default()).await), [false, false]);
+        assert!(told(&db, "reconciliation", &cut_off).await.ties.iter().any(|tie| tie.what.contains("1290 under breaks")));
         let mut tx = crate::check::unguarded(&db).await;
         let fault =
             Sql::same("update postings set amount_minor = amount_minor + 1 where ledger_account = 1200 and account_id not like '(%'");
         assert!(tx.execute(&fault, &[]).await.unwrap() > 0);
         let report = super::tell_in(&mut tx, "reconciliation", &cut_off).await;
         assert!(report.broken().iter().any(|tie| tie.what.contains("1200 of the run = 1200 posted by then")), "{:?}", report.ties);
+        tx.rollback().await.unwrap();
+        // What stands on 1290 under no break that is told.
+        let mut tx = crate::check::unguarded(&db).await;
+        let fault = Sql::same("update postings set currency = 'KWD' where ledger_account = 1290 and account_id like '(%'");
+        assert!(tx.execute(&fault, &[]).await.unwrap() > 0);
+        let report = super::tell_in(&mut tx, "reconciliation", &cut_off).await;
+        assert!(report.broken().iter().any(|tie| tie.what.contains("1290 under breaks")), "{:?}", report.ties);
         tx.rollback().await.unwrap();
     })
     .await;
