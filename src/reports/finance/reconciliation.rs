@@ -5,7 +5,7 @@ mod clearing;
 mod unmatched;
 
 pub(super) use self::clearing::STATEMENTS as CLEARING_STATEMENTS;
-pub(super) use self::unmatched::STATEMENTS as UNMATCHED_STATEMENTS;
+pub(super) use unmatched::STATEMENTS as UNMATCHED_STATEMENTS;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -168,7 +168,8 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
         teller.note("No run of the reconciliation is stored; see kasacare reconcile --propose.");
     }
     let of_customers = unmatched::of_customers(tx, through, span.known_until()).await?;
-    let balances = trial_balance::posted(tx, through, span.known_until()).await?;
+    // What stands on 1290, by currency: of customers, and under the breaks of every provider.
+    let mut on_1290: BTreeMap<Currency, i128> = BTreeMap::new();
     let day = through;
     for Stored { provider, through, goes_on, started_at, run } in &mut runs {
         let under_breaks = unmatched::under_breaks(tx, provider, day, span.known_until()).await?;
@@ -196,17 +197,16 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
                 teller.tie(format!("{provider}: 1200 of the run = 1200 posted by then + posted later"), last.closing, posted.plus(later)?);
             }
             if is_booked(provider) {
-                let of_customers = of_customers.get(&currency).copied().unwrap_or_default();
                 let of_breaks: i128 = part.told_breaks().filter_map(|it| it.unmatched).map(|amount| i128::from(amount.minor())).sum();
-                let here = amount(of_breaks + of_customers, "1290", currency)?;
-                let there = balances.get(&(currency, UNMATCHED.number)).copied().unwrap_or_default();
-                teller.tie(
-                    format!("{provider}: 1290 under breaks + refunds that moved too much = 1290"),
-                    here,
-                    amount(there, "1290", currency)?,
-                );
+                *on_1290.entry(currency).or_insert_with(|| of_customers.get(&currency).copied().unwrap_or_default()) += of_breaks;
             }
         }
+    }
+    let balances = trial_balance::posted(tx, through, span.known_until()).await?;
+    for (currency, told) in on_1290 {
+        let there = balances.get(&(currency, UNMATCHED.number)).copied().unwrap_or_default();
+        let (here, there) = (amount(told, "1290", currency)?, amount(there, "1290", currency)?);
+        teller.tie("1290 under breaks of all providers + refunds that moved too much = 1290", here, there);
     }
     Ok(())
 }
