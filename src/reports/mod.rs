@@ -18,6 +18,13 @@ macro_rules! known {
     };
 }
 
+/// What separates the parts of a text that a statement puts together; see [`SEPARATOR`].
+macro_rules! then {
+    () => {
+        " || '\u{1f}' || "
+    };
+}
+
 /// Two columns, `high` and `low`: the sum of an amount in halves; see [`sums`].
 macro_rules! halves {
     ($amount:expr) => {
@@ -35,8 +42,11 @@ pub mod explain;
 pub mod finance;
 pub mod journal;
 mod memo;
+mod moves;
 pub mod pack;
+mod parts;
 pub mod sheet;
+mod shelf;
 mod stored;
 mod sums;
 pub mod trial_balance;
@@ -45,6 +55,10 @@ pub use error::ReportError;
 pub use memo::Memo;
 
 use crate::store::db::Sql;
+
+/// What separates the parts of a text that a statement puts together: what a row costs counts more than what is in it. No id has it, and
+/// where another text does, there are more parts than were asked for.
+const SEPARATOR: char = '\u{1f}';
 
 /// Every statement of the reports, for the test that prepares them all on both databases.
 pub const STATEMENTS: &[&[(&str, Sql)]] = &[
@@ -58,9 +72,11 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     accrued::STATEMENTS,
     explain::STATEMENTS,
     explain::FIND_STATEMENTS,
-    journal::STATEMENTS,
+    journal::LEG_STATEMENTS,
     memo::STATEMENTS,
+    moves::STATEMENTS,
     pack::STATEMENTS,
+    parts::STATEMENTS,
     journal::FACT_STATEMENTS,
     trial_balance::STATEMENTS,
 ];
