@@ -1,4 +1,4 @@
-//! What several reports of one transaction ask for alike: it is found once.
+//! What several reports of one moment ask for alike: it is found once.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -26,7 +26,7 @@ type Edges = Option<(NaiveDate, NaiveDate)>;
 /// By a day, and the instant in microseconds by which it was recorded.
 type Found<T> = RefCell<HashMap<(NaiveDate, i64), Arc<T>>>;
 
-/// What the reports that are told in one read transaction have found already; it is of no use in another one.
+/// What the reports that are told of one moment have found already; it is of no use for another one.
 #[derive(Debug, Clone, Default)]
 pub struct Memo {
     edges: RefCell<HashMap<i64, Edges>>,

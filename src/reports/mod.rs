@@ -1,7 +1,7 @@
 //! Reports: read-only queries that become plain structs, which become tables, JSON, CSV and journals.
 //!
-//! A report reads in one read transaction, so that all of it is the state of one moment; it takes no locks and never holds up
-//! the jobs. Large results are streamed.
+//! A report reads in one read transaction (a pack in several that see the same), so that all of it is the state of one moment; it takes
+//! no locks and never holds up the jobs. Large results are streamed.
 
 /// A condition: the posting `p` was recorded by the instant of a parameter, in microseconds. With the largest of all numbers
 /// nothing is looked up.

@@ -28,7 +28,7 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
                 if present.is_none() {
                     teller.section(Section::detail("legs", "Legs of entries", currency, columns()))?;
                 }
-                let [debits, credits] = present.get_or_insert_with(|| [0_i128; 2]);
+                let [debits, credits] = present.get_or_insert([0_i128; 2]);
                 let minor = i128::from(leg.amount_minor);
                 *(if minor > 0 { debits } else { credits }) += minor.abs();
                 teller.row(row.of(entry, leg, Money::new(leg.amount_minor, currency))?)?;

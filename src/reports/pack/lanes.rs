@@ -8,10 +8,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::{Month, cash, closing as month_close};
+use super::{Month, cash, closing};
 use crate::reports::finance::Entry;
 use crate::reports::sheet::recorded::Recorded;
-use crate::reports::sheet::{self, Asked};
+use crate::reports::sheet::{Asked, Sink};
 use crate::reports::{Memo, ReportError};
 use crate::store::db::Tx;
 
@@ -73,7 +73,7 @@ impl Queue {
         let lane = Self { jobs: Arc::clone(&self.jobs), known_at: self.known_at, heard: Arc::clone(&self.heard) };
         spawn_blocking(move || {
             Handle::current().block_on(async {
-                let told = lane.work(&mut tx, memo).await?;
+                let told = lane.work(&mut tx, &Rc::new(memo)).await?;
                 tx.rollback().await?;
                 Ok(told)
             })
@@ -81,29 +81,32 @@ impl Queue {
     }
 
     /// Does jobs until there are none.
-    pub(super) async fn work(&self, tx: &mut Tx, memo: Memo) -> Result<Vec<Told>, ReportError> {
-        let (memo, mut all) = (Rc::new(memo), Vec::new());
+    pub(super) async fn work(&self, tx: &mut Tx, memo: &Rc<Memo>) -> Result<Vec<Told>, ReportError> {
+        let mut all = Vec::new();
         loop {
             let next = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some((place, job)) = next else { return Ok(all) };
-            all.push(self.one(tx, &memo, place, &job).await?);
+            all.push(self.one(tx, memo, place, &job).await?);
         }
     }
 
     async fn one(&self, tx: &mut Tx, memo: &Rc<Memo>, place: usize, job: &Job) -> Result<Told, ReportError> {
+        let mut recorded = Recorded::default();
+        let closing = self.tell(tx, memo, job, &mut recorded).await?;
+        Ok(Told { place, is_before: job.is_before, recorded, closing })
+    }
+
+    /// Does a job at once; gives in words whether the month is closed, where that is the job.
+    pub(super) async fn tell(&self, tx: &mut Tx, memo: &Rc<Memo>, job: &Job, sink: &mut dyn Sink) -> Result<Option<String>, ReportError> {
         let name = job.name();
         (self.heard)(Step::Begins(&name));
-        let (mut recorded, mut closing) = (Recorded::default(), None);
-        match &job.what {
-            What::Cash(month, last) => cash::tell(tx, (*month, *last), self.known_at, memo, &mut recorded).await?,
-            What::Report(report, asked) => report.tell_knowing(tx, asked, memo, &mut recorded).await?,
-            What::Closing(month, through) => {
-                closing = Some(month_close::tell(tx, *month, self.known_at, *through, &mut recorded).await?);
-                sheet::Told::default()
-            }
+        let closing = match &job.what {
+            What::Cash(month, last) => cash::tell(tx, (*month, *last), self.known_at, memo, sink).await.map(|_| None)?,
+            What::Report(report, asked) => report.tell_knowing(tx, asked, memo, sink).await.map(|_| None)?,
+            What::Closing(month, through) => Some(closing::tell(tx, *month, self.known_at, *through, sink).await?),
         };
         (self.heard)(Step::Ends(&name));
-        Ok(Told { place, is_before: job.is_before, recorded, closing })
+        Ok(closing)
     }
 }
 
@@ -114,6 +117,11 @@ impl Drop for Queue {
 }
 
 impl Job {
+    /// Whether it is a report of this name.
+    pub(super) fn is(&self, name: &str) -> bool {
+        matches!(&self.what, What::Report(report, _) if report.name == name)
+    }
+
     fn name(&self) -> String {
         let name = match &self.what {
             What::Cash(..) => "Cash",

@@ -2,7 +2,7 @@
 //!
 //! Every report is told once, and at the same time becomes CSV files, sheets of one workbook and a part of one page, so that
 //! none of them can say something else. With them go the month's journals for hledger and beancount, and a list of all files with
-//! their SHA-256 (`sha256sum -c SHA256SUMS`). Everything is read in one transaction, and nothing in it comes from the clock: the
+//! their SHA-256 (`sha256sum -c SHA256SUMS`). Everything is read at one moment, and nothing in it comes from the clock: the
 //! same month with the same knowledge cut-off is the same bytes.
 //!
 //! The folder is written beside its place, under a name that begins with a dot, and takes its place when it is complete.
@@ -112,15 +112,17 @@ pub async fn write(
     memo.keep_legs((month.first(), through), known_at, Arc::clone(&legs));
     let moves = memo.moves(&mut tx, known_until).await?;
     let journals = Journals::begin(Books::of(&range, &moves, legs), &mut packing.folder)?;
-    let queue = Queue::new(jobs(reports, (month, through), known_at), known_at, Arc::clone(&heard));
+    let mut first = jobs(reports, (month, through), known_at);
+    let later = first.split_off(first.iter().position(|job| job.is(ENTRIES)).map_or(0, |entries| entries + 1));
+    let queue = Queue::new(later, known_at, Arc::clone(&heard));
     let lanes: Vec<_> = others.into_iter().map(|other| queue.lane(other, memo.clone())).collect();
-    // The longest of all goes straight into the pack.
-    for report in reports.iter().filter(|report| report.name == ENTRIES) {
-        heard(Step::Begins(report.title));
-        report.tell_knowing(&mut tx, &month.asked(known_at, through), &Rc::new(memo.clone()), &mut packing).await?;
-        heard(Step::Ends(report.title));
+    // The longest of all, and what comes before it, goes straight into the pack.
+    let memo = Rc::new(memo);
+    for job in &first {
+        let sink: &mut dyn Sink = if job.is_before { &mut packing.before } else { &mut packing };
+        queue.tell(&mut tx, &memo, job, sink).await?;
     }
-    let mut told = queue.work(&mut tx, memo).await?;
+    let mut told = queue.work(&mut tx, &memo).await?;
     for lane in lanes {
         told.extend(lane.await.map_err(|_| ReportError::Stopped)??);
     }
@@ -139,8 +141,7 @@ pub async fn write(
 #[must_use]
 pub fn steps(reports: &[Entry], month: Month) -> usize {
     const BESIDES: usize = 5;
-    let entries = reports.iter().filter(|report| report.name == ENTRIES).count();
-    BESIDES + entries + jobs(reports, (month, month.last()), None).len()
+    BESIDES + jobs(reports, (month, month.last()), None).len()
 }
 
 /// The report that has a row a leg.
@@ -161,12 +162,12 @@ async fn summed(mut tx: Tx, (month, through): (Month, NaiveDate), known_until: i
     Ok((tx, memo))
 }
 
-/// What is told besides the entries, in the order in which people read it.
+/// What is told, in the order in which people read it.
 fn jobs(reports: &[Entry], (month, through): (Month, NaiveDate), known_at: Option<DateTime<Utc>>) -> Vec<Job> {
     let (before, now, earlier) = (month.before(), false, true);
     let mut jobs =
         vec![Job { what: What::Cash(month, through), is_before: now }, Job { what: What::Cash(before, before.last()), is_before: earlier }];
-    for report in reports.iter().filter(|report| report.name != ENTRIES) {
+    for report in reports {
         let mut asked = month.asked(known_at, through);
         if report.takes == Takes::Range && glance::has_earlier_months(report.name) {
             asked.from = month.first().checked_sub_months(YEAR_BEFORE);
