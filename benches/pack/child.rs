@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use kasacare::reports::finance::ALL;
-use kasacare::reports::pack::{self, Month, Order};
+use kasacare::reports::pack::{self, Month, Order, Step};
 use kasacare::store::db::{ConnectOptions, Db};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ use crate::book;
 pub struct Run {
     /// Wall time of all of it.
     pub seconds: f64,
-    /// Wall time of each step, in their order.
+    /// Wall time of each step, in the order in which they began. Several are under way at a time.
     pub steps: Vec<(String, f64)>,
     /// Peak memory of the process, in KiB.
     pub peak_kib: u64,
@@ -42,15 +43,29 @@ pub async fn be_the_child(url: &str, out: Option<PathBuf>) {
     let out = out.unwrap_or_else(|| folder.path().join("pack"));
     let month: Month = book::MONTH.parse().expect("a month");
     let db = Db::connect(url, ConnectOptions::default()).await.expect("the database");
-    let (began, mut steps) = (Instant::now(), Vec::<(String, Instant)>::new());
+    let (began, heard) = (Instant::now(), Arc::new(Mutex::new(Vec::<(String, Instant, Option<Instant>)>::new())));
     let order = Order { month, known_at: None, now: chrono::DateTime::UNIX_EPOCH };
-    let packed = pack::write(&db, ALL, order, &out, |step| steps.push((step.to_owned(), Instant::now()))).await;
+    let hears = {
+        let heard = Arc::clone(&heard);
+        move |step: Step<'_>| {
+            let mut heard = heard.lock().expect("the steps");
+            match step {
+                Step::Begins(name) => heard.push((name.to_owned(), Instant::now(), None)),
+                Step::Ends(name) => {
+                    let step = heard.iter_mut().find(|(known, _, ended)| known == name && ended.is_none()).expect("a step that has begun");
+                    step.2 = Some(Instant::now());
+                }
+            }
+        }
+    };
+    let packed = pack::write(&db, ALL, order, &out, hears).await;
     let packed = packed.unwrap_or_else(|error| panic!("{error}"));
     let ended = Instant::now();
-    let ends = steps.iter().skip(1).map(|(_, at)| *at).chain([ended]);
+    let steps = heard.lock().expect("the steps").clone();
+    let took = |begins: Instant, end: Option<Instant>| end.unwrap_or(ended).duration_since(begins).as_secs_f64();
     let run = Run {
         seconds: ended.duration_since(began).as_secs_f64(),
-        steps: steps.iter().zip(ends).map(|((step, at), end)| (step.clone(), end.duration_since(*at).as_secs_f64())).collect(),
+        steps: steps.into_iter().map(|(step, begins, end)| (step, took(begins, end))).collect(),
         peak_kib: peak_memory(),
         bytes: packed.files.iter().map(|file| file.bytes).sum(),
         ties: packed.ties,

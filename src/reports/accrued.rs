@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Seek, SeekFrom};
 
 use chrono::NaiveDate;
-use csv::{ReaderBuilder, WriterBuilder};
+use csv::{ReaderBuilder, Writer, WriterBuilder};
 use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
 
-use super::ReportError;
+use super::parts::Parts;
 use super::stored::Body;
+use super::{ReportError, SEPARATOR};
 use crate::domain::calendar::{Period, first_of_month};
 use crate::domain::event::Event;
 use crate::domain::ledger::{DEFERRED_REVENUE, PREPAYMENTS};
@@ -21,25 +22,28 @@ use crate::store::db::{Row, Tx, Value};
 use crate::values;
 
 /// Lines that are looked up in journals at once.
-const LINES: usize = 500;
+const LINES_AT_ONCE: usize = 500;
 
 /// Bytes of lines to be looked up that stay in memory; what is more lies in a file that nobody else sees.
 const IN_MEMORY_BYTES_MAX: usize = 1 << 20;
 
 crate::statements! {
-    /// Lines of which something is left to be recognised at the end of day `$1`, as far as it was recorded by `$2`: what is left, what was
-    /// recognised, and whether its charge was captured on the day of issue. A line that is pending still is none: it was so on every day
-    /// before, too (LC-3).
-    UNEARNED = same(concat!(
-        "select p.account_id, p.invoice_id, i.subscription_id, p.currency, i.cycle, i.period_start, i.period_end, i.term_no, i.period_no, \
-         cast(-sum(case when p.ledger_account in (2100, 2110) then p.amount_minor else 0 end) as bigint) as left_over, \
-         cast(-sum(case when p.ledger_account in (4000, 4200, 4300) then p.amount_minor else 0 end) as bigint) as recognised, \
-         max(case when p.ledger_account = 1200 and p.amount_minor > 0 and p.effective_on = i.issued_on then 1 else 0 end) as at_once, \
-         i.issued_on from postings p join invoices i on i.account_id = p.account_id and i.invoice_id = p.invoice_id \
-         where p.effective_on <= $1 and i.period_start <= $1 and i.pending = 0 and ",
-        known!("$2"),
-        " group by p.account_id, p.invoice_id, i.subscription_id, p.currency, i.cycle, i.period_start, i.period_end, i.term_no, \
-         i.period_no, i.issued_on having sum(case when p.ledger_account in (2100, 2110) then p.amount_minor else 0 end) <> 0"
+    /// Lines of some accounts with what moved their prepayments and their revenue by the end of day `$1`, as far as it was recorded by
+    /// `$3`: those of which something is left then, or anything moved after day `$2`. With each comes whether its charge was captured on the
+    /// day of issue, where that is asked about. A line that is pending still is none: it was so on every day before, too (LC-3).
+    LINES = same(concat!(
+        "select l.account_id, i.subscription_id", then!(), "l.currency", then!(), "i.cycle", then!(), "cast(i.period_start as text)",
+        then!(), "cast(i.period_end as text)", then!(), "cast(i.issued_on as text)", then!(),
+        "case when i.term_no = 1 and i.period_no = 0 and not exists (select 1 from postings p where p.account_id = l.account_id \
+         and p.invoice_id = l.invoice_id and p.ledger_account = 1200 and p.amount_minor > 0 and p.effective_on = i.issued_on and ",
+        known!("$3"), ") then '1' else '' end as known, l.moves from (select p.account_id, p.invoice_id, p.currency, \
+         string_agg(cast(p.effective_on as text) || ' ' || cast(p.ledger_account as text) || ' ' || cast(p.amount_minor as text), ' ') \
+         as moves from postings p where p.account_id >= $4 and p.account_id < $5 and p.effective_on <= $1 \
+         and p.ledger_account in (2100, 2110, 4000, 4200, 4300) and ", known!("$3"),
+        " group by p.account_id, p.invoice_id, p.currency having max(p.effective_on) > $2 \
+         or sum(case when p.ledger_account in (2100, 2110) then p.amount_minor else 0 end) <> 0) l \
+         join invoices i on i.account_id = l.account_id and i.invoice_id = l.invoice_id \
+         where i.account_id >= $4 and i.account_id < $5 and i.period_start <= $1 and i.pending = 0"
     ));
     /// What these accounts had recorded by a day and an instant about invoices that were issued and first periods that began.
     STARTS = same(
@@ -68,28 +72,75 @@ pub(super) type Accrued = BTreeMap<Part, Money>;
 /// # Errors
 /// What the database says, or a sum that does not fit 64 bits.
 pub(super) async fn through(tx: &mut Tx, on: NaiveDate, known_until: i64) -> Result<Accrued, ReportError> {
-    let mut sums = Accrued::new();
-    let mut in_question = WriterBuilder::new().has_headers(false).from_writer(SpooledTempFile::new(IN_MEMORY_BYTES_MAX));
-    tx.for_each_batch(&UNEARNED, &values![on, known_until], |rows| {
-        rows.iter().try_for_each(|row| {
-            let line = Line::read(row, on)?;
-            if line.may_be_pending { in_question.serialize(&line).map_err(failed) } else { add(&mut sums, &line) }
+    Ok(through_each(tx, &BTreeSet::from([on]), known_until).await?.remove(&on).unwrap_or_default())
+}
+
+/// The same at the ends of several days, from one reading.
+///
+/// # Errors
+/// As [`through`].
+pub(super) async fn through_each(
+    tx: &mut Tx,
+    days: &BTreeSet<NaiveDate>,
+    known_until: i64,
+) -> Result<BTreeMap<NaiveDate, Accrued>, ReportError> {
+    let Some((first, last)) = days.first().zip(days.last()) else { return Ok(BTreeMap::new()) };
+    let mut ends: Vec<End> = days.iter().map(|on| End::new(*on)).collect();
+    let mut parts = Parts::new();
+    while let Some([from, end]) = parts.next(tx).await? {
+        tx.for_each_batch(&LINES, &values![*last, *first, known_until, from, end], |rows| {
+            rows.iter().try_for_each(|row| {
+                let line = Stored::read(row)?;
+                ends.iter_mut().try_for_each(|end| end.add(&line, row))
+            })
         })
-    })
-    .await?;
-    let mut file = in_question.into_inner().map_err(csv::IntoInnerError::into_error)?;
-    file.seek(SeekFrom::Start(0))?;
-    let mut reader = ReaderBuilder::new().has_headers(false).from_reader(file);
-    let mut lines = reader.deserialize::<Line>().peekable();
-    while lines.peek().is_some() {
-        let lines = lines.by_ref().take(LINES).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        let pending = pending_on(tx, lines.iter().map(|line| line.owner.as_str()), on, known_until).await?;
-        for line in lines.iter().filter(|line| !pending.contains(&(line.owner.clone(), line.subscription.clone()))) {
-            add(&mut sums, line)?;
+        .await?;
+    }
+    let mut accrued = BTreeMap::new();
+    for end in ends {
+        accrued.insert(end.on, end.finish(tx, known_until).await?);
+    }
+    Ok(accrued)
+}
+
+/// What has accrued by the end of a day, in the making.
+struct End {
+    on: NaiveDate,
+    sums: Accrued,
+    /// Lines that journals must be asked about.
+    in_question: Writer<SpooledTempFile>,
+}
+
+impl End {
+    fn new(on: NaiveDate) -> Self {
+        let in_question = WriterBuilder::new().has_headers(false).from_writer(SpooledTempFile::new(IN_MEMORY_BYTES_MAX));
+        Self { on, sums: Accrued::new(), in_question }
+    }
+
+    fn add(&mut self, stored: &Stored<'_>, row: &Row) -> Result<(), ReportError> {
+        match stored.line(self.on, row)? {
+            Some(line) if line.may_be_pending => self.in_question.serialize(&line).map_err(failed),
+            Some(line) => add(&mut self.sums, &line),
+            None => Ok(()),
         }
     }
-    sums.retain(|_, amount| amount.is_positive());
-    Ok(sums)
+
+    async fn finish(self, tx: &mut Tx, known_until: i64) -> Result<Accrued, ReportError> {
+        let Self { on, mut sums, in_question } = self;
+        let mut file = in_question.into_inner().map_err(csv::IntoInnerError::into_error)?;
+        file.seek(SeekFrom::Start(0))?;
+        let mut reader = ReaderBuilder::new().has_headers(false).from_reader(file);
+        let mut lines = reader.deserialize::<Line>().peekable();
+        while lines.peek().is_some() {
+            let lines = lines.by_ref().take(LINES_AT_ONCE).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+            let pending = pending_on(tx, lines.iter().map(|line| line.owner.as_str()), on, known_until).await?;
+            for line in lines.iter().filter(|line| !pending.contains(&(line.owner.clone(), line.subscription.clone()))) {
+                add(&mut sums, line)?;
+            }
+        }
+        sums.retain(|_, amount| amount.is_positive());
+        Ok(sums)
+    }
 }
 
 fn failed(error: csv::Error) -> ReportError {
@@ -119,22 +170,71 @@ struct Line {
     may_be_pending: bool,
 }
 
-impl Line {
-    fn read(row: &Row, on: NaiveDate) -> Result<Self, ReportError> {
-        let currency = Currency::parse(row.str_at(3)?).map_err(|_| row.corrupt("currency", "is not a currency"))?;
-        let account = if row.str_at(4)? == "annual" { PREPAYMENTS } else { DEFERRED_REVENUE };
-        let period = Period::new(row.date_at(5)?, row.date_at(6)?).map_err(|_| row.corrupt("period_end", "does not follow the start"))?;
-        let is_first = (row.int_at(7)?, row.int_at(8)?) == (1, 0);
-        let (left_over, recognised) = (Money::new(row.int_at(9)?, currency), Money::new(row.int_at(10)?, currency));
-        let earned = earned_through(recognised.plus(left_over)?, period, on)?;
+/// A line of an invoice as it was read.
+struct Stored<'a> {
+    owner: &'a str,
+    subscription: &'a str,
+    currency: Currency,
+    account: u16,
+    period: Period,
+    issued_on: NaiveDate,
+    may_be_pending: bool,
+    /// When, on which ledger account and by how much in minor units.
+    moves: Vec<(NaiveDate, u16, i64)>,
+}
+
+impl<'a> Stored<'a> {
+    fn read(row: &'a Row) -> Result<Self, ReportError> {
+        let parts: Vec<&str> = row.str_at(1)?.split(SEPARATOR).collect();
+        let Ok([subscription, currency, cycle, start, end, issued_on, may_be_pending]) = <[&str; 7]>::try_from(parts) else {
+            return Err(row.corrupt("known", "is not what was asked for").into());
+        };
+        let date = |text: &str| text.parse::<NaiveDate>().map_err(|_| row.corrupt("known", "has something else than a day"));
+        let period = Period::new(date(start)?, date(end)?).map_err(|_| row.corrupt("period_end", "does not follow the start"))?;
+        let mut moves = Vec::new();
+        let mut texts = row.str_at(2)?.split(' ');
+        while let (Some(on), Some(account), Some(amount)) = (texts.next(), texts.next(), texts.next()) {
+            let (Ok(account), Ok(amount)) = (account.parse(), amount.parse()) else {
+                return Err(row.corrupt("moves", "has something else than a number").into());
+            };
+            moves.push((date(on)?, account, amount));
+        }
         Ok(Self {
-            owner: row.text_at(0)?,
-            subscription: row.text_at(2)?,
-            account: account.number,
-            booked: first_of_month(row.date_at(12)?),
-            amount: earned.minus(recognised)?.or_zero(),
-            may_be_pending: is_first && row.int_at(11)? == 0,
+            owner: row.str_at(0)?,
+            subscription,
+            currency: Currency::parse(currency).map_err(|_| row.corrupt("currency", "is not a currency"))?,
+            account: if cycle == "annual" { PREPAYMENTS.number } else { DEFERRED_REVENUE.number },
+            period,
+            issued_on: date(issued_on)?,
+            may_be_pending: !may_be_pending.is_empty(),
+            moves,
         })
+    }
+
+    /// What it had earned and not recognised at the end of a day; nothing where nothing was left to be recognised.
+    fn line(&self, on: NaiveDate, row: &Row) -> Result<Option<Line>, ReportError> {
+        let (mut left_over, mut recognised) = (0_i128, 0_i128);
+        for (_, account, amount) in self.moves.iter().filter(|(moved_on, ..)| *moved_on <= on) {
+            let is_prepaid = [PREPAYMENTS.number, DEFERRED_REVENUE.number].contains(account);
+            *(if is_prepaid { &mut left_over } else { &mut recognised }) -= i128::from(*amount);
+        }
+        if left_over == 0 || self.period.start > on {
+            return Ok(None);
+        }
+        let money = |exact: i128| {
+            let minor = i64::try_from(exact).map_err(|_| row.corrupt("moves", "is more than 64 bits hold"));
+            minor.map(|minor| Money::new(minor, self.currency))
+        };
+        let (left_over, recognised) = (money(left_over)?, money(recognised)?);
+        let earned = earned_through(recognised.plus(left_over)?, self.period, on)?;
+        Ok(Some(Line {
+            owner: self.owner.to_owned(),
+            subscription: self.subscription.to_owned(),
+            account: self.account,
+            booked: first_of_month(self.issued_on),
+            amount: earned.minus(recognised)?.or_zero(),
+            may_be_pending: self.may_be_pending,
+        }))
     }
 }
 

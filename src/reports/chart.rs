@@ -1,6 +1,9 @@
 //! How accounts of the chart and amounts are written in reports.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
+
+use chrono::{Datelike, NaiveDate};
 
 use crate::domain::ledger::{AccountType, CHART, LedgerAccount, by_number};
 use crate::domain::money::{Currency, Money};
@@ -23,9 +26,9 @@ static PATHS: LazyLock<Vec<(i64, String)>> =
 /// An account as plain-text ledgers name it: `Assets:A1100-Accounts-receivable`. A number that the chart does not have gets a name
 /// that no journal declares, so that whoever checks the journal stumbles over it.
 #[must_use]
-pub fn path(number: i64) -> String {
+pub fn path(number: i64) -> Cow<'static, str> {
     let known = PATHS.iter().find(|(known, _)| *known == number);
-    known.map_or_else(|| format!("Equity:A{number}-Not-in-the-chart"), |(_, path)| path.clone())
+    known.map_or_else(|| Cow::Owned(format!("Equity:A{number}-Not-in-the-chart")), |(_, path)| Cow::Borrowed(path.as_str()))
 }
 
 fn path_of(account: &LedgerAccount) -> String {
@@ -56,10 +59,58 @@ pub fn major(minor: i128, currency: &str) -> String {
     }
 }
 
+/// Adds an amount in major units to a text, as [`major`] gives it.
+pub fn put_major(text: &mut String, minor: i64, currency: &str) {
+    match Currency::parse(currency) {
+        Ok(currency) => put_money(text, Money::new(minor, currency)),
+        Err(_) => text.push_str(&minor.to_string()),
+    }
+}
+
+/// The same of an amount.
+pub fn put_money(text: &mut String, amount: Money) {
+    // 20 digits of 64 bits, and for each decimal a digit before it.
+    let mut digits = [0_u8; 24];
+    let (mut rest, mut first) = (amount.minor().unsigned_abs(), digits.len());
+    let decimals = usize::from(amount.currency().exponent());
+    while rest > 0 || digits.len() - first <= decimals {
+        first -= 1;
+        digits[first] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+    }
+    let digits = std::str::from_utf8(&digits[first..]).unwrap_or_default();
+    let (whole, part) = digits.split_at(digits.len() - decimals);
+    if amount.minor() < 0 {
+        text.push('-');
+    }
+    text.push_str(whole);
+    if decimals > 0 {
+        text.push('.');
+        text.push_str(part);
+    }
+}
+
+/// Adds a date to a text: `2026-10-31`.
+pub fn put_date(text: &mut String, date: NaiveDate) {
+    use std::fmt::Write;
+    let (year, month, day) = (date.year(), date.month(), date.day());
+    if (0..=9999).contains(&year) {
+        let digit = |number: u32| char::from_digit(number % 10, 10).unwrap_or_default();
+        let year = year.unsigned_abs();
+        let year = [year / 1000, year / 100, year / 10, year].map(digit);
+        text.extend(year);
+        for part in [month, day] {
+            text.extend(['-', digit(part / 10), digit(part)]);
+        }
+    } else {
+        let _ = write!(text, "{date}");
+    }
+}
+
 /// A text cell of a table that a spreadsheet may open: what would run as a formula gets an apostrophe before it (F73).
 #[must_use]
-pub fn neutral(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+pub fn neutral(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
 #[cfg(test)]
@@ -92,6 +143,22 @@ mod tests {
         let shown = [("USD", "-0.05"), ("JPY", "-5"), ("KWD", "-0.005"), ("???", "-5")];
         for (currency, expected) in shown {
             assert_eq!(major(-5, currency), expected);
+        }
+        for currency in ["USD", "JPY", "KWD", "???"] {
+            for minor in [0, 1, -1, 99, 100, -100, 1_234_567, i64::MAX, i64::MIN + 1, i64::MIN] {
+                let mut text = String::from("x");
+                put_major(&mut text, minor, currency);
+                assert_eq!(text, format!("x{}", major(minor.into(), currency)));
+            }
+        }
+    }
+
+    #[test]
+    fn dates_are_ten_characters() {
+        for (year, month, day) in [(2026, 10, 31), (1, 2, 3), (9999, 12, 9), (10_000, 1, 1), (-1, 1, 1)] {
+            let (date, mut text) = (NaiveDate::from_ymd_opt(year, month, day).unwrap(), String::new());
+            put_date(&mut text, date);
+            assert_eq!(text, date.to_string());
         }
     }
 

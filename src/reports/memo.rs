@@ -1,14 +1,17 @@
-//! What several reports of one transaction ask for alike: it is found once.
+//! What several reports of one moment ask for alike: it is found once.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::rc::Rc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::ReportError;
 use super::accrued::{self, Accrued};
-use super::trial_balance::{self, Balances};
+use super::journal::{Legs, Range};
+use super::moves::Moves;
+use super::parts::AFTER_ALL_IDS;
+use super::trial_balance::Balances;
 use crate::store::db::Tx;
 use crate::values;
 
@@ -21,14 +24,27 @@ crate::statements! {
 type Edges = Option<(NaiveDate, NaiveDate)>;
 
 /// By a day, and the instant in microseconds by which it was recorded.
-type Found<T> = RefCell<HashMap<(NaiveDate, i64), Rc<T>>>;
+type Found<T> = RefCell<HashMap<(NaiveDate, i64), Arc<T>>>;
 
-/// What the reports that are told in one read transaction have found already; it is of no use in another one.
-#[derive(Debug, Default)]
+/// What the reports that are told of one moment have found already; it is of no use for another one.
+#[derive(Debug, Clone, Default)]
 pub struct Memo {
     edges: RefCell<HashMap<i64, Edges>>,
+    moves: RefCell<HashMap<i64, Arc<Moves>>>,
     posted: Found<Balances>,
     accrued: Found<Accrued>,
+    /// Days at whose ends it will be asked.
+    asked: RefCell<BTreeSet<NaiveDate>>,
+    legs: RefCell<Vec<Kept>>,
+}
+
+/// The entries of some days, by what was known by an instant.
+#[derive(Debug, Clone)]
+struct Kept {
+    from: NaiveDate,
+    to: NaiveDate,
+    known_at: Option<DateTime<Utc>>,
+    legs: Arc<Legs>,
 }
 
 impl Memo {
@@ -44,25 +60,68 @@ impl Memo {
         Ok(found)
     }
 
+    /// What was posted, by day.
+    pub(super) async fn moves(&self, tx: &mut Tx, known_until: i64) -> Result<Arc<Moves>, ReportError> {
+        let found = self.moves.borrow().get(&known_until).cloned();
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        let found = Arc::new(Moves::load(tx, known_until, ["", AFTER_ALL_IDS]).await?);
+        self.edges.borrow_mut().insert(known_until, found.edges());
+        self.moves.borrow_mut().insert(known_until, Arc::clone(&found));
+        Ok(found)
+    }
+
     /// What was posted by the end of a day.
-    pub(super) async fn posted(&self, tx: &mut Tx, on: NaiveDate, known_until: i64) -> Result<Rc<Balances>, ReportError> {
+    pub(super) async fn posted(&self, tx: &mut Tx, on: NaiveDate, known_until: i64) -> Result<Arc<Balances>, ReportError> {
         let found = self.posted.borrow().get(&(on, known_until)).cloned();
         if let Some(found) = found {
             return Ok(found);
         }
-        let found = Rc::new(trial_balance::posted(tx, on, known_until).await?);
-        self.posted.borrow_mut().insert((on, known_until), Rc::clone(&found));
+        let found = Arc::new(self.moves(tx, known_until).await?.balances(on)?);
+        self.posted.borrow_mut().insert((on, known_until), Arc::clone(&found));
         Ok(found)
     }
 
+    /// The entries of some days, or of more.
+    pub(super) async fn legs(
+        &self,
+        tx: &mut Tx,
+        (from, to): (NaiveDate, NaiveDate),
+        known_at: Option<DateTime<Utc>>,
+    ) -> Result<Arc<Legs>, ReportError> {
+        let has_them = |kept: &&Kept| kept.from <= from && to <= kept.to && kept.known_at == known_at;
+        let found = self.legs.borrow().iter().find(has_them).map(|kept| Arc::clone(&kept.legs));
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        let legs = Arc::new(Legs::read(tx, &Range { from: Some(from), to: Some(to), account: None, known_at }).await?);
+        self.keep_legs((from, to), known_at, Arc::clone(&legs));
+        Ok(legs)
+    }
+
+    /// Takes the entries of some days that were read elsewhere.
+    pub(super) fn keep_legs(&self, (from, to): (NaiveDate, NaiveDate), known_at: Option<DateTime<Utc>>, legs: Arc<Legs>) {
+        self.legs.borrow_mut().push(Kept { from, to, known_at, legs });
+    }
+
+    /// Tells at the ends of which days will be asked what has accrued: that is then found for all of them together.
+    pub(super) fn will_ask(&self, days: impl IntoIterator<Item = NaiveDate>) {
+        self.asked.borrow_mut().extend(days);
+    }
+
     /// What has accrued by the end of a day.
-    pub(super) async fn accrued(&self, tx: &mut Tx, on: NaiveDate, known_until: i64) -> Result<Rc<Accrued>, ReportError> {
+    pub(super) async fn accrued(&self, tx: &mut Tx, on: NaiveDate, known_until: i64) -> Result<Arc<Accrued>, ReportError> {
         let found = self.accrued.borrow().get(&(on, known_until)).cloned();
         if let Some(found) = found {
             return Ok(found);
         }
-        let found = Rc::new(accrued::through(tx, on, known_until).await?);
-        self.accrued.borrow_mut().insert((on, known_until), Rc::clone(&found));
-        Ok(found)
+        let mut days = self.asked.borrow().clone();
+        days.retain(|day| !self.accrued.borrow().contains_key(&(*day, known_until)));
+        days.insert(on);
+        let found = accrued::through_each(tx, &days, known_until).await?;
+        self.accrued.borrow_mut().extend(found.into_iter().map(|(day, found)| ((day, known_until), Arc::new(found))));
+        let found = self.accrued.borrow().get(&(on, known_until)).cloned();
+        found.ok_or(ReportError::Stopped)
     }
 }

@@ -1,7 +1,7 @@
 //! Reports: read-only queries that become plain structs, which become tables, JSON, CSV and journals.
 //!
-//! A report reads in one read transaction, so that all of it is the state of one moment; it takes no locks and never holds up
-//! the jobs. Large results are streamed.
+//! A report reads in one read transaction (a pack in several that see the same), so that all of it is the state of one moment; it takes
+//! no locks and never holds up the jobs. Large results are streamed.
 
 /// A condition: the posting `p` was recorded by the instant of a parameter, in microseconds. With the largest of all numbers
 /// nothing is looked up.
@@ -15,6 +15,13 @@ macro_rules! known {
             $parameter,
             "))"
         )
+    };
+}
+
+/// What separates the parts of a text that a statement puts together; see [`SEPARATOR`].
+macro_rules! then {
+    () => {
+        " || '\u{1f}' || "
     };
 }
 
@@ -35,8 +42,11 @@ pub mod explain;
 pub mod finance;
 pub mod journal;
 mod memo;
+mod moves;
 pub mod pack;
+mod parts;
 pub mod sheet;
+mod shelf;
 mod stored;
 mod sums;
 pub mod trial_balance;
@@ -46,6 +56,10 @@ pub use error::ReportError;
 pub use memo::Memo;
 
 use crate::store::db::Sql;
+
+/// What separates the parts of a text that a statement puts together: what a row costs counts more than what is in it. No id has it, and
+/// where another text does, there are more parts than were asked for.
+const SEPARATOR: char = '\u{1f}';
 
 /// Every statement of the reports, for the test that prepares them all on both databases.
 pub const STATEMENTS: &[&[(&str, Sql)]] = &[
@@ -59,9 +73,11 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     accrued::STATEMENTS,
     explain::STATEMENTS,
     explain::FIND_STATEMENTS,
-    journal::STATEMENTS,
+    journal::LEG_STATEMENTS,
     memo::STATEMENTS,
+    moves::STATEMENTS,
     pack::STATEMENTS,
+    parts::STATEMENTS,
     journal::FACT_STATEMENTS,
     trial_balance::STATEMENTS,
 ];

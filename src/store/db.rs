@@ -41,6 +41,7 @@ mod migrate;
 mod reading;
 mod retry;
 mod row;
+mod snapshot;
 mod sql;
 mod stream;
 mod table;

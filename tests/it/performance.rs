@@ -13,6 +13,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use kasacare::jobs::RENEWAL_CHUNK;
+use kasacare::reports::journal::{self, JournalFormat, Range};
 use kasacare::store::db::{ConnectOptions, Db, Sql};
 
 use crate::world::{PrivateServer, TestDb, on_both};
@@ -94,6 +95,26 @@ async fn memory_does_not_grow_with_the_number_of_renewals() {
         let (_, _, least) = seen.iter().find(|(other, _, _)| other == kind).unwrap();
         assert!(peak * 100 <= least * 115, "{kind}: {due} renewals took {peak} KiB, a quarter of them {least}");
     }
+}
+
+/// Entries are read a part of the accounts at a time and come out by date: none is lost where a part ends.
+#[tokio::test]
+async fn a_journal_of_many_accounts_has_every_leg_in_its_order() {
+    const LEGS: Sql = Sql::same("select count(*) as legs from postings");
+    on_both(async |db| {
+        book::fill(&db, db.url(), 2_500).await;
+        book::renew(&book::runner(&db, 1, RENEWAL_CHUNK).await).await;
+        let mut out = Vec::new();
+        let written = journal::write(&db, JournalFormat::Csv, &Range::default(), &mut out).await.unwrap();
+        let stored = db.begin_read().await.unwrap().fetch_one(&LEGS, &[]).await.unwrap().int("legs").unwrap();
+        let mut reader = csv::Reader::from_reader(out.as_slice());
+        let places: Vec<(String, String)> =
+            reader.records().map(Result::unwrap).map(|row| (row[0].to_owned(), row[2].to_owned())).collect();
+        assert!(places.is_sorted(), "out of order");
+        assert_eq!((written.legs, places.len()), (u64::try_from(stored).unwrap(), usize::try_from(stored).unwrap()));
+        assert!(written.entries >= 2_500, "{written:?}");
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::cli::change::{pretty, write};
 use crate::cli::{AnyFormat, CliError, Context, Exit, Format, Moment, aside, database, progress};
 use crate::clock::Clock;
 use crate::reports::finance::ALL;
-use crate::reports::pack::{self, Month, Order, Packed};
+use crate::reports::pack::{self, Month, Order, Packed, Step};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,10 +44,17 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, CliError
     if let Some(asked) = context.asked {
         asked.check(AnyFormat::USUAL)?;
     }
-    // Cash, the journals and what is written last are told besides the reports.
-    let bar = progress::bar(u64::try_from(ALL.len() + 3).unwrap_or(u64::MAX), "reports");
+    let bar = progress::bar(u64::try_from(pack::steps(ALL, args.month)).unwrap_or(u64::MAX), "steps");
     let order = Order { month: args.month, known_at: args.known_at.map(Moment::instant), now: Clock::System.now() };
-    let written = database::read(context, async |db| pack::write(db, ALL, order, &args.out, |_| bar.inc(1)).await.map_err(CliError::from));
+    let heard = |bar: ProgressBar| {
+        move |step: Step<'_>| {
+            if matches!(step, Step::Ends(_)) {
+                bar.inc(1);
+            }
+        }
+    };
+    let written =
+        database::read(context, async |db| pack::write(db, ALL, order, &args.out, heard(bar.clone())).await.map_err(CliError::from));
     let packed = written.await?;
     bar.finish_and_clear();
     let Packed { files, ties, broken } = &packed;

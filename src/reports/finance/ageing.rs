@@ -3,42 +3,30 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 
 use super::Span;
-use super::books::{amount, currencies, currency_at, on_accounts, posted};
+use super::books::{amount, currencies, on_accounts, posted};
 use crate::domain::ledger::RECEIVABLE;
 use crate::domain::money::{Currency, Money};
+use crate::reports::parts::Parts;
 use crate::reports::sheet::{Cell, Column, Section, Teller};
-use crate::reports::{ReportError, sums};
+use crate::reports::shelf::Shelf;
+use crate::reports::{ReportError, SEPARATOR};
 use crate::store::db::{Row, Tx};
 use crate::values;
 
-/// Open invoices at the end of day `$1` that was recorded by `$2`, in currency `$3`, with their due date.
-macro_rules! open_invoices {
-    () => {
-        concat!(
-            "select p.currency, p.account_id, p.invoice_id, i.number, \
-             case when i.issued_on > i.period_start then i.issued_on else i.period_start end as due_on, \
-             cast(sum(p.amount_minor) as bigint) as open_minor \
-             from postings p join invoices i on i.account_id = p.account_id and i.invoice_id = p.invoice_id \
-             where p.ledger_account = 1100 and p.effective_on <= $1 and ",
-            known!("$2"),
-            " and ($3 = '' or p.currency = $3) \
-             group by p.currency, p.account_id, p.invoice_id, i.number, i.issued_on, i.period_start having sum(p.amount_minor) <> 0"
-        )
-    };
-}
-
 crate::statements! {
-    /// The bands: due after `$4` is band 0 (not due), then after `$5`, `$6`, `$7` and all before.
-    BANDS = same(concat!(
-        "select o.currency, o.band, count(*) as invoices, ", halves!("o.open_minor"), " from (select d.currency, d.open_minor, \
-         case when d.due_on >= $4 then 0 when d.due_on >= $5 then 1 when d.due_on >= $6 then 2 when d.due_on >= $7 then 3 else 4 end as band \
-         from (", open_invoices!(), ") d) o group by o.currency, o.band order by o.currency, o.band"
+    /// Open invoices of some accounts at the end of day `$1`, as far as it was recorded by `$2`, in currency `$3`, with their due date.
+    OPEN = same(concat!(
+        "select case when i.issued_on > i.period_start then i.issued_on else i.period_start end as due_on, o.currency", then!(),
+        "o.account_id", then!(), "o.invoice_id", then!(), "i.number as named, o.open_minor from (select p.account_id, p.invoice_id, \
+         p.currency, cast(sum(p.amount_minor) as bigint) as open_minor from postings p where p.account_id >= $4 and p.account_id < $5 \
+         and p.ledger_account = 1100 and p.effective_on <= $1 and ", known!("$2"),
+        " and ($3 = '' or p.currency = $3) group by p.account_id, p.invoice_id, p.currency having sum(p.amount_minor) <> 0) o \
+         join invoices i on i.account_id = o.account_id and i.invoice_id = o.invoice_id \
+         where i.account_id >= $4 and i.account_id < $5 order by o.account_id, o.invoice_id"
     ));
-    /// Each of them, a currency after the other.
-    OPEN = same(concat!("select * from (", open_invoices!(), ") d order by d.currency, d.due_on, d.account_id, d.invoice_id"));
 }
 
 /// Names and keys of the bands, and the days past due with which each begins after the first.
@@ -55,16 +43,9 @@ struct Band {
 }
 
 pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
-    let mut books: BTreeMap<Currency, [Band; 5]> = BTreeMap::new();
-    let since = LAST_DAYS.map(|days| span.to.checked_sub_days(Days::new(days)).unwrap_or(span.to));
-    let asked = values![span.to, span.known_until(), span.code(), since[0], since[1], since[2], since[3]];
-    for row in tx.fetch_all(&BANDS, &asked).await? {
-        let at = usize::try_from(row.int_at(1)?).unwrap_or(BANDS_TOLD.len());
-        let bands = books.entry(currency_at(&row, 0)?).or_default();
-        let band = bands.get_mut(at).ok_or_else(|| row.corrupt("band", "is none"))?;
-        *band = Band { invoices: row.int_at(2)?, open: sums::exact(&row, 3)? };
-    }
+    let open = Open::read(tx, span).await?;
     let ledger = posted(tx, span.to, span).await?;
+    let mut books = open.bands.clone();
     for currency in currencies(&ledger, span) {
         books.entry(currency).or_default();
     }
@@ -72,14 +53,67 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
     for (currency, bands) in &books {
         told.insert(*currency, tell_bands(teller, *currency, bands)?);
     }
-    let listed = tell_invoices(tx, span, teller, books.keys().copied().collect()).await?;
     for (currency, told) in told {
+        let listed = open.tell(teller, currency, span.to)?;
         let receivable = amount(on_accounts(&ledger, currency, &[RECEIVABLE.number]), "1100", currency)?;
-        let listed = amount(listed.get(&currency).copied().unwrap_or_default(), "all open invoices", currency)?;
-        teller.tie("open invoices = 1100", listed, receivable);
+        teller.tie("open invoices = 1100", amount(listed, "all open invoices", currency)?, receivable);
         teller.tie("bands = 1100", told, receivable);
     }
     Ok(())
+}
+
+/// The open invoices, set aside by the day on which they were due.
+#[derive(Default)]
+struct Open {
+    shelf: Shelf,
+    bands: BTreeMap<Currency, [Band; 5]>,
+}
+
+impl Open {
+    async fn read(tx: &mut Tx, span: &Span) -> Result<Self, ReportError> {
+        let (mut open, mut parts) = (Self::default(), Parts::new());
+        while let Some([first, end]) = parts.next(tx).await? {
+            let asked = values![span.to, span.known_until(), span.code(), first, end];
+            tx.for_each_batch(&OPEN, &asked, |rows| rows.iter().try_for_each(|row| open.add(row, span.to))).await?;
+        }
+        Ok(open)
+    }
+
+    fn add(&mut self, row: &Row, on: NaiveDate) -> Result<(), ReportError> {
+        let (due_on, named, minor) = (row.date_at(0)?, row.str_at(1)?, row.int_at(2)?);
+        let code = named.split_once(SEPARATOR).map_or(named, |(code, _)| code);
+        let currency = Currency::parse(code).map_err(|_| row.corrupt("currency", "is not a currency"))?;
+        let bands = self.bands.entry(currency).or_default();
+        if let Some(band) = bands.get_mut(band_of(days_past(due_on, on))) {
+            band.invoices += 1;
+            band.open += i128::from(minor);
+        }
+        Ok(self.shelf.put(due_on, format!("{named}{SEPARATOR}{minor}").as_bytes())?)
+    }
+
+    /// Tells those of a currency, and gives their sum.
+    fn tell(&self, teller: &mut Teller<'_>, currency: Currency, on: NaiveDate) -> Result<i128, ReportError> {
+        let named = [Column::text("account", "Account"), Column::text("invoice", "Invoice"), Column::text("number", "Number")];
+        let dates = [Column::date("due_on", "Due on"), Column::count("days_past_due", "Days past due")];
+        let bands = BANDS_TOLD.map(|(key, heading)| Column::sum(key, heading));
+        let columns = named.into_iter().chain(dates).chain(bands).chain([Column::sum("open", "Open")]).collect();
+        teller.section(Section::detail("open_invoices", "Open invoices", currency, columns))?;
+        let mut sum = 0;
+        self.shelf.each(NaiveDate::MIN..=NaiveDate::MAX, |due_on, record| {
+            let text = std::str::from_utf8(record).map_err(std::io::Error::other)?;
+            let parts: Vec<&str> = text.split(SEPARATOR).collect();
+            let [code, account, invoice, number, minor] = parts.as_slice() else {
+                return Err(ReportError::Shape { section: "open_invoices", problem: "an id has a character that no text may have" });
+            };
+            if *code != currency.code() {
+                return Ok(());
+            }
+            let open = Money::new(minor.parse().map_err(std::io::Error::other)?, currency);
+            sum += i128::from(open.minor());
+            teller.row(&invoice_cells([account, invoice, number], open, due_on, on))
+        })?;
+        Ok(sum)
+    }
 }
 
 fn tell_bands(teller: &mut Teller<'_>, currency: Currency, bands: &[Band; 5]) -> Result<Money, ReportError> {
@@ -91,48 +125,15 @@ fn tell_bands(teller: &mut Teller<'_>, currency: Currency, bands: &[Band; 5]) ->
     amount(bands.iter().map(|band| band.open).sum(), "all bands", currency)
 }
 
-/// Tells the open invoices of these currencies, which stand in their order, from one reading; gives their sums.
-async fn tell_invoices(
-    tx: &mut Tx,
-    span: &Span,
-    teller: &mut Teller<'_>,
-    currencies: Vec<Currency>,
-) -> Result<BTreeMap<Currency, i128>, ReportError> {
-    let mut listed: BTreeMap<Currency, i128> = BTreeMap::new();
-    let mut ahead = currencies.into_iter().peekable();
-    let section = || {
-        let named = [Column::text("account", "Account"), Column::text("invoice", "Invoice"), Column::text("number", "Number")];
-        let dates = [Column::date("due_on", "Due on"), Column::count("days_past_due", "Days past due")];
-        let bands = BANDS_TOLD.map(|(key, heading)| Column::sum(key, heading));
-        let columns = named.into_iter().chain(dates).chain(bands).chain([Column::sum("open", "Open")]).collect();
-        |currency: Currency| Section::detail("open_invoices", "Open invoices", currency, columns)
-    };
-    tx.for_each_batch(&OPEN, &values![span.to, span.known_until(), span.code()], |rows| {
-        for row in &rows {
-            let currency = currency_at(row, 0)?;
-            // One in which nothing is open has a section, too.
-            while let Some(next) = ahead.next_if(|next| *next <= currency) {
-                teller.section(section()(next))?;
-            }
-            let open = Money::new(row.int_at(5)?, currency);
-            *listed.entry(currency).or_default() += i128::from(open.minor());
-            teller.row(&invoice(row, open, span.to)?)?;
-        }
-        Ok::<(), ReportError>(())
-    })
-    .await?;
-    ahead.try_for_each(|currency| teller.section(section()(currency)))?;
-    Ok(listed)
-}
-
-fn invoice(row: &Row, open: Money, on: NaiveDate) -> Result<Vec<Cell>, ReportError> {
-    let due_on = row.date_at(4)?;
-    let days = on.signed_duration_since(due_on).num_days().max(0);
+fn invoice_cells(named: [&str; 3], open: Money, due_on: NaiveDate, on: NaiveDate) -> Vec<Cell> {
+    let days = days_past(due_on, on);
     let band = band_of(days);
     let bands = (0..BANDS_TOLD.len()).map(|at| if at == band { Cell::Money(open) } else { Cell::Empty });
-    let named =
-        [Cell::Text(row.text_at(1)?), Cell::Text(row.text_at(2)?), Cell::Text(row.text_at(3)?), Cell::Date(due_on), Cell::Count(days)];
-    Ok(named.into_iter().chain(bands).chain([Cell::Money(open)]).collect())
+    named.map(Cell::text).into_iter().chain([Cell::Date(due_on), Cell::Count(days)]).chain(bands).chain([Cell::Money(open)]).collect()
+}
+
+fn days_past(due_on: NaiveDate, on: NaiveDate) -> i64 {
+    on.signed_duration_since(due_on).num_days().max(0)
 }
 
 /// The position of the band for so many days past due.

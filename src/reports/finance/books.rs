@@ -1,6 +1,6 @@
 //! What all reports ask of the books.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
@@ -12,12 +12,12 @@ use crate::reports::{ReportError, sums};
 use crate::store::db::{DbError, Row, Tx};
 
 /// What was posted by the end of a day. It is what the trial balance says, and the other side of many ties.
-pub(super) async fn posted(tx: &mut Tx, on: NaiveDate, span: &Span) -> Result<Rc<Balances>, ReportError> {
+pub(super) async fn posted(tx: &mut Tx, on: NaiveDate, span: &Span) -> Result<Arc<Balances>, ReportError> {
     span.memo.posted(tx, on, span.known_until()).await
 }
 
 /// What has accrued by the end of a day (RR-1).
-pub(super) async fn accrued(tx: &mut Tx, on: NaiveDate, span: &Span) -> Result<Rc<Accrued>, ReportError> {
+pub(super) async fn accrued(tx: &mut Tx, on: NaiveDate, span: &Span) -> Result<Arc<Accrued>, ReportError> {
     span.memo.accrued(tx, on, span.known_until()).await
 }
 

@@ -2,60 +2,44 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::SecondsFormat;
 
 use super::Span;
-use super::books::{amount, currency_at};
+use super::books::amount;
 use crate::domain::money::{Currency, Money};
+use crate::reports::journal::{Entry, EntryLeg, Instants};
 use crate::reports::sheet::{Cell, Column, Section, Teller};
-use crate::reports::{ReportError, chart, sums};
-use crate::store::db::{Row, Tx};
-use crate::values;
-
-crate::statements! {
-    /// The legs of a range, a currency after the other, in the order of their dates, with what is known of them.
-    LEGS = same(
-        "select p.currency, p.effective_on, p.account_id, p.seq, p.event_no, p.leg_no, p.ledger_account, p.amount_minor, j.kind, \
-         j.posted_at, i.number, i.tier, i.cycle, i.promotion_code, i.jurisdiction \
-         from postings p join journal j on j.account_id = p.account_id and j.seq = p.seq \
-         left join invoices i on i.account_id = p.account_id and i.invoice_id = p.invoice_id \
-         where p.effective_on >= $1 and p.effective_on <= $2 and j.posted_at <= $3 and ($4 = '' or p.currency = $4) \
-         order by p.currency, p.effective_on, p.account_id, p.seq, p.leg_no"
-    );
-    /// What was debited in a range, by currency.
-    DEBITED = same(concat!(
-        "select p.currency, ", halves!("(case when p.amount_minor > 0 then p.amount_minor else 0 end)"),
-        " from postings p where p.effective_on >= $1 and p.effective_on <= $2 and ", known!("$3"),
-        " and ($4 = '' or p.currency = $4) group by p.currency order by p.currency"
-    ));
-}
+use crate::reports::{ReportError, chart};
+use crate::store::db::Tx;
 
 pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
-    let asked = values![span.from, span.to, span.known_until(), span.code()];
+    let legs = span.memo.legs(tx, (span.from, span.to), span.known_at).await?;
     let mut sides: BTreeMap<Currency, [i128; 2]> = BTreeMap::new();
-    let mut present = None;
-    tx.for_each_batch(&LEGS, &asked, |rows| {
-        for row in &rows {
-            let currency = currency_at(row, 0)?;
-            if present != Some(currency) {
-                teller.section(Section::detail("legs", "Legs of entries", currency, columns()))?;
-                present = Some(currency);
-            }
-            let minor = row.int_at(7)?;
-            let [debits, credits] = sides.entry(currency).or_default();
-            if minor > 0 {
-                *debits += i128::from(minor);
-            } else {
-                *credits -= i128::from(minor);
-            }
-            teller.row(&leg(row, Money::new(minor, currency))?)?;
+    let mut row = Row::new();
+    // A currency after the other, each in the order of dates, accounts and records.
+    for code in legs.currencies() {
+        let currency = Currency::parse(code)?;
+        if !span.shows(currency) {
+            continue;
         }
-        Ok::<(), ReportError>(())
-    })
-    .await?;
-    let mut debited = BTreeMap::new();
-    for row in tx.fetch_all(&DEBITED, &asked).await? {
-        debited.insert(currency_at(&row, 0)?, sums::exact(&row, 1)?);
+        let mut present = None;
+        legs.each(span.from..=span.to, Some(code), |entry| {
+            for leg in entry.legs.iter().filter(|leg| leg.currency == code) {
+                if present.is_none() {
+                    teller.section(Section::detail("legs", "Legs of entries", currency, columns()))?;
+                }
+                let [debits, credits] = present.get_or_insert([0_i128; 2]);
+                let minor = i128::from(leg.amount_minor);
+                *(if minor > 0 { debits } else { credits }) += minor.abs();
+                teller.row(row.of(entry, leg, Money::new(leg.amount_minor, currency))?)?;
+            }
+            Ok(())
+        })?;
+        sides.extend(present.map(|present| (currency, present)));
+    }
+    let mut debited: BTreeMap<Currency, i128> = BTreeMap::new();
+    for moved in span.memo.moves(tx, span.known_until()).await?.within(span.from, span.to) {
+        *debited.entry(moved.currency()?).or_default() += moved.debits;
     }
     for (currency, [debits, credits]) in sides {
         let debits = amount(debits, "all debits", currency)?;
@@ -83,23 +67,45 @@ fn columns() -> Vec<Column> {
     ]
 }
 
-fn leg(row: &Row, amount: Money) -> Result<Vec<Cell>, ReportError> {
-    let recorded = DateTime::from_timestamp_micros(row.int_at(9)?).ok_or_else(|| row.corrupt("posted_at", "is out of range"))?;
-    let plan = row.opt_text_at(11)?.zip(row.opt_text_at(12)?).map(|(tier, cycle)| format!("{tier}/{cycle}"));
-    let (debit, credit) =
-        if amount.is_positive() { (Cell::Money(amount), Cell::Empty) } else { (Cell::Empty, Cell::Money(amount.negated()?)) };
-    Ok(vec![
-        Cell::Date(row.date_at(1)?),
-        Cell::Text(format!("{}/{}#{}", row.str_at(2)?, row.int_at(3)?, row.int_at(4)?)),
-        Cell::Text(row.text_at(8)?),
-        Cell::Text(row.int_at(6)?.to_string()),
-        Cell::text(chart::name(row.int_at(6)?)),
-        debit,
-        credit,
-        Cell::or_empty(row.opt_text_at(10)?, Cell::Text),
-        Cell::or_empty(plan, Cell::Text),
-        Cell::or_empty(row.opt_text_at(13)?, Cell::Text),
-        Cell::or_empty(row.opt_text_at(14)?, Cell::Text),
-        Cell::Text(recorded.to_rfc3339_opts(SecondsFormat::Micros, true)),
-    ])
+/// A row, with room for its texts.
+struct Row {
+    cells: Vec<Cell>,
+    instants: Instants,
+    digits: String,
+}
+
+impl Row {
+    fn new() -> Self {
+        Self { cells: vec![Cell::Empty; columns().len()], instants: Instants::default(), digits: String::new() }
+    }
+
+    fn of(&mut self, entry: &Entry<'_>, leg: &EntryLeg<'_>, amount: Money) -> Result<&[Cell], ReportError> {
+        self.digits = leg.ledger_account.to_string();
+        let (debit, credit) =
+            if amount.is_positive() { (Cell::Money(amount), Cell::Empty) } else { (Cell::Empty, Cell::Money(amount.negated()?)) };
+        let texts = [
+            (1, Some(entry.event_id)),
+            (2, Some(entry.kind)),
+            (3, Some(self.digits.as_str())),
+            (4, Some(chart::name(leg.ledger_account))),
+            (7, leg.invoice_number),
+            (8, leg.plan),
+            (9, leg.promotion),
+            (10, leg.jurisdiction),
+            (11, Some(self.instants.text(entry.posted_at, SecondsFormat::Micros))),
+        ];
+        for (at, text) in texts {
+            match (self.cells.get_mut(at), text) {
+                (Some(Cell::Text(there)), Some(text)) => text.clone_into(there),
+                (Some(cell), text) => *cell = Cell::or_empty(text, Cell::text),
+                (None, _) => {}
+            }
+        }
+        for (at, cell) in [(0, Cell::Date(entry.effective_on)), (5, debit), (6, credit)] {
+            if let Some(there) = self.cells.get_mut(at) {
+                *there = cell;
+            }
+        }
+        Ok(&self.cells)
+    }
 }

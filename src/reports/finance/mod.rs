@@ -39,7 +39,6 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     corrections::ORDER_STATEMENTS,
     credits::STATEMENTS,
     documents::STATEMENTS,
-    journal_entries::STATEMENTS,
     mrr::STATEMENTS,
     reconciliation::STATEMENTS,
     reconciliation::CLEARING_STATEMENTS,
@@ -141,6 +140,9 @@ impl Entry {
     /// As [`Entry::tell`].
     pub async fn tell_knowing(&self, tx: &mut Tx, asked: &Asked, memo: &Rc<Memo>, sink: &mut dyn Sink) -> Result<Told, ReportError> {
         let span = Span::of(tx, self.takes, asked, memo).await?;
+        if let Some(span) = span.as_ref().filter(|_| self.takes == Takes::Range) {
+            memo.will_ask(std::iter::once(span.day_before()).chain(span.months().into_iter().flatten().map(|(_, last)| last)));
+        }
         let asked = span.as_ref().map_or_else(|| asked.clone(), |span| span.asked(self.takes));
         let head = Head { name: self.name, title: self.title, about: self.about, asked };
         let mut teller = Teller::begin(sink, &head)?;
@@ -155,6 +157,12 @@ impl Entry {
 /// How far the first time zone is ahead of UTC.
 const FIRST_ZONE_AHEAD: TimeDelta = TimeDelta::hours(14);
 
+/// Today, where it comes first. With a cut-off the instant of the cut-off is now.
+#[must_use]
+pub(super) fn today(known_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> NaiveDate {
+    known_at.map_or(now, |at| at.min(now)).checked_add_signed(FIRST_ZONE_AHEAD).unwrap_or(now).date_naive()
+}
+
 /// The last day that can be asked about: today, where it comes first, and no less than the last business date of the books. With a cut-off
 /// the instant of the cut-off is now.
 ///
@@ -162,7 +170,7 @@ const FIRST_ZONE_AHEAD: TimeDelta = TimeDelta::hours(14);
 /// What the database says.
 pub async fn last_known(tx: &mut Tx, known_at: Option<DateTime<Utc>>, now: DateTime<Utc>, memo: &Memo) -> Result<NaiveDate, ReportError> {
     let edges = memo.edges(tx, known_at.map_or(i64::MAX, |at| at.timestamp_micros())).await?;
-    let today = known_at.map_or(now, |at| at.min(now)).checked_add_signed(FIRST_ZONE_AHEAD).unwrap_or(now).date_naive();
+    let today = today(known_at, now);
     Ok(edges.map_or(today, |(_, last)| last.max(today)))
 }
 

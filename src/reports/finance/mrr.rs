@@ -6,7 +6,7 @@
 //! withdrawn later as if it had never been (RF-6) counts until the day on which that was decided, so that a past month stays as it was.
 //! Movements compare what each customer has at the ends of two months, so that they add up to the change exactly.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{Days, NaiveDate};
 
@@ -63,15 +63,16 @@ crate::statements! {
         "select account_id, seq, effective_on, body from journal where account_id {in:$1} and posted_at <= $2 \
          and body like '%\"service_ended.v1\"%' order by account_id, seq"
     );
-    /// What the periods that run on day `$1` were booked at when they were issued, in currency `$2`: of those whose first charge did not
+    /// What the periods that run on day `$1` were booked at when they were issued, by currency: of those whose first charge did not
     /// wait and that were not withdrawn. An annual one counts a twelfth, rounded half up.
     BOOKED = same(concat!(
-        "select ", halves!("b.monthly"), " from (select case when i.cycle = 'annual' \
-         then (6 - cast(sum(p.amount_minor) as bigint)) / 12 else cast(-sum(p.amount_minor) as bigint) end as monthly from invoices i join postings p on p.account_id = i.account_id \
+        "select b.currency, ", halves!("b.monthly"), " from (select p.currency, case when i.cycle = 'annual' \
+         then (6 - cast(sum(p.amount_minor) as bigint)) / 12 else cast(-sum(p.amount_minor) as bigint) end as monthly from invoices i \
+         join postings p on p.account_id = i.account_id \
          and p.invoice_id = i.invoice_id where i.issued_on <= $1 and i.period_start <= $1 and i.period_end > $1 and i.pending = 0 \
-         and (i.ended_on is null or i.ended_on >= $1) and p.currency = $2 and p.ledger_account in (2100, 2110) and p.amount_minor < 0 \
+         and (i.ended_on is null or i.ended_on >= $1) and p.ledger_account in (2100, 2110) and p.amount_minor < 0 \
          and p.seq = (select min(f.seq) from postings f where f.account_id = i.account_id and f.invoice_id = i.invoice_id) \
-         and not ", waited!(), " group by i.account_id, i.invoice_id, i.cycle) b having count(*) > 0"
+         and not ", waited!(), " group by i.account_id, i.invoice_id, i.cycle, p.currency) b group by b.currency"
     ));
 }
 
@@ -207,6 +208,13 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
     let months = span.months()?;
     let days: Vec<NaiveDate> = std::iter::once(span.day_before()).chain(months.iter().map(|(_, last)| *last)).collect();
     let ledger = posted(tx, span.to, span).await?;
+    // Rows of invoices hold only the present.
+    let mut booked = BTreeMap::new();
+    if span.known_at.is_none() {
+        for row in tx.fetch_all(&BOOKED, &values![span.to]).await? {
+            booked.insert(currency_at(&row, 0)?, sums::exact(&row, 1)?);
+        }
+    }
     for currency in currencies(&ledger, span) {
         let (at, moves) = (vec![0; days.len()], vec![Moves::default(); months.len()]);
         let mut measured = Measured { days: days.clone(), at, moves, customers: 0, plain: 0 };
@@ -219,11 +227,10 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
             lines.chunk_by(|left, right| left.account == right.account).for_each(|customer| measured.add(customer));
         }
         tell_currency(teller, currency, &measured)?;
-        // Rows of invoices hold only the present.
         if span.known_at.is_none() {
-            let booked = tx.fetch_optional(&BOOKED, &values![span.to, currency.code()]).await?.map_or(Ok(0), |row| sums::exact(&row, 0))?;
-            let here = amount(measured.plain, "MRR", currency)?;
-            teller.tie("periods that run = what was booked when they were invoiced", here, amount(booked, "MRR", currency)?);
+            let (here, there) = (measured.plain, booked.get(&currency).copied().unwrap_or_default());
+            let what = "periods that run = what was booked when they were invoiced";
+            teller.tie(what, amount(here, "MRR", currency)?, amount(there, "MRR", currency)?);
         }
     }
     teller.note(

@@ -13,14 +13,14 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 
 use super::Span;
-use super::books::amount;
+use super::books::{amount, posted};
 use crate::domain::calendar::DATE_MAX;
 use crate::domain::ledger::UNMATCHED;
 use crate::domain::money::{Currency, Money};
 use crate::domain::reconcile::{BreakKind, BreakState, age_band, age_days};
 use crate::domain::settlement::is_booked;
+use crate::reports::ReportError;
 use crate::reports::sheet::{Cell, Column, Section, Teller};
-use crate::reports::{ReportError, trial_balance};
 use crate::store::db::{Tx, Value};
 use crate::values;
 
@@ -202,7 +202,7 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
             }
         }
     }
-    let balances = trial_balance::posted(tx, through, span.known_until()).await?;
+    let balances = posted(tx, through, span).await?;
     for (currency, told) in on_1290 {
         let there = balances.get(&(currency, UNMATCHED.number)).copied().unwrap_or_default();
         let (here, there) = (amount(told, "1290", currency)?, amount(there, "1290", currency)?);

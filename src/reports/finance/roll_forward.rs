@@ -57,11 +57,11 @@ crate::statements! {
         " group by p.account_id, p.invoice_id, p.currency, p.ledger_account, ", month!(), ", i.issued_on, i.invoiced_net_minor) d \
          group by d.currency, d.ledger_account, d.month"
     ));
-    /// What credit notes took, each with the record that says what for.
+    /// What credit notes took, each with the record that says what for. (A cross join has SQLite look up the records of these alone.)
     TAKEN = same(concat!(
         "select p.currency, p.ledger_account, p.effective_on, p.amount_minor, p.account_id, p.seq, p.event_no, j.body \
-         from postings p join journal j on j.account_id = p.account_id and j.seq = p.seq \
-         where p.ledger_account in (2100, 2110) and p.amount_minor > 0 and p.effective_on >= $1 and p.effective_on <= $2 \
+         from postings p cross join journal j where j.account_id = p.account_id and j.seq = p.seq \
+         and p.ledger_account in (2100, 2110) and p.amount_minor > 0 and p.effective_on >= $1 and p.effective_on <= $2 \
          and j.posted_at <= $3 and ($4 = '' or p.currency = $4) and not ", recognises!()
     ));
 }

@@ -2,25 +2,32 @@
 
 use std::io::Write;
 
-use super::entry::Entry;
-use super::{Closing, Head, Printer};
+use chrono::SecondsFormat;
+
+use super::{Closing, Entry, Head, Instants, Printer};
 use crate::domain::ledger::CHART;
 use crate::reports::{ReportError, chart};
 
 pub(super) struct Beancount<'a> {
     out: &'a mut dyn Write,
+    /// The entry that is being written.
+    text: String,
+    instants: Instants,
 }
 
 impl<'a> Beancount<'a> {
     pub(super) fn new(out: &'a mut dyn Write) -> Self {
-        Self { out }
+        Self { out, text: String::new(), instants: Instants::default() }
     }
+}
 
-    fn metadata<'b>(&mut self, indent: usize, dimensions: impl Iterator<Item = (&'static str, &'b str)>) -> Result<(), ReportError> {
-        for (name, value) in dimensions {
-            writeln!(self.out, "{:indent$}{name}: {}", "", quoted(value))?;
+fn put_metadata<'a>(text: &mut String, indent: &str, dimensions: impl Iterator<Item = (&'static str, &'a str)>) {
+    for (name, value) in dimensions {
+        for part in [indent, name, ": "] {
+            text.push_str(part);
         }
-        Ok(())
+        put_quoted(text, value);
+        text.push('\n');
     }
 }
 
@@ -50,15 +57,27 @@ impl Printer for Beancount<'_> {
         Ok(())
     }
 
-    fn entry(&mut self, entry: &Entry) -> Result<(), ReportError> {
-        writeln!(self.out, "\n{} * {}", entry.effective_on, quoted(entry.title))?;
-        let posted = entry.posted();
-        self.metadata(2, std::iter::once(("posted", posted.as_str())).chain(entry.dimensions()))?;
+    fn entry(&mut self, entry: &Entry<'_>) -> Result<(), ReportError> {
+        let text = &mut self.text;
+        text.clear();
+        text.push('\n');
+        chart::put_date(text, entry.effective_on);
+        text.push_str(" * ");
+        put_quoted(text, entry.title);
+        text.push('\n');
+        let posted = self.instants.text(entry.posted_at, SecondsFormat::AutoSi);
+        put_metadata(text, "  ", std::iter::once(("posted", posted)).chain(entry.dimensions()));
         for leg in &entry.legs {
-            writeln!(self.out, "  {}  {} {}", chart::path(leg.ledger_account), leg.major(), leg.currency)?;
-            self.metadata(4, leg.dimensions())?;
+            for part in ["  ", &chart::path(leg.ledger_account), "  "] {
+                text.push_str(part);
+            }
+            leg.put_major(text);
+            for part in [" ", leg.currency, "\n"] {
+                text.push_str(part);
+            }
+            put_metadata(text, "    ", leg.dimensions());
         }
-        Ok(())
+        Ok(self.out.write_all(text.as_bytes())?)
     }
 
     /// beancount looks at balances in the morning: the end of a day is the next one's beginning. Nothing is tolerated.
@@ -77,21 +96,23 @@ impl Printer for Beancount<'_> {
     }
 }
 
-/// A string of beancount on one line.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            character if character.is_control() => quoted.push(' '),
-            character => quoted.push(character),
+/// Adds a string of beancount, on one line.
+fn put_quoted(out: &mut String, text: &str) {
+    out.push('"');
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+        out.push_str(text);
+    } else {
+        for character in text.chars() {
+            match character {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                character if character.is_control() => out.push(' '),
+                character => out.push(character),
+            }
         }
     }
-    quoted.push('"');
-    quoted
+    out.push('"');
 }
 
 #[cfg(test)]
@@ -100,6 +121,12 @@ mod tests {
 
     #[test]
     fn strings_stay_on_their_line() {
+        let quoted = |text: &str| {
+            let mut quoted = String::new();
+            put_quoted(&mut quoted, text);
+            quoted
+        };
         assert_eq!(quoted("a \"b\" \\ c\nd\re"), "\"a \\\"b\\\" \\\\ c\\nd e\"");
+        assert_eq!(quoted("Żółć ~"), "\"Żółć ~\"");
     }
 }

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
+use chrono::SecondsFormat;
 use csv::{Terminator, Writer, WriterBuilder};
 
-use super::entry::Entry;
-use super::{Closing, Head, Printer};
+use super::{Closing, Entry, Head, Instants, Printer};
 use crate::reports::{ReportError, chart};
 
 const COLUMNS: [&str; 21] = [
@@ -34,11 +34,12 @@ const COLUMNS: [&str; 21] = [
 
 pub(super) struct Csv<'a> {
     out: Writer<&'a mut dyn Write>,
+    instants: Instants,
 }
 
 impl<'a> Csv<'a> {
     pub(super) fn new(out: &'a mut dyn Write) -> Self {
-        Self { out: WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out) }
+        Self { out: WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out), instants: Instants::default() }
     }
 }
 
@@ -47,33 +48,34 @@ impl Printer for Csv<'_> {
         self.out.write_record(COLUMNS).map_err(failed)
     }
 
-    fn entry(&mut self, entry: &Entry) -> Result<(), ReportError> {
-        let text = |text: Option<&str>| text.map(chart::neutral).unwrap_or_default();
-        let reason = [entry.reason_code.as_deref(), entry.reason.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    fn entry(&mut self, entry: &Entry<'_>) -> Result<(), ReportError> {
+        let text = |text: Option<&str>| text.map(chart::neutral).unwrap_or_default().into_owned();
+        let posted = self.instants.text(entry.posted_at, SecondsFormat::AutoSi);
+        let reason = [entry.reason_code, entry.reason].into_iter().flatten().collect::<Vec<_>>().join(": ");
         for leg in &entry.legs {
-            let amount = |minor: i64| if minor > 0 { chart::major(minor.into(), &leg.currency) } else { String::new() };
+            let amount = |minor: i64| if minor > 0 { chart::major(minor.into(), leg.currency) } else { String::new() };
             let record: [String; COLUMNS.len()] = [
                 entry.effective_on.to_string(),
-                entry.posted(),
-                text(Some(&entry.account)),
-                text(Some(&entry.event_id)),
+                posted.to_owned(),
+                text(Some(entry.account)),
+                text(Some(entry.event_id)),
                 leg.leg_no.to_string(),
                 entry.title.to_owned(),
                 leg.ledger_account.to_string(),
                 text(Some(chart::name(leg.ledger_account))),
                 amount(leg.amount_minor),
                 amount(leg.amount_minor.saturating_neg()),
-                text(Some(&leg.currency)),
-                text(leg.subscription.as_deref()),
-                text(leg.invoice.as_deref()),
-                text(leg.invoice_number.as_deref()),
-                text(leg.plan.as_deref()),
-                text(leg.promotion.as_deref()),
-                text(leg.jurisdiction.as_deref()),
-                text(entry.reference.as_deref()),
-                text(Some(&entry.actor)),
+                text(Some(leg.currency)),
+                text(leg.subscription),
+                text(leg.invoice),
+                text(leg.invoice_number),
+                text(leg.plan),
+                text(leg.promotion),
+                text(leg.jurisdiction),
+                text(entry.reference),
+                text(Some(entry.actor)),
                 text(Some(&reason)),
-                text(entry.correction_of.as_deref()),
+                text(entry.correction_of),
             ];
             self.out.write_record(&record).map_err(failed)?;
         }

@@ -15,7 +15,7 @@ crate::statements! {
     FACTS = same(
         "select j.account_id, j.seq, j.effective_on, j.posted_at, j.kind, j.body, a.time_zone \
          from journal j left join accounts a on a.account_id = j.account_id \
-         where j.effective_on >= $1 and j.effective_on <= $2 and j.posted_at <= $3 and j.account_id >= $4 and j.account_id <= $5 \
+         where j.effective_on >= $1 and j.effective_on <= $2 and j.posted_at <= $3 and j.account_id >= $4 and j.account_id < $5 \
          order by j.effective_on, j.account_id, j.seq"
     );
 }

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
-use super::entry::Entry;
-use super::{Balances, Closing, Head, Printer};
+use chrono::SecondsFormat;
+
+use super::{Balances, Closing, Entry, Head, Instants, Printer};
 use crate::domain::ledger::{AccountType, CHART};
 use crate::domain::money::Currency;
 use crate::reports::{ReportError, chart};
@@ -15,17 +16,22 @@ const AMOUNT_WIDTH: usize = 16;
 
 pub(super) struct Hledger<'a> {
     out: &'a mut dyn Write,
+    /// What is being written.
+    text: String,
+    amount: String,
+    instants: Instants,
 }
 
 impl<'a> Hledger<'a> {
     pub(super) fn new(out: &'a mut dyn Write) -> Self {
-        Self { out }
+        Self { out, text: String::new(), amount: String::new(), instants: Instants::default() }
     }
 
     fn posting(&mut self, account: i64, amount: &str, currency: &str, rest: &str) -> Result<(), ReportError> {
-        let path = chart::path(account);
-        let line = format!("    {path:<ACCOUNT_WIDTH$}  {amount:>AMOUNT_WIDTH$} {currency}{rest}");
-        writeln!(self.out, "{}", line.trim_end())?;
+        self.text.clear();
+        put_posting(&mut self.text, account, amount, currency);
+        self.text.push_str(rest);
+        writeln!(self.out, "{}", self.text.trim_end())?;
         Ok(())
     }
 
@@ -60,16 +66,29 @@ impl Printer for Hledger<'_> {
         Ok(())
     }
 
-    fn entry(&mut self, entry: &Entry) -> Result<(), ReportError> {
-        writeln!(self.out, "\n{} * ({}) {}", entry.effective_on, entry.event_id, entry.title)?;
-        writeln!(self.out, "    ; posted:{}", entry.posted())?;
-        writeln!(self.out, "    ; {}", tags(entry.dimensions()))?;
-        for leg in &entry.legs {
-            let tags = tags(leg.dimensions());
-            let rest = if tags.is_empty() { tags } else { format!("  ; {tags}") };
-            self.posting(leg.ledger_account, &leg.major(), &leg.currency, &rest)?;
+    fn entry(&mut self, entry: &Entry<'_>) -> Result<(), ReportError> {
+        let Self { out, text, amount, instants } = self;
+        text.clear();
+        text.push('\n');
+        chart::put_date(text, entry.effective_on);
+        for part in [" * (", entry.event_id, ") ", entry.title, "\n    ; posted:", instants.text(entry.posted_at, SecondsFormat::AutoSi)] {
+            text.push_str(part);
         }
-        Ok(())
+        text.push_str("\n    ; ");
+        put_tags(text, "", entry.dimensions());
+        text.push('\n');
+        for leg in &entry.legs {
+            let line = text.len();
+            amount.clear();
+            leg.put_major(amount);
+            put_posting(text, leg.ledger_account, amount, leg.currency);
+            put_tags(text, "  ; ", leg.dimensions());
+            // No line ends with a blank, whatever the last tag says.
+            let length = text.get(line..).map_or(0, |line| line.trim_end().len());
+            text.truncate(line + length);
+            text.push('\n');
+        }
+        Ok(out.write_all(text.as_bytes())?)
     }
 
     fn closing(&mut self, closing: &Closing) -> Result<(), ReportError> {
@@ -98,22 +117,45 @@ const fn type_letter(kind: AccountType) -> char {
     }
 }
 
-fn tags<'a>(dimensions: impl Iterator<Item = (&'static str, &'a str)>) -> String {
-    let tags: Vec<String> = dimensions.map(|(name, value)| format!("{name}:{}", plain(value))).collect();
-    tags.join(", ")
+/// An account and an amount, in their columns.
+fn put_posting(text: &mut String, account: i64, amount: &str, currency: &str) {
+    let path = chart::path(account);
+    let blanks = |width: usize, taken: &str| std::iter::repeat_n(' ', width.saturating_sub(taken.len()));
+    text.push_str("    ");
+    text.push_str(&path);
+    text.extend(blanks(ACCOUNT_WIDTH, &path));
+    text.push_str("  ");
+    text.extend(blanks(AMOUNT_WIDTH, amount));
+    for part in [amount, " ", currency] {
+        text.push_str(part);
+    }
+}
+
+/// Adds tags, and where there are any, what stands before them.
+fn put_tags<'a>(text: &mut String, before: &str, dimensions: impl Iterator<Item = (&'static str, &'a str)>) {
+    let mut separator = before;
+    for (name, value) in dimensions {
+        for part in [separator, name, ":"] {
+            text.push_str(part);
+        }
+        put_plain(text, value);
+        separator = ", ";
+    }
 }
 
 /// A tag's value ends at a comma, and what looks like a tag or a date in brackets would be read as one.
-fn plain(value: &str) -> String {
-    let mut plain = String::with_capacity(value.len());
+fn put_plain(text: &mut String, value: &str) {
+    if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'%' | b',' | b':' | b'[' | b']')) {
+        text.push_str(value);
+        return;
+    }
     for character in value.chars() {
         match character {
-            '%' | ',' | ':' | '[' | ']' => plain.push_str(&escaped(character)),
-            character if character.is_control() => plain.push_str(&escaped(character)),
-            character => plain.push(character),
+            '%' | ',' | ':' | '[' | ']' => text.push_str(&escaped(character)),
+            character if character.is_control() => text.push_str(&escaped(character)),
+            character => text.push(character),
         }
     }
-    plain
 }
 
 fn escaped(character: char) -> String {
@@ -126,6 +168,11 @@ mod tests {
 
     #[test]
     fn what_would_be_read_as_something_else_is_escaped() {
+        let plain = |value: &str| {
+            let mut plain = String::new();
+            put_plain(&mut plain, value);
+            plain
+        };
         assert_eq!(plain("wrong date: [2026-01-01], 5%\nx"), "wrong date%3A %5B2026-01-01%5D%2C 5%25%0Ax");
         assert_eq!(plain("Żółć / plus-annual_1.0"), "Żółć / plus-annual_1.0");
     }

@@ -4,9 +4,8 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::entry::Entry;
 use super::facts::Fact;
-use super::{Balances, Closing, Head, Printer};
+use super::{Balances, Closing, Entry, Head, Printer};
 use crate::reports::{ReportError, chart};
 
 pub(super) struct Json<'a> {
@@ -60,7 +59,7 @@ impl Printer for Json<'_> {
         Ok(())
     }
 
-    fn entry(&mut self, entry: &Entry) -> Result<(), ReportError> {
+    fn entry(&mut self, entry: &Entry<'_>) -> Result<(), ReportError> {
         write!(self.out, "{}", if self.entries == 0 { "\n" } else { ",\n" })?;
         self.entries += 1;
         self.put(entry)

@@ -6,59 +6,36 @@
 //! no assertion. The same range and the same knowledge cut-off give the same bytes, on both databases: the
 //! order is that of dates, accounts and records, and nothing else goes in that can change later.
 
+mod about;
 mod beancount;
 mod csv;
 mod entry;
 mod facts;
 mod hledger;
 mod json;
+mod legs;
+mod packed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+pub(super) use self::entry::{Entry, EntryLeg, Instants};
 pub(super) use self::facts::STATEMENTS as FACT_STATEMENTS;
+pub(super) use self::legs::{Legs, STATEMENTS as LEG_STATEMENTS};
 
-use self::entry::{Assembler, Entry};
-use super::{ReportError, sums};
+use super::ReportError;
+use super::moves::Moves;
+use super::parts::AFTER_ALL_IDS;
 use crate::domain::calendar::{DATE_MAX, month_end};
 use crate::domain::ids::AccountId;
 use crate::store::db::{Db, Tx, Value};
 use crate::values;
 
-crate::statements! {
-    /// The legs of a range with what is known about them, in the order in which they are written. The body comes with the first
-    /// leg of its record.
-    LEGS = same(
-        "select p.account_id, p.seq, p.leg_no, p.event_no, p.ledger_account, p.effective_on, p.amount_minor, p.currency, \
-         p.subscription_id, p.invoice_id, j.posted_at, j.kind, j.actor, j.reason, case when p.leg_no = 1 then j.body end as body, \
-         i.tier, i.cycle, i.promotion_code, i.jurisdiction, i.number \
-         from postings p join journal j on j.account_id = p.account_id and j.seq = p.seq \
-         left join invoices i on i.account_id = p.account_id and i.invoice_id = p.invoice_id \
-         where p.effective_on >= $1 and p.effective_on <= $2 and j.posted_at <= $3 and p.account_id >= $4 and p.account_id <= $5 \
-         order by p.effective_on, p.account_id, p.seq, p.leg_no"
-    );
-    /// What moved on each account on each day of a range.
-    MOVES = same(
-        "select p.effective_on, p.currency, p.ledger_account, cast(sum(p.amount_minor / 4294967296) as bigint) as high, \
-         cast(sum(p.amount_minor % 4294967296) as bigint) as low \
-         from postings p join journal j on j.account_id = p.account_id and j.seq = p.seq \
-         where p.effective_on >= $1 and p.effective_on <= $2 and j.posted_at <= $3 and p.account_id >= $4 and p.account_id <= $5 \
-         group by p.effective_on, p.currency, p.ledger_account order by p.effective_on, p.currency, p.ledger_account"
-    );
-    /// What stood on each account before a range.
-    BEFORE = same(
-        "select p.currency, p.ledger_account, cast(sum(p.amount_minor / 4294967296) as bigint) as high, \
-         cast(sum(p.amount_minor % 4294967296) as bigint) as low \
-         from postings p join journal j on j.account_id = p.account_id and j.seq = p.seq \
-         where p.effective_on < $1 and j.posted_at <= $2 and p.account_id >= $3 and p.account_id <= $4 \
-         group by p.currency, p.ledger_account order by p.currency, p.ledger_account"
-    );
-}
-
-/// After every account's id: those have letters, digits, `_`, `.` and `-`.
-const AFTER_ALL_IDS: &str = "~";
+/// Behind an id it comes after that one and before the next.
+const AFTER_AN_ID: char = '\u{1}';
 
 /// Who is to read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +93,7 @@ struct Head {
 /// Writes one format.
 trait Printer {
     fn head(&mut self, head: &Head) -> Result<(), ReportError>;
-    fn entry(&mut self, entry: &Entry) -> Result<(), ReportError>;
+    fn entry(&mut self, entry: &Entry<'_>) -> Result<(), ReportError>;
     /// Called after all entries up to the closing's day, and before later ones. The last one ends the journal.
     fn closing(&mut self, closing: &Closing) -> Result<(), ReportError>;
     /// Called after all entries and closings, where the format has a place for facts.
@@ -137,13 +114,12 @@ pub async fn write(db: &Db, format: JournalFormat, range: &Range, out: &mut dyn 
     Ok(written)
 }
 
-/// The same of what a transaction sees.
-///
-/// # Errors
-/// As [`write()`].
-pub async fn write_in(tx: &mut Tx, format: JournalFormat, range: &Range, out: &mut dyn Write) -> Result<Written, ReportError> {
+async fn write_in(tx: &mut Tx, format: JournalFormat, range: &Range, out: &mut dyn Write) -> Result<Written, ReportError> {
+    let [first, end] = range.accounts();
+    let moves = Moves::load(tx, range.known_until(), [&first, &end]).await?;
+    let books = Books::of(range, &moves, Arc::new(Legs::read(tx, range).await?));
     let mut printer = printer(format, out);
-    let written = print(tx, range, printer.as_mut()).await?;
+    let written = books.print(printer.as_mut())?;
     if format == JournalFormat::Json {
         facts::print(tx, range, printer.as_mut()).await?;
     }
@@ -151,15 +127,45 @@ pub async fn write_in(tx: &mut Tx, format: JournalFormat, range: &Range, out: &m
     Ok(written)
 }
 
-/// Both of the formats that are text for accounting programs, from one reading.
-///
-/// # Errors
-/// As [`write()`].
-pub async fn write_texts_in(tx: &mut Tx, range: &Range, [hledger, beancount]: [&mut dyn Write; 2]) -> Result<Written, ReportError> {
-    let mut both = Both([printer(JournalFormat::Hledger, hledger), printer(JournalFormat::Beancount, beancount)]);
-    let written = print(tx, range, &mut both).await?;
-    both.end()?;
-    Ok(written)
+/// The books of a range, read from the database: what a journal is written from, in any format.
+pub(super) struct Books {
+    head: Head,
+    closings: Vec<Closing>,
+    days: (NaiveDate, NaiveDate),
+    legs: Arc<Legs>,
+}
+
+impl Books {
+    /// Puts together what was read of a range.
+    pub(super) fn of(range: &Range, moves: &Moves, legs: Arc<Legs>) -> Self {
+        let (head, closings) = balances(range, moves);
+        Self { head, closings, days: range.days(), legs }
+    }
+
+    /// Writes a journal. (Facts are in the database still, so that a JSON document has none here.)
+    ///
+    /// # Errors
+    /// What the output says.
+    pub(super) fn write(&self, format: JournalFormat, out: &mut dyn Write) -> Result<Written, ReportError> {
+        let mut printer = printer(format, out);
+        let written = self.print(printer.as_mut())?;
+        printer.end()?;
+        Ok(written)
+    }
+
+    fn print(&self, printer: &mut dyn Printer) -> Result<Written, ReportError> {
+        printer.head(&self.head)?;
+        let mut closings = self.closings.iter().peekable();
+        let (first, last) = self.days;
+        let written = self.legs.each(first..=last, None, |entry| {
+            while let Some(closing) = closings.next_if(|closing| closing.on < entry.effective_on) {
+                printer.closing(closing)?;
+            }
+            printer.entry(entry)
+        })?;
+        closings.try_for_each(|closing| printer.closing(closing))?;
+        Ok(written)
+    }
 }
 
 fn printer(format: JournalFormat, out: &mut dyn Write) -> Box<dyn Printer + '_> {
@@ -171,63 +177,24 @@ fn printer(format: JournalFormat, out: &mut dyn Write) -> Box<dyn Printer + '_> 
     }
 }
 
-/// Two formats at once.
-struct Both<'a>([Box<dyn Printer + 'a>; 2]);
-
-impl Printer for Both<'_> {
-    fn head(&mut self, head: &Head) -> Result<(), ReportError> {
-        self.0.iter_mut().try_for_each(|printer| printer.head(head))
-    }
-
-    fn entry(&mut self, entry: &Entry) -> Result<(), ReportError> {
-        self.0.iter_mut().try_for_each(|printer| printer.entry(entry))
-    }
-
-    fn closing(&mut self, closing: &Closing) -> Result<(), ReportError> {
-        self.0.iter_mut().try_for_each(|printer| printer.closing(closing))
-    }
-
-    fn end(&mut self) -> Result<(), ReportError> {
-        self.0.iter_mut().try_for_each(|printer| printer.end())
-    }
-}
-
-async fn print(tx: &mut Tx, range: &Range, printer: &mut dyn Printer) -> Result<Written, ReportError> {
-    let (head, closings) = balances(tx, range).await?;
-    printer.head(&head)?;
-    let (mut written, mut assembler) = (Written::default(), Assembler::default());
-    let mut closings = closings.iter().peekable();
-    let mut put = |entry: &Entry, printer: &mut dyn Printer| -> Result<(), ReportError> {
-        while let Some(closing) = closings.next_if(|closing| closing.on < entry.effective_on) {
-            printer.closing(closing)?;
-        }
-        written.entries += 1;
-        written.legs += u64::try_from(entry.legs.len()).unwrap_or_default();
-        printer.entry(entry)
-    };
-    tx.for_each_batch(&LEGS, &range.values(), |rows| {
-        rows.iter().try_for_each(|row| match assembler.take(row)? {
-            Some(entry) => put(&entry, printer),
-            None => Ok::<(), ReportError>(()),
-        })
-    })
-    .await?;
-    if let Some(entry) = assembler.last() {
-        put(&entry, printer)?;
-    }
-    closings.try_for_each(|closing| printer.closing(closing))?;
-    Ok(written)
-}
-
 impl Range {
+    /// The same as parameters of a statement, with the accounts from one on and before another.
     fn values(&self) -> [Value; 5] {
-        let [after, until] = self.accounts();
-        let first = self.from.unwrap_or(NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or(NaiveDate::MIN));
-        values![first, self.to.unwrap_or(DATE_MAX), self.known_until(), after, until]
+        let ([first, end], (from, to)) = (self.accounts(), self.days());
+        values![from, to, self.known_until(), first, end]
     }
 
-    fn accounts(&self) -> [&str; 2] {
-        self.account.as_ref().map_or(["", AFTER_ALL_IDS], |account| [account.as_str(); 2])
+    fn days(&self) -> (NaiveDate, NaiveDate) {
+        let first = NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or(NaiveDate::MIN);
+        (self.from.unwrap_or(first), self.to.unwrap_or(DATE_MAX))
+    }
+
+    /// The first account, and what comes after the last one.
+    fn accounts(&self) -> [String; 2] {
+        match &self.account {
+            Some(account) => [account.to_string(), format!("{account}{AFTER_AN_ID}")],
+            None => [String::new(), AFTER_ALL_IDS.to_owned()],
+        }
     }
 
     fn known_until(&self) -> i64 {
@@ -236,31 +203,31 @@ impl Range {
 }
 
 /// What the journal begins with, and our trial balance at the end of each month and at the end.
-async fn balances(tx: &mut Tx, range: &Range) -> Result<(Head, Vec<Closing>), ReportError> {
+fn balances(range: &Range, moves: &Moves) -> (Head, Vec<Closing>) {
     let mut balances = Balances::new();
-    if let Some(from) = range.from {
-        let [after, until] = range.accounts();
-        for row in tx.fetch_all(&BEFORE, &values![from, range.known_until(), after, until]).await? {
-            balances.insert((row.text_at(0)?, row.int_at(1)?), sums::exact(&row, 2)?);
-        }
+    let add = |balances: &mut Balances, account: (&str, i64), amount: i128| {
+        *balances.entry((account.0.to_owned(), account.1)).or_default() += amount;
+    };
+    let (from, to) = range.days();
+    if range.from.is_some() {
+        moves.before(from).for_each(|of| add(&mut balances, (&of.currency, of.account), of.amount));
     }
     let opening = range.from.map(|from| (from, balances.clone()));
     let mut closings: Vec<Closing> = Vec::new();
     let mut present: Option<NaiveDate> = None;
     let mut first = range.from;
-    for row in tx.fetch_all(&MOVES, &range.values()).await? {
-        let on = row.date_at(0)?;
-        first = first.or(Some(on));
-        if let Some(before) = present.filter(|before| month_end(*before) < on) {
+    for of in moves.within(from, to) {
+        first = first.or(Some(of.on));
+        if let Some(before) = present.filter(|before| month_end(*before) < of.on) {
             closings.push(Closing { on: month_end(before), balances: balances.clone() });
         }
-        present = Some(on);
-        *balances.entry((row.text_at(1)?, row.int_at(2)?)).or_default() += sums::exact(&row, 3)?;
+        present = Some(of.on);
+        add(&mut balances, (&of.currency, of.account), of.amount);
     }
     let currencies = balances.keys().map(|(currency, _)| currency.clone()).collect();
     // A range that ends with its month, or by a given day, is asserted on that day; else on the day of the last entry.
     if let Some(on) = range.to.or(present) {
         closings.push(Closing { on, balances });
     }
-    Ok((Head { first: first.unwrap_or(DATE_MAX), currencies, opening }, closings))
+    (Head { first: first.unwrap_or(DATE_MAX), currencies, opening }, closings)
 }

@@ -7,7 +7,7 @@ use csv::Writer;
 
 use super::folder::{Folder, Growing};
 use crate::reports::ReportError;
-use crate::reports::sheet::csv::{failed, header, place, writer, written};
+use crate::reports::sheet::csv::{failed, header, place, put_row, writer};
 use crate::reports::sheet::{Cell, Head, Section};
 
 /// A section and its columns: where the columns differ in another currency, it is another file.
@@ -45,8 +45,7 @@ impl Csvs {
 
     pub(super) fn row(&mut self, cells: &[Cell]) -> Result<(), ReportError> {
         let (file, place) = self.present.as_ref().ok_or(ReportError::Stopped)?;
-        let out = self.open.get_mut(file).ok_or(ReportError::Stopped)?;
-        out.write_record(place.iter().cloned().chain(cells.iter().map(written))).map_err(failed)
+        put_row(self.open.get_mut(file).ok_or(ReportError::Stopped)?, place, cells)
     }
 
     /// The report has ended, and its files with it.

@@ -2,7 +2,7 @@
 //!
 //! Every report is told once, and at the same time becomes CSV files, sheets of one workbook and a part of one page, so that
 //! none of them can say something else. With them go the month's journals for hledger and beancount, and a list of all files with
-//! their SHA-256 (`sha256sum -c SHA256SUMS`). Everything is read in one transaction, and nothing in it comes from the clock: the
+//! their SHA-256 (`sha256sum -c SHA256SUMS`). Everything is read at one moment, and nothing in it comes from the clock: the
 //! same month with the same knowledge cut-off is the same bytes.
 //!
 //! The folder is written beside its place, under a name that begins with a dot, and takes its place when it is complete.
@@ -13,18 +13,24 @@ mod csvs;
 mod folder;
 mod glance;
 mod index;
+mod journals;
+mod lanes;
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use chrono::{DateTime, Months, NaiveDate, Utc};
 
 use self::csvs::Csvs;
 pub use self::folder::Filed;
 use self::folder::Folder;
-use super::finance::{Entry, Takes, last_known};
-use super::journal::{self, Range};
+use self::journals::Journals;
+pub use self::lanes::Step;
+use self::lanes::{Heard, Job, Queue, Told, What};
+use super::finance::{Entry, Takes, last_known, today};
+use super::journal::{Books, Legs, Range};
 use super::sheet::gathered::Gathered;
 use super::sheet::html;
 use super::sheet::xlsx::Book;
@@ -32,6 +38,8 @@ use super::sheet::{Asked, Cell, Head, Section, Sink, Tie};
 use super::{Memo, ReportError};
 use crate::domain::calendar::month_end;
 use crate::store::db::{Db, Sql, Tx};
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 /// Every statement that only a pack needs.
 pub(super) const STATEMENTS: &[(&str, Sql)] = cash::STATEMENTS;
@@ -50,46 +58,141 @@ pub struct Order {
     pub now: DateTime<Utc>,
 }
 
-/// Writes a month's pack from these reports; `next` hears what is being told.
+/// Transactions that read at a time: one for the entries, and two for what is summed meanwhile, on as many processors.
+const READERS: usize = 3;
+
+/// Writes a month's pack from these reports; `heard` hears of each step.
 ///
 /// # Errors
 /// [`ReportError::Taken`] where something else than an earlier pack is at the place, a month in which the books had not begun or that lies
 /// ahead, what the database or the system says. Then nothing is there that was not there before.
-pub async fn write(db: &Db, reports: &[Entry], order: Order, place: &Path, mut next: impl FnMut(&str)) -> Result<Packed, ReportError> {
+pub async fn write(
+    db: &Db,
+    reports: &[Entry],
+    order: Order,
+    place: &Path,
+    heard: impl Fn(Step<'_>) + Send + Sync + 'static,
+) -> Result<Packed, ReportError> {
     let Order { month, known_at, now } = order;
+    let heard: Heard = Arc::new(heard);
     let mut packing = Packing::begin(place, month, known_at)?;
-    let mut tx = db.begin_read().await?;
-    // What several reports ask for alike is found once.
-    let memo = Rc::<Memo>::default();
-    let last = last_known(&mut tx, known_at, now, &memo).await?;
+    let mut readers = db.begin_reads(READERS).await?.into_iter();
+    let mut tx = readers.next().ok_or(ReportError::Stopped)?;
+    // The books may go further than today; it need not be known how far where the month is over.
+    let today = today(known_at, now);
+    let last = if today < month.last() { last_known(&mut tx, known_at, now, &Memo::default()).await? } else { today };
     if month.first() > last {
         return Err(ReportError::NotYet { day: month.first(), last });
     }
     packing.through = month.last().min(last);
-    next("Cash");
-    cash::tell(&mut tx, (month, packing.through), known_at, &memo, &mut packing).await?;
-    cash::tell(&mut tx, (month.before(), month.before().last()), known_at, &memo, packing.before()).await?;
+    let through = packing.through;
+    let range = Range { from: Some(month.first()), to: Some(through), account: None, known_at };
+    let known_until = known_at.map_or(i64::MAX, |at| at.timestamp_micros());
+    // All postings are summed while the entries of the month are read.
+    let mut others: Vec<Tx> = readers.collect();
+    let summing = others.pop().map(|other| {
+        let heard = Arc::clone(&heard);
+        spawn_blocking(move || Handle::current().block_on(summed(other, (month, through), known_until, heard)))
+    });
+    heard(Step::Begins("Reading the entries"));
+    let legs = Arc::new(Legs::read(&mut tx, &range).await?);
+    heard(Step::Ends("Reading the entries"));
+    let memo = match summing {
+        Some(summing) => {
+            let (other, memo) = summing.await.map_err(|_| ReportError::Stopped)??;
+            others.push(other);
+            memo
+        }
+        None => {
+            let (same, memo) = summed(tx, (month, through), known_until, Arc::clone(&heard)).await?;
+            tx = same;
+            memo
+        }
+    };
+    memo.keep_legs((month.first(), through), known_at, Arc::clone(&legs));
+    let moves = memo.moves(&mut tx, known_until).await?;
+    let journals = Journals::begin(Books::of(&range, &moves, legs), &mut packing.folder)?;
+    let mut first = jobs(reports, (month, through), known_at);
+    let later = first.split_off(first.iter().position(|job| job.is(ENTRIES)).map_or(0, |entries| entries + 1));
+    let queue = Queue::new(later, known_at, Arc::clone(&heard));
+    let lanes: Vec<_> = others.into_iter().map(|other| queue.lane(other, memo.clone())).collect();
+    // The longest of all, and what comes before it, goes straight into the pack.
+    let memo = Rc::new(memo);
+    for job in &first {
+        let sink: &mut dyn Sink = if job.is_before { &mut packing.before } else { &mut packing };
+        queue.tell(&mut tx, &memo, job, sink).await?;
+    }
+    let mut told = queue.work(&mut tx, &memo).await?;
+    for lane in lanes {
+        told.extend(lane.await.map_err(|_| ReportError::Stopped)??);
+    }
+    tx.rollback().await?;
+    packing.take(told)?;
+    heard(Step::Begins("Journals"));
+    journals.finish(&mut packing.folder)?;
+    heard(Step::Ends("Journals"));
+    heard(Step::Begins("Workbook and page"));
+    let packed = packing.finish()?;
+    heard(Step::Ends("Workbook and page"));
+    Ok(packed)
+}
+
+/// How many steps a pack of these reports has.
+#[must_use]
+pub fn steps(reports: &[Entry], month: Month) -> usize {
+    const BESIDES: usize = 5;
+    BESIDES + jobs(reports, (month, month.last()), None).len()
+}
+
+/// The report that has a row a leg.
+const ENTRIES: &str = "journal-entries";
+
+/// What was posted by day, and what has accrued at the ends of all days that the reports will ask about.
+async fn summed(mut tx: Tx, (month, through): (Month, NaiveDate), known_until: i64, heard: Heard) -> Result<(Tx, Memo), ReportError> {
+    let memo = Memo::default();
+    heard(Step::Begins("Summing the postings"));
+    let edges = memo.moves(&mut tx, known_until).await?.edges();
+    heard(Step::Ends("Summing the postings"));
+    if let Some((first, _)) = edges {
+        heard(Step::Begins("Accrued revenue"));
+        memo.will_ask(days_asked(month, first, through));
+        memo.accrued(&mut tx, through, known_until).await?;
+        heard(Step::Ends("Accrued revenue"));
+    }
+    Ok((tx, memo))
+}
+
+/// What is told, in the order in which people read it.
+fn jobs(reports: &[Entry], (month, through): (Month, NaiveDate), known_at: Option<DateTime<Utc>>) -> Vec<Job> {
+    let (before, now, earlier) = (month.before(), false, true);
+    let mut jobs =
+        vec![Job { what: What::Cash(month, through), is_before: now }, Job { what: What::Cash(before, before.last()), is_before: earlier }];
     for report in reports {
-        next(report.title);
-        let mut asked = month.asked(known_at, packing.through);
+        let mut asked = month.asked(known_at, through);
         if report.takes == Takes::Range && glance::has_earlier_months(report.name) {
             asked.from = month.first().checked_sub_months(YEAR_BEFORE);
         }
-        report.tell_knowing(&mut tx, &asked, &memo, &mut packing).await?;
+        jobs.push(Job { what: What::Report(*report, asked), is_before: now });
         if glance::needs_before(report.name) {
-            let before = month.before();
-            report.tell_knowing(&mut tx, &before.asked(known_at, before.last()), &memo, packing.before()).await?;
+            jobs.push(Job { what: What::Report(*report, before.asked(known_at, before.last())), is_before: earlier });
         }
     }
-    if packing.page.reports.iter().all(|report| report.sheets.is_empty()) {
-        return Err(ReportError::NotFound { what: "month of the books", id: month.in_digits() });
+    jobs.push(Job { what: What::Closing(month, through), is_before: now });
+    jobs
+}
+
+/// The days at whose ends the reports of a month ask what has accrued, where the books begin on a day: those of the month and of the
+/// month before, and of the year that charts show.
+fn days_asked(month: Month, first: NaiveDate, through: NaiveDate) -> Vec<NaiveDate> {
+    let from = month.first().checked_sub_months(YEAR_BEFORE).unwrap_or(first).max(first);
+    let mut days: Vec<NaiveDate> = from.pred_opt().into_iter().collect();
+    let mut next = Some(from);
+    while let Some(day) = next.filter(|day| *day <= through) {
+        let last = month_end(day).min(through);
+        days.push(last);
+        next = last.succ_opt();
     }
-    packing.closing = Some(closing::tell(&mut tx, month, known_at, packing.through, &mut packing).await?);
-    next("Journals");
-    packing.journals(&mut tx).await?;
-    tx.rollback().await?;
-    next("Workbook and page");
-    packing.finish()
+    days
 }
 
 /// A calendar month.
@@ -198,31 +301,17 @@ impl Packing {
         })
     }
 
-    /// Where reports are told that the page compares with, as of the month before.
-    pub fn before(&mut self) -> &mut dyn Sink {
-        &mut self.before
-    }
-
-    /// Writes the month's journals.
-    ///
-    /// # Errors
-    /// What the database or the system says.
-    pub async fn journals(&mut self, tx: &mut Tx) -> Result<(), ReportError> {
-        let Self { month, known_at, through, .. } = *self;
-        let range = Range { from: Some(month.first()), to: Some(through), account: None, known_at };
-        let [mut hledger, mut beancount] = [
-            self.folder.file("journal.hledger", "the month's entries for hledger, with our trial balance as assertions")?,
-            self.folder.file("journal.beancount", "the same for beancount")?,
-        ];
-        {
-            // What is digested comes in large pieces.
-            let (mut left, mut right) = (BufWriter::new(&mut hledger), BufWriter::new(&mut beancount));
-            journal::write_texts_in(tx, &range, [&mut left, &mut right]).await?;
-            left.flush()?;
-            right.flush()?;
+    /// Takes what the lanes were told, in its order.
+    fn take(&mut self, mut told: Vec<Told>) -> Result<(), ReportError> {
+        told.sort_by_key(|told| told.place);
+        for Told { is_before, recorded, closing, .. } in told {
+            if closing.is_some() && self.page.reports.iter().all(|report| report.sheets.is_empty()) {
+                return Err(ReportError::NotFound { what: "month of the books", id: self.month.in_digits() });
+            }
+            recorded.tell(if is_before { &mut self.before } else { self })?;
+            self.closing = closing.or(self.closing.take());
         }
-        self.folder.filed(hledger)?;
-        self.folder.filed(beancount)
+        Ok(())
     }
 
     /// Writes what is written last, and puts the folder into its place.

@@ -58,12 +58,22 @@ pub(crate) fn place(section: &Section) -> [String; 2] {
     [section.key.to_owned(), section.currency.map(|currency| currency.code().to_owned()).unwrap_or_default()]
 }
 
-/// What stands in a cell: words that would run as a formula are neutralised, numbers and dates stand as they are.
-pub(crate) fn written(cell: &Cell) -> String {
-    match cell {
-        Cell::Text(text) => chart::neutral(text),
-        Cell::Empty | Cell::Date(_) | Cell::Money(_) | Cell::Count(_) => cell.plain(),
+/// Writes a row: words that would run as a formula are neutralised, numbers and dates stand as they are.
+pub(crate) fn put_row<W: Write>(out: &mut Writer<W>, place: &[String; 2], cells: &[Cell]) -> Result<(), ReportError> {
+    place.iter().try_for_each(|part| out.write_field(part)).map_err(failed)?;
+    let mut plain = String::new();
+    for cell in cells {
+        match cell {
+            Cell::Text(text) => out.write_field(chart::neutral(text).as_bytes()),
+            Cell::Empty | Cell::Date(_) | Cell::Money(_) | Cell::Count(_) => {
+                plain.clear();
+                cell.put_plain(&mut plain);
+                out.write_field(&plain)
+            }
+        }
+        .map_err(failed)?;
     }
+    out.write_record(None::<&[u8]>).map_err(failed)
 }
 
 pub(crate) fn failed(error: csv::Error) -> ReportError {
@@ -92,8 +102,8 @@ impl Sink for Csv<'_> {
     }
 
     fn row(&mut self, cells: &[Cell]) -> Result<(), ReportError> {
-        let place = self.place.clone().ok_or_else(|| out_of_order("a row"))?;
-        self.out()?.write_record(place.into_iter().chain(cells.iter().map(written))).map_err(failed)
+        let place = self.place.as_ref().ok_or_else(|| out_of_order("a row"))?;
+        put_row(self.out.as_mut().ok_or(ReportError::Stopped)?, place, cells)
     }
 
     fn totals(&mut self, _: &[Cell]) -> Result<(), ReportError> {

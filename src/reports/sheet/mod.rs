@@ -8,6 +8,7 @@ pub mod figure;
 pub mod gathered;
 pub mod html;
 pub mod json;
+pub mod recorded;
 mod spool;
 pub mod table;
 pub mod tee;

@@ -1,17 +1,25 @@
 //! The words that formats for people have in common.
 
 use super::{Asked, Cell, Section, Tie};
+use crate::reports::chart;
 
 impl Cell {
     /// Plain text: an amount in major units without its currency, a date as `2026-10-31`.
     #[must_use]
     pub fn plain(&self) -> String {
+        let mut text = String::new();
+        self.put_plain(&mut text);
+        text
+    }
+
+    /// Adds the same to a text.
+    pub fn put_plain(&self, text: &mut String) {
         match self {
-            Self::Empty => String::new(),
-            Self::Text(text) => text.clone(),
-            Self::Date(date) => date.to_string(),
-            Self::Money(amount) => amount.major(),
-            Self::Count(count) => count.to_string(),
+            Self::Empty => {}
+            Self::Text(words) => text.push_str(words),
+            Self::Date(date) => chart::put_date(text, *date),
+            Self::Money(amount) => chart::put_money(text, *amount),
+            Self::Count(count) => text.push_str(&count.to_string()),
         }
     }
 }

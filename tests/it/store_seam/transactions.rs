@@ -305,6 +305,39 @@ async fn amount_in(tx: &mut Tx, id: &str) -> i64 {
     tx.fetch_one(&AMOUNT, &values![id]).await.unwrap().int("amount").unwrap()
 }
 
+/// A pack is read by several transactions at a time, and must be the state of one moment all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_readers_see_one_moment_whoever_writes() {
+    on_both(|db| async move {
+        create_sample(&db).await;
+        insert(&db, "a", 0).await.unwrap();
+        let other = db.connect_again().await;
+        let writing = tokio::spawn(async move {
+            for _ in 0..300 {
+                run_add_one(&other).await;
+            }
+        });
+        let mut seen = std::collections::BTreeSet::new();
+        while !writing.is_finished() {
+            let mut amounts = Vec::new();
+            for reader in &mut db.begin_reads(3).await.unwrap() {
+                amounts.push(amount_in(reader, "a").await);
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            assert!(amounts.len() == 3 && amounts.iter().all(|amount| *amount == amounts[0]), "{amounts:?}");
+            seen.insert(amounts[0]);
+        }
+        writing.await.unwrap();
+        assert!(seen.len() > 1, "nobody wrote meanwhile: {seen:?}");
+        // Where there is one connection, there is one reader.
+        let options = kasacare::store::db::ConnectOptions { max_connections: 1, ..Default::default() };
+        let narrow = Db::connect(db.url(), options).await.unwrap();
+        assert_eq!(narrow.begin_reads(3).await.unwrap().len(), 1);
+        narrow.close().await;
+    })
+    .await;
+}
+
 async fn run_add_one(db: &Db) {
     let mut tx = db.begin().await.unwrap();
     tx.execute(&ADD_ONE, &values!["a"]).await.unwrap();

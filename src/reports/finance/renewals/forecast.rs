@@ -166,6 +166,12 @@ impl Forecast {
                 sums.uncollected += minor(renewal.net) + minor(renewal.tax) - minor(renewal.credit);
             }
         });
+        // What would come after all that are listed is not kept for a moment.
+        let is_late = self.listed.last_key_value().is_some_and(|((last, ..), _)| *last < period.on);
+        if is_late && self.listed.len() >= LISTED_MAX {
+            self.unlisted += 1;
+            return;
+        }
         self.listed.insert((period.on, account.profile.id.to_string(), format!("{} {}", period.subscription, period.starts)), renewal);
         if self.listed.len() > LISTED_MAX {
             self.listed.pop_last();
