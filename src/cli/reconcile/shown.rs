@@ -171,11 +171,11 @@ fn csv(reports: &[RunReport]) -> Result<String, CliError> {
     out.write_record(header).map_err(refused)?;
     for report in reports {
         for line in &report.breaks {
-            let text = |text: &Option<String>| text.as_deref().map(neutral).unwrap_or_default();
+            let text = |text: &Option<String>| text.as_deref().map(neutral).unwrap_or_default().into_owned();
             let amount = |amount: Option<Money>| amount.map(Money::major).unwrap_or_default();
             out.write_record([
                 report.run.clone(),
-                neutral(&report.provider),
+                neutral(&report.provider).into_owned(),
                 report.through.to_string(),
                 line.id.clone(),
                 line.kind.tag().to_owned(),
@@ -192,7 +192,7 @@ fn csv(reports: &[RunReport]) -> Result<String, CliError> {
                 amount(line.ours_amount),
                 text(&line.theirs),
                 amount(line.theirs_amount),
-                neutral(&line.proposal),
+                neutral(&line.proposal).into_owned(),
             ])
             .map_err(refused)?;
         }
