@@ -177,17 +177,8 @@ fn post(account: &Account, event: &Event, entry: &mut Entry) -> Result<(), Ledge
         Event::UnappliedApplied { applied, costs, .. } => paid(entry, UNAPPLIED, applied, costs, account.zero())?,
         Event::UnappliedReturned { invoice, amount, .. } => entry.pair(UNAPPLIED, REFUNDS_PAYABLE, *amount, Some(invoice))?,
         Event::NoteIssued { note, given } => noted(entry, prepayment(invoice(account, &note.invoice)?), note, given)?,
-        Event::RefundSettled { refund, short, .. } => paid_out(account, entry, refund, *short)?,
-        Event::RefundFailed { refund, after_success, excess, .. } => {
-            became_credit(refund_of(account, refund)?, *after_success, *excess, entry)?;
-        }
-        Event::ExcessRefundApplied { invoice, amount, given_up, .. } => {
-            entry.pair(REFUNDS_PAYABLE, UNMATCHED, *amount, Some(invoice))?;
-            entry.pair(REFUNDS_PAYABLE, CREDIT_LOSSES, *given_up, Some(invoice))?;
-        }
-        Event::ExcessRefundWrittenOff { refund, amount } => {
-            entry.pair(CREDIT_LOSSES, UNMATCHED, *amount, Some(&refund_of(account, refund)?.invoice))?;
-        }
+        Event::RefundSettled { .. } | Event::RefundFailed { .. } => refunded(account, event, entry)?,
+        Event::ExcessRefundApplied { .. } | Event::ExcessRefundWrittenOff { .. } => refunded(account, event, entry)?,
         Event::RevenueRecognised { invoice: id, amount, reversal, .. } => {
             entry.pair(prepayment(invoice(account, id)?), income(*reversal), *amount, Some(id))?;
         }
@@ -269,6 +260,25 @@ const fn income(reversal: Option<Reversal>) -> LedgerAccount {
 
 fn refund_of<'a>(account: &'a Account, id: &str) -> Result<&'a Refund, LedgerError> {
     account.refunds.get(id).ok_or_else(|| LedgerError::Missing(id.to_owned()))
+}
+
+/// RF-4, F49: what became of a payout, and of what it moved too much.
+fn refunded(account: &Account, event: &Event, entry: &mut Entry) -> Result<(), LedgerError> {
+    match event {
+        Event::RefundSettled { refund, short, .. } => paid_out(account, entry, refund, *short)?,
+        Event::RefundFailed { refund, after_success, excess, .. } => {
+            became_credit(refund_of(account, refund)?, *after_success, *excess, entry)?;
+        }
+        Event::ExcessRefundApplied { invoice, amount, given_up, .. } => {
+            entry.pair(REFUNDS_PAYABLE, UNMATCHED, *amount, Some(invoice))?;
+            entry.pair(REFUNDS_PAYABLE, CREDIT_LOSSES, *given_up, Some(invoice))?;
+        }
+        Event::ExcessRefundWrittenOff { refund, amount } => {
+            entry.pair(CREDIT_LOSSES, UNMATCHED, *amount, Some(&refund_of(account, refund)?.invoice))?;
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// RF-4: what could not be paid out, or came back, is account credit, as far as it was the customer's (F49).
