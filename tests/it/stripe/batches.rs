@@ -112,7 +112,7 @@ impl PaymentProvider for Overlapping {
 /// Lets the jobs run; whoever waits for ever fails.
 async fn run(town: &Town, on: &str, stop: &Stop) {
     let runner = town.runner.with_engine(town.engine.at(kasacare::clock::Clock::Fixed(noon(on))));
-    let ran = tokio::time::timeout(Duration::from_secs(60), runner.run_once(stop)).await;
+    let ran = tokio::time::timeout(Duration::from_mins(1), runner.run_once(stop)).await;
     ran.expect("a batch is settled while the next is under way").unwrap();
 }
 

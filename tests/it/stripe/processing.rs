@@ -29,6 +29,14 @@ async fn open_tasks(town: &Town, id: &AccountId) -> Vec<String> {
     town.account(id).await.tasks.values().filter(|task| task.closed_on.is_none()).map(|task| task.kind.clone()).collect()
 }
 
+/// The database's money is at Stripe, and nothing of it is simulated.
+async fn bind(db: &Db) {
+    let mut tx = db.begin().await.unwrap();
+    let ours = Binding { provider: "stripe".to_owned(), account: "acct_1Kasa".to_owned(), live: false };
+    assert_eq!(binding::bind(&mut tx, &ours).await.unwrap(), Some(ours));
+    tx.commit().await.unwrap();
+}
+
 fn later(hours: i64) -> DateTime<Utc> {
     noon(JOINED) + TimeDelta::hours(hours)
 }
@@ -227,10 +235,7 @@ async fn what_cannot_be_read_is_quarantined_and_the_rest_goes_on() {
     on_both(async |db| {
         let town = silent_town(&db).await;
         let (id, charge) = joined(&town).await;
-        let mut tx = db.begin().await.unwrap();
-        let ours = Binding { provider: "stripe".to_owned(), account: "acct_1Kasa".to_owned(), live: false };
-        assert_eq!(binding::bind(&mut tx, &ours).await.unwrap(), Some(ours));
-        tx.commit().await.unwrap();
+        bind(&db).await;
         let good = words::event("evt_2", "payment_intent.succeeded", &words::intent("a", &charge, 9_999, "succeeded"));
         let odd = words::event("evt_3", "payment_intent.succeeded", &serde_json::json!({ "id": "pi_1", "amount": "much" }));
         let unknown = words::event("evt_4", "entitlements.active_entitlement_summary.updated", &serde_json::json!({ "id": "x" }));
@@ -327,6 +332,7 @@ async fn a_refund_made_at_the_provider_is_booked_and_counts() {
     on_both(async |db| {
         let town = silent_town(&db).await;
         let (id, charge) = joined(&town).await;
+        bind(&db).await;
         let mut stranger = words::refund("a", &charge, "re_x", 500, "succeeded");
         stranger["metadata"] = serde_json::json!({});
         let warning = serde_json::json!({ "id": "issfr_1", "charge": "py_1", "payment_intent": intent_of(&charge) });
