@@ -148,7 +148,7 @@ class Browser:
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         if "exceptionDetails" in answer:
             sys.exit(f"{expression[:80]}: {answer['exceptionDetails']}")
-        return answer["result"]["value"]
+        return answer["result"].get("value")
 
     def window(self, size, scheme="light", media="screen", scale=1):
         width, height = size
