@@ -264,7 +264,7 @@ impl Runner {
 
 /// Whether the call was certainly not made, whatever was made before it.
 pub(super) const fn was_not_made(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::DidNotHappen(NotDone::TooManyRequests | NotDone::LockedOut))
+    matches!(outcome, Outcome::DidNotHappen(NotDone::TooManyRequests | NotDone::LockedOut | NotDone::Refused { .. }))
 }
 
 /// Calls that the provider did not let in (F72).

@@ -277,6 +277,22 @@ async fn a_request_that_is_refused_as_such_waits_for_a_person() {
     .await;
 }
 
+/// PV-2: nobody knows of the first call; that the second one is refused says nothing of it, so no other key is used.
+#[tokio::test]
+async fn a_refusal_after_a_lost_answer_leaves_the_call_in_doubt() {
+    on_both(async |db| {
+        let (town, fake) = town_at(&db).await;
+        let id = town.move_in("a", OREGON, "cus_1:pm_ok").await;
+        fake.fail(&[Fault::LostBefore, Fault::Invalid]);
+        town.subscribe(JOINED, &id, "plus/annual").await;
+        let account = town.account(&id).await;
+        assert!(account.profile.parked.is_none(), "{:?}", account.profile.parked);
+        let states: Vec<_> = account.charges.values().map(|charge| charge.state).collect();
+        assert_eq!((states, fake.captured()), (vec![AttemptState::Unknown], 0));
+    })
+    .await;
+}
+
 /// PD-2: the card is gone at Stripe: its owner is asked for another.
 #[tokio::test]
 async fn a_payment_method_that_is_gone_is_its_owners_business() {
