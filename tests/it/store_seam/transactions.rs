@@ -311,24 +311,24 @@ async fn several_readers_see_one_moment_whoever_writes() {
     on_both(|db| async move {
         create_sample(&db).await;
         insert(&db, "a", 0).await.unwrap();
-        let other = db.connect_again().await;
-        let writing = tokio::spawn(async move {
-            for _ in 0..300 {
-                run_add_one(&other).await;
-            }
-        });
-        let mut seen = std::collections::BTreeSet::new();
+        // Somebody who writes without a pause leaves SQLite no moment for several: there are fewer readers then, of one moment and never none.
+        let writing = tokio::spawn(add_ones(db.connect_again().await, Duration::ZERO, 300));
         while !writing.is_finished() {
-            let mut amounts = Vec::new();
-            for reader in &mut db.begin_reads(3).await.unwrap() {
-                amounts.push(amount_in(reader, "a").await);
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            assert!(amounts.len() == 3 && amounts.iter().all(|amount| *amount == amounts[0]), "{amounts:?}");
-            seen.insert(amounts[0]);
+            let amounts = seen_at_once(&db).await;
+            assert!(!amounts.is_empty() && amounts.iter().all(|amount| *amount == amounts[0]), "{amounts:?}");
         }
         writing.await.unwrap();
-        assert!(seen.len() > 1, "nobody wrote meanwhile: {seen:?}");
+        let writing = tokio::spawn(add_ones(db.connect_again().await, Duration::from_millis(5), u32::MAX));
+        let mut moments = std::collections::BTreeSet::new();
+        while moments.len() < 5 {
+            let amounts = seen_at_once(&db).await;
+            assert!(amounts.iter().all(|amount| *amount == amounts[0]), "{amounts:?}");
+            if amounts.len() == 3 {
+                moments.insert(amounts[0]);
+            }
+        }
+        writing.abort();
+        drop(writing.await);
         // Where there is one connection, there is one reader.
         let options = kasacare::store::db::ConnectOptions { max_connections: 1, ..Default::default() };
         let narrow = Db::connect(db.url(), options).await.unwrap();
@@ -336,6 +336,23 @@ async fn several_readers_see_one_moment_whoever_writes() {
         narrow.close().await;
     })
     .await;
+}
+
+/// What three readers that were opened together see, one after the other.
+async fn seen_at_once(db: &Db) -> Vec<i64> {
+    let mut amounts = Vec::new();
+    for reader in &mut db.begin_reads(3).await.unwrap() {
+        amounts.push(amount_in(reader, "a").await);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    amounts
+}
+
+async fn add_ones(db: Db, pause: Duration, times: u32) {
+    for _ in 0..times {
+        run_add_one(&db).await;
+        tokio::time::sleep(pause).await;
+    }
 }
 
 async fn run_add_one(db: &Db) {
