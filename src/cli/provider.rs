@@ -85,9 +85,18 @@ pub async fn of(args: &StripeArgs, db: &Db, clock: Clock) -> Result<Provider, Cl
     let mut tx = db.begin().await?;
     let bound = binding::bind(&mut tx, &ours).await?;
     tx.commit().await?;
+    warn_of_clock(args).await;
     match bound {
         Some(bound) if bound == ours => Ok(Provider::new(std::sync::Arc::new(Stripe::new(api)))),
         _ => Err(CliError::BadInput(differs(&bound.unwrap_or_else(|| ours.clone()), &ours))),
+    }
+}
+
+/// F44: with a wrong clock no webhook is believed, and days begin at the wrong time.
+async fn warn_of_clock(args: &StripeArgs) {
+    let seconds_ahead = check::seconds_ahead(&args.stripe_url, Clock::System.now()).await;
+    if let Some(seconds_ahead) = seconds_ahead.filter(|seconds| !check::is_near(*seconds)) {
+        tracing::error!(seconds_ahead, "this machine's clock is not Stripe's: webhooks are refused from 300 s on; set it (NTP)");
     }
 }
 

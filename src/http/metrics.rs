@@ -40,6 +40,18 @@ struct NotBelieved {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Of {
+    provider: &'static str,
+}
+
+/// What tells that a provider is not heard (F41, F44).
+#[derive(Debug, Clone)]
+pub(super) struct Hearing {
+    last: Gauge,
+    refused_for_time: Gauge,
+}
+
 /// The counters. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -47,6 +59,8 @@ pub struct Metrics {
     requests: Family<Asked, Counter>,
     request_seconds: Histogram,
     not_believed: Family<NotBelieved, Counter>,
+    last: Family<Of, Gauge>,
+    refused_for_time: Family<Of, Gauge>,
     stored: Counter,
     repeated: Counter,
     not_stored: Counter,
@@ -75,9 +89,13 @@ impl Metrics {
         let metrics = (Family::default(), seconds(), Family::default(), Counter::default(), Counter::default(), Counter::default());
         let (requests, request_seconds, not_believed, stored, repeated, not_stored) = metrics;
         let (commits, commit_seconds, waiting) = (Counter::default(), seconds(), Waiting::default());
+        let (last, refused_for_time) = (Family::default(), Family::default());
         registry.register("http_requests", "Requests by path and status", Family::clone(&requests));
         registry.register("http_request_seconds", "How long requests took", Histogram::clone(&request_seconds));
         registry.register("webhooks_refused", "Webhooks that were not believed, by reason", Family::clone(&not_believed));
+        registry.register("webhook_last_timestamp_seconds", "When a webhook was believed last, or this began", Family::clone(&last));
+        let in_a_row = "Webhooks in a row that were refused for their time: is the clock right?";
+        registry.register("webhooks_refused_for_time", in_a_row, Family::clone(&refused_for_time));
         registry.register("webhooks_stored", "Webhooks that were stored for the first time", Counter::clone(&stored));
         registry.register("webhooks_repeated", "Webhooks that were there already", Counter::clone(&repeated));
         registry.register("webhooks_not_stored", "Webhooks that the database did not take", Counter::clone(&not_stored));
@@ -86,7 +104,30 @@ impl Metrics {
         waiting.register(&mut registry);
         meter.register(&mut registry);
         let registry = Arc::new(registry);
-        Self { registry, requests, request_seconds, not_believed, stored, repeated, not_stored, commits, commit_seconds, waiting }
+        Self {
+            registry,
+            requests,
+            request_seconds,
+            not_believed,
+            last,
+            refused_for_time,
+            stored,
+            repeated,
+            not_stored,
+            commits,
+            commit_seconds,
+            waiting,
+        }
+    }
+
+    /// What hears one provider, from now on.
+    pub(super) fn hearing(&self, provider: &'static str, now: DateTime<Utc>) -> Hearing {
+        let hearing = Hearing {
+            last: self.last.get_or_create_owned(&Of { provider }),
+            refused_for_time: self.refused_for_time.get_or_create_owned(&Of { provider }),
+        };
+        hearing.believed(now);
+        hearing
     }
 
     pub(super) fn refused(&self, provider: &'static str, forged: Forged) {
@@ -104,6 +145,18 @@ impl Metrics {
     }
 }
 
+impl Hearing {
+    pub(super) fn believed(&self, now: DateTime<Utc>) {
+        self.last.set(now.timestamp());
+        self.refused_for_time.set(0);
+    }
+
+    /// How many in a row have been refused for their time, this one included.
+    pub(super) fn refused_for_time(&self) -> i64 {
+        self.refused_for_time.inc().saturating_add(1)
+    }
+}
+
 impl Waiting {
     fn register(&self, registry: &mut Registry) {
         let gauges = [
@@ -111,7 +164,7 @@ impl Waiting {
             ("inbox_oldest_seconds", "Age of the oldest event that waits to be processed", &self.inbox_oldest),
             ("inbox_quarantined", "Events that wait for a person", &self.quarantined),
             ("accounts_parked", "Accounts that billing stopped on", &self.parked),
-            ("settlement_lag_seconds", "Age of the oldest charge of which it is not known what became", &self.unsettled),
+            ("settlement_lag_seconds", "Age of the oldest charge or refund of which it is not known what became", &self.unsettled),
             ("database_counted", "Whether the database could be asked for the above", &self.countable),
         ];
         for (name, help, gauge) in gauges {

@@ -93,7 +93,8 @@ pub fn watched(app: &Arc<App>) -> Router {
 pub fn receiving(app: &Arc<App>, sources: &[Arc<dyn WebhookSource>], intake: &Intake) -> Router {
     let mut router = Router::new();
     for source in sources {
-        let door = webhook::Door { app: Arc::clone(app), source: Arc::clone(source), intake: intake.clone() };
+        let hearing = app.metrics.hearing(source.name(), app.clock.now());
+        let door = webhook::Door { app: Arc::clone(app), source: Arc::clone(source), intake: intake.clone(), hearing };
         router = router.route(&format!("/webhooks/{}", source.name()), post(webhook::receive).with_state(Arc::new(door)));
     }
     // The body is limited where it is read.

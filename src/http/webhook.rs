@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
+use super::metrics::Hearing;
 use super::{App, Intake};
 use crate::provider::webhooks::{UNREADABLE, digest_id};
 use crate::provider::{Forged, WebhookSource, vendors};
@@ -20,11 +21,15 @@ pub(super) struct Door {
     pub(super) app: Arc<App>,
     pub(super) source: Arc<dyn WebhookSource>,
     pub(super) intake: Intake,
+    pub(super) hearing: Hearing,
 }
+
+/// So many webhooks in a row that are refused for their time are no replays: a clock is wrong (F44). Told again whenever they have doubled.
+const ALARM_FROM: i64 = 4;
 
 /// Takes one webhook.
 pub(super) async fn receive(State(door): State<Arc<Door>>, headers: HeaderMap, body: Body) -> Response {
-    let Door { app, source, intake } = door.as_ref();
+    let Door { app, source, intake, .. } = door.as_ref();
     let signature = headers.get(source.signature_header()).map(HeaderValue::as_bytes);
     if signature.is_none() {
         // Before anything of its body is read.
@@ -38,6 +43,7 @@ pub(super) async fn receive(State(door): State<Arc<Door>>, headers: HeaderMap, b
     if let Err(forged) = source.verify(signature, &body, now) {
         return refused(&door, forged);
     }
+    door.hearing.believed(now);
     let label = vendors::reader(source.name()).and_then(|reader| reader.label(&body).ok());
     let (event, kind) = match label {
         Some(label) => (label.id.into_owned(), label.kind.into_owned()),
@@ -58,8 +64,15 @@ pub(super) async fn receive(State(door): State<Arc<Door>>, headers: HeaderMap, b
 
 /// Nothing is kept of what nobody vouches for, but a count (PV-3).
 fn refused(door: &Door, forged: Forged) -> Response {
-    door.app.metrics.refused(door.source.name(), forged);
-    tracing::debug!(provider = door.source.name(), reason = forged.as_str(), "a webhook is not believed");
+    let provider = door.source.name();
+    door.app.metrics.refused(provider, forged);
+    if matches!(forged, Forged::TooOld | Forged::InTheFuture) {
+        let in_a_row = door.hearing.refused_for_time();
+        if in_a_row >= ALARM_FROM && in_a_row.count_ones() == 1 {
+            tracing::error!(provider, in_a_row, "every webhook is refused for its time: set this machine's clock (NTP)");
+        }
+    }
+    tracing::debug!(provider, reason = forged.as_str(), "a webhook is not believed");
     (StatusCode::BAD_REQUEST, format!("{forged}\n")).into_response()
 }
 

@@ -53,6 +53,8 @@ async fn a_database_belongs_to_one_account_and_one_mode() {
         let run = run_line(&shop);
         let said = runs(program(&db, &fake, KEY, &run)).await;
         ended(&said, 0, "charges captured");
+        // F44: the fake's clock stands still.
+        ended(&said, 0, "this machine's clock is not Stripe's");
         assert_eq!(fake.captured(), 1);
         shop.does("check");
 
