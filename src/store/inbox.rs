@@ -2,6 +2,7 @@
 
 mod arrivals;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -69,6 +70,8 @@ crate::statements! {
         "select provider, event_id, kind, source, received_at, due_at, occurred_at, processed_at, tries, live, state, outcome, \
          reason, actor, object_id, account_id, encoding, body from inbox where event_id = $1 order by provider"
     );
+    /// Which of these a person has given up meanwhile; all of them are locked.
+    STATES_OF = same("select provider, event_id, state from inbox where event_id {in:$1} {postgres: for update}");
     /// An event is to be processed again.
     RETRY_EVENT = same(
         "update inbox set state = 'new', due_at = $3, tries = 0, outcome = null, reason = null, actor = $4 \
@@ -92,7 +95,8 @@ crate::statements! {
          (select min(received_at) from inbox where due_at is not null) as oldest_at, \
          (select count(*) from inbox where state = 'quarantined') as quarantined, \
          (select count(*) from accounts where parked_at is not null) as parked, \
-         (select min(first_sent_at) from charges where state in ('requested', 'unknown') and first_sent_at is not null) as unsettled_at"
+         (select min(u.first_sent_at) from (select first_sent_at from charges where state in ('requested', 'unknown') \
+         union all select first_sent_at from refunds where state in ('requested', 'unknown')) u) as unsettled_at"
     );
     /// Whose charges these are, by what the provider calls them.
     CHARGES_BY_REFERENCE = same("select reference, account_id, charge_id from charges where reference {in:$1}");
@@ -193,13 +197,17 @@ pub struct Processed {
     pub standing: Standing,
 }
 
-/// Records what came of events.
+/// Records what came of events. Those that a person has given up meanwhile stay so, unless they have been applied.
 ///
 /// # Errors
 /// [`StoreError::Db`].
 pub async fn record(tx: &mut Tx, now: DateTime<Utc>, processed: &[Processed]) -> Result<(), StoreError> {
+    let discarded = discarded(tx, processed).await?;
     let mut rows = Columns::of(&INBOX_RESULTS);
     for Processed { event, known, standing } in processed {
+        if !matches!(standing, Standing::Done { .. }) && discarded.contains(&(event.provider.clone(), event.event.clone())) {
+            continue;
+        }
         let (state, due_at, outcome, reason) = match standing {
             Standing::Done { outcome } => ("done", None, Some(*outcome), None),
             Standing::Again { at, reason } => ("new", Some(at.timestamp_micros()), None, Some(reason.as_str())),
@@ -221,6 +229,18 @@ pub async fn record(tx: &mut Tx, now: DateTime<Utc>, processed: &[Processed]) ->
     }
     tx.update_rows(&rows).await?;
     Ok(())
+}
+
+/// Those that a person has given up while they were being processed.
+async fn discarded(tx: &mut Tx, processed: &[Processed]) -> Result<BTreeSet<(String, String)>, StoreError> {
+    let ids = Value::texts(processed.iter().map(|one| one.event.event.as_str()));
+    let mut discarded = BTreeSet::new();
+    for row in tx.fetch_all(&STATES_OF, &[ids]).await? {
+        if row.str_at(2)? == "discarded" {
+            discarded.insert((row.text_at(0)?, row.text_at(1)?));
+        }
+    }
+    Ok(discarded)
 }
 
 /// An event as operators see it.

@@ -7,6 +7,7 @@ use kasacare::provider::stripe::reading::StripeEvents;
 use kasacare::provider::stripe::signature::sign;
 use kasacare::provider::webhooks::digest_id;
 use kasacare::store::db::{ConnectOptions, Db, Kind, Sql};
+use kasacare::store::inbox::{self, Known, Processed, Standing};
 
 use super::http::{SECRET, Site, limits};
 use super::{entry, number, words};
@@ -47,7 +48,40 @@ async fn an_event_is_stored_once_and_only_if_it_is_signed() {
         let tampered = body.replace("ch_1", "ch_2");
         assert_eq!(site.post_signed(tampered.as_bytes(), Some(&by(SECRET, 0))).await, 400);
         assert_eq!(number(&db, STORED).await, 2, "nothing of that is kept");
+        // F44: how many have been refused for their time since one was believed; F41: when that was.
+        let in_a_row = "kasacare_webhooks_refused_for_time{provider=\"stripe\"}";
+        assert!((site.metric(in_a_row).await - 2.0).abs() < 0.1);
         assert_eq!(site.post_signed(body.as_bytes(), Some(&by(SECRET, 299))).await, 200);
+        assert!(site.metric(in_a_row).await.abs() < 0.1);
+        #[expect(clippy::cast_precision_loss, reason = "seconds, in a comparison with an allowance")]
+        let since = site.metric("kasacare_webhook_last_timestamp_seconds{provider=\"stripe\"}").await - site.now.timestamp() as f64;
+        assert!(since.abs() < 2.0, "{since}");
+        site.close().await;
+    })
+    .await;
+}
+
+/// A person gives events up while a runner has them: one is to be tried again, one has just been applied, which is what is true of it.
+#[tokio::test]
+async fn what_is_given_up_while_it_is_processed_stays_given_up_unless_it_was_applied() {
+    on_both(async |db| {
+        let site = Site::open(&db, noon("2026-01-31"), limits()).await;
+        for id in ["evt_1", "evt_2"] {
+            assert_eq!(site.post(&event(id)).await, 200);
+        }
+        let mut tx = db.begin().await.unwrap();
+        let due = inbox::due(&mut tx, site.now, 10).await.unwrap();
+        for id in ["evt_1", "evt_2"] {
+            let known = inbox::by_id(&mut tx, id).await.unwrap().remove(0).0;
+            assert!(inbox::discard(&mut tx, &known, site.now, "olga", "nothing of ours").await.unwrap());
+        }
+        let standings = [Standing::Again { at: site.now, reason: "too early".to_owned() }, Standing::Done { outcome: "applied" }];
+        let processed = due.into_iter().zip(standings).map(|(event, standing)| Processed { event, known: Known::default(), standing });
+        inbox::record(&mut tx, site.now, &processed.collect::<Vec<_>>()).await.unwrap();
+        tx.commit().await.unwrap();
+        let (given_up, applied) = (entry(&db, "evt_1").await, entry(&db, "evt_2").await);
+        assert_eq!((given_up.state.as_str(), given_up.reason.as_deref(), given_up.due_at), ("discarded", Some("nothing of ours"), None));
+        assert_eq!(applied.state, "done");
         site.close().await;
     })
     .await;
@@ -86,7 +120,7 @@ async fn hostile_events_are_kept_byte_for_byte() {
         for body in &sent {
             assert_eq!(site.post_signed(body, Some(&sign(SECRET, site.now, body))).await, 200);
             let mut tx = db.begin_read().await.unwrap();
-            let (_, kept) = kasacare::store::inbox::by_id(&mut tx, &id(body)).await.unwrap().remove(0);
+            let (_, kept) = inbox::by_id(&mut tx, &id(body)).await.unwrap().remove(0);
             tx.rollback().await.unwrap();
             // As text where it is some, or in hexadecimal.
             let text = std::str::from_utf8(body).ok().filter(|text| !text.contains('\0')).map(str::to_owned);

@@ -167,6 +167,10 @@ async fn a_refund_with_two_objects_parks_the_account() {
             let subscription = town.subscribe(JOINED, &id, "plus/annual").await;
             town.act(noon(JOINED), &id, |draft| draft.cancel(&subscription)).await;
             town.run(JOINED).await;
+            // Nobody knows what became of it, which the metrics tell by its age.
+            let mut tx = db.begin_read().await.unwrap();
+            assert!(kasacare::store::inbox::gauges(&mut tx).await.unwrap().unsettled_at.is_some());
+            tx.rollback().await.unwrap();
             let refund = town.account(&id).await.refunds.values().next().unwrap().clone();
             let object = |status: &str| words::refund(name, &refund.charge, &refund.id, refund.amount.minor(), status);
             let mut second = object(status);
