@@ -16,6 +16,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "collection-cost",
             "write-off",
             "unapplied",
+            "captured",
             "refund-paid",
             "credit",
             "credit-paid",

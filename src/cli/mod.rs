@@ -12,6 +12,7 @@ mod aside;
 mod breaks;
 mod cancel;
 mod cancel_unpaid;
+mod captured;
 pub mod change;
 mod change_plan;
 mod check;
@@ -147,6 +148,7 @@ enum Command {
     Parked(parked::Args),
     CreditPaid(credit_paid::Args),
     RefundPaid(refund_paid::Args),
+    Captured(captured::Args),
     Release(release::Args),
     Tasks(tasks::Args),
     Unapplied(unapplied::Args),
@@ -245,6 +247,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Price(args) => block_on(price::run(args, context)),
         Command::Parked(args) => block_on(parked::run(args, context)),
         Command::CreditPaid(args) => block_on(credit_paid::run(args, context)),
+        Command::Captured(args) => block_on(captured::run(args, context)),
         Command::RefundPaid(args) => block_on(refund_paid::run(args, context)),
         Command::Release(args) => block_on(release::run(args, context)),
         Command::Tasks(args) => block_on(tasks::run(args, context)),

@@ -203,6 +203,10 @@ pub enum Event {
         costs: Vec<(String, Money)>,
         unapplied: Money,
     },
+    /// PV-5: a person has seen at the provider that it captured another amount: `unapplied` more, which pays nothing yet (2320), or, where
+    /// that is negative, so much of what paid nothing less; and `unpaid` less of what the invoices were paid with.
+    #[serde(rename = "capture_corrected.v1")]
+    CaptureCorrected { charge: String, unapplied: Money, unpaid: Vec<(String, Money)>, on: NaiveDate },
     /// F69: money for which nothing was owed is given back; it becomes a payment of the invoice that can take a refund.
     #[serde(rename = "unapplied_returned.v1")]
     UnappliedReturned { charge: String, invoice: String, amount: Money, on: NaiveDate },
@@ -349,6 +353,16 @@ pub enum Event {
     /// It is done.
     #[serde(rename = "task_closed.v1")]
     TaskClosed { id: String, on: NaiveDate },
+}
+
+impl Event {
+    /// PV-5: the charge whose captured amount was put right, and by how much, in minor units: negative where less had come in.
+    #[must_use]
+    pub fn captured_more(&self) -> Option<(&str, i64)> {
+        let Self::CaptureCorrected { charge, unapplied, unpaid, .. } = self else { return None };
+        let less = unpaid.iter().fold(0_i64, |sum, (_, amount)| sum.saturating_add(amount.minor()));
+        Some((charge, unapplied.minor().saturating_sub(less)))
+    }
 }
 
 impl ChargeRequest {

@@ -174,6 +174,7 @@ fn post(account: &Account, event: &Event, entry: &mut Entry) -> Result<(), Ledge
             paid(entry, PROVIDER_CLEARING, applied, costs, *unapplied)?;
             entry.credit(UNAPPLIED, *unapplied, None)?;
         }
+        Event::CaptureCorrected { unapplied, unpaid, .. } => capture_corrected(entry, *unapplied, unpaid)?,
         Event::UnappliedApplied { applied, costs, .. } => paid(entry, UNAPPLIED, applied, costs, account.zero())?,
         Event::UnappliedReturned { invoice, amount, .. } => entry.pair(UNAPPLIED, REFUNDS_PAYABLE, *amount, Some(invoice))?,
         Event::NoteIssued { note, given } => noted(entry, prepayment(invoice(account, &note.invoice)?), note, given)?,
@@ -236,6 +237,16 @@ fn issued(entry: &mut Entry, document: &super::account::InvoiceDocument) -> Resu
     entry.debit(RECEIVABLE, document.net.plus(document.tax)?, id);
     entry.credit(prepaid, document.net, id)?;
     entry.credit(SALES_TAX, document.tax, id)
+}
+
+/// PV-5: more of a charge, which pays nothing yet, or less; what of it had paid invoices is owed again.
+fn capture_corrected(entry: &mut Entry, unapplied: Money, unpaid: &[(String, Money)]) -> Result<(), MoneyError> {
+    if unapplied.is_negative() {
+        entry.pair(UNAPPLIED, PROVIDER_CLEARING, unapplied.negated()?, None)?;
+    } else {
+        entry.pair(PROVIDER_CLEARING, UNAPPLIED, unapplied, None)?;
+    }
+    entry.pairs(RECEIVABLE, PROVIDER_CLEARING, unpaid)
 }
 
 /// LC-4, CP-3, RF-4, PV-5, goodwill.

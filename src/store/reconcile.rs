@@ -138,12 +138,14 @@ crate::statements! {
     OUR_DISPUTES = same(our_disputes!("not like"));
     /// Those of the simulated provider.
     SIMULATED_DISPUTES = same(our_disputes!("like"));
-    /// The records of accounts on which a refund came back or a dispute was decided, as far as they tell when.
+    /// The records of accounts on which a refund came back, a dispute was decided or a captured amount was put right, as far as they tell when.
     pub DECISIONS = same(
         "select j.account_id, j.effective_on, j.body from (select account_id from refunds where state = 'failed' union \
-         select account_id from disputes where state <> 'open') as concerned join journal j on j.account_id = concerned.account_id \
+         select account_id from disputes where state <> 'open' union \
+         select account_id from tasks where kind in ('unapplied_payment', 'amount_mismatch')) as concerned \
+         join journal j on j.account_id = concerned.account_id \
          where j.body like '%\"refund_failed.v1\"%' or j.body like '%\"refund_settled.v1\"%' or j.body like '%\"dispute_won.v1\"%' \
-         or j.body like '%\"dispute_reversed.v1\"%' order by j.account_id, j.seq"
+         or j.body like '%\"dispute_reversed.v1\"%' or j.body like '%\"capture_corrected.v1\"%' order by j.account_id, j.seq"
     );
     /// What customers' books moved on the clearing account by day.
     pub CLEARING = same(
@@ -284,7 +286,7 @@ pub fn currency(row: &Row, at: usize) -> Result<Currency, DbError> {
     Currency::parse(row.str_at(at)?).map_err(|_| row.corrupt("currency", "is not a currency"))
 }
 
-/// When refunds came back and disputes were won, by the ids of ours.
+/// When refunds came back, disputes were won and captured amounts were put right, by the ids of ours.
 #[derive(Debug, Default)]
 pub struct Decisions {
     /// When a refund was paid out, of those that came back.
@@ -293,6 +295,8 @@ pub struct Decisions {
     pub came_back_on: std::collections::HashMap<String, NaiveDate>,
     /// When a dispute was won, at once or after it had been lost.
     pub won_on: std::collections::HashMap<String, NaiveDate>,
+    /// When the captured amount of a charge was put right, and by how much, in minor units; by account and charge.
+    pub corrected: std::collections::HashMap<(String, String), Vec<(NaiveDate, i64)>>,
 }
 
 /// Reads when things were decided that rows alone don't tell.
@@ -309,6 +313,9 @@ pub async fn decisions(tx: &mut Tx) -> Result<Decisions, StoreError> {
         let on = row.date_at(1)?;
         let body: Body = serde_json::from_str(row.str_at(2)?).map_err(|_| row.corrupt("body", "cannot be read"))?;
         for event in body.events {
+            if let Some((charge, more)) = event.captured_more() {
+                decisions.corrected.entry((row.text_at(0)?, charge.to_owned())).or_default().push((on, more));
+            }
             match event {
                 Event::RefundSettled { refund, on, .. } => drop(decisions.refunded_on.insert(refund, on)),
                 Event::RefundFailed { refund, on, after_success: true, .. } => drop(decisions.came_back_on.insert(refund, on)),

@@ -36,6 +36,11 @@ pub(super) fn lines(change: &Change, event: &Event) -> Vec<String> {
         Event::UnappliedApplied { charge, applied, costs, .. } => {
             applied.iter().chain(costs).map(|(id, amount)| format!("unapplied cash of {charge} pays {amount} of {id}")).collect()
         }
+        Event::CaptureCorrected { charge, unapplied, unpaid, .. } => {
+            let pays_nothing = (!unapplied.is_zero()).then(|| format!("unapplied cash of {charge} changes by {unapplied}"));
+            let owed = unpaid.iter().map(|(invoice, amount)| format!("{amount} of {invoice} was not paid by {charge} and is owed again"));
+            pays_nothing.into_iter().chain(owed).collect()
+        }
         Event::UnappliedReturned { charge, amount, .. } => vec![format!("unapplied cash of {charge} is given back: {amount}")],
         Event::ExcessRefundWrittenOff { refund, amount } => vec![format!("{amount} that {refund} moved too much is given up")],
         Event::ExcessRefundApplied { refund, amount, given_up, .. } => {

@@ -80,7 +80,7 @@ impl Draft<'_> {
     }
 
     /// PD-2: the next retry of a soft decline by the terms' days; a hard one waits for a new payment method.
-    fn plan_retry(&mut self, id: &SubscriptionId, charge: &Charge, hard: bool) -> Planned {
+    pub(super) fn plan_retry(&mut self, id: &SubscriptionId, charge: &Charge, hard: bool) -> Planned {
         if self.is_suspended(id) {
             self.because("LC-7: no charge is attempted while it is suspended");
             return Ok(());

@@ -22,6 +22,7 @@ pub mod attempts;
 pub mod billing;
 pub mod calendar_jobs;
 pub mod cancel;
+mod captured;
 pub mod correct;
 pub mod coverage;
 pub mod dispute;

@@ -245,6 +245,30 @@ pub enum Refusal {
         /// How often it was asked.
         lookups: u32,
     },
+    /// Only what was captured can have moved another amount.
+    #[error("charge {charge} has captured nothing; `kasacare run` settles it by what the provider says")]
+    NotCaptured {
+        /// The charge.
+        charge: String,
+    },
+    /// PV-5: the books say so already.
+    #[error("charge {charge} is booked as having captured {amount} already")]
+    CapturedAlready {
+        /// The charge.
+        charge: String,
+        /// The amount.
+        amount: Money,
+    },
+    /// PV-5: what was given back, is disputed or has paid collection costs was captured.
+    #[error(
+        "{amount} of what charge {charge} would not have captured has been given back, is disputed, or has paid collection costs: settle          those first, or give the difference up with `kasacare breaks write-off`"
+    )]
+    CapturedIsSpent {
+        /// The charge.
+        charge: String,
+        /// So much too little is left.
+        amount: Money,
+    },
     /// Nothing of the payment waits to be applied (2320).
     #[error("nothing of charge {charge} is unapplied; `kasacare unapplied list` shows what is")]
     NothingUnapplied {

@@ -160,7 +160,7 @@ impl Draft<'_> {
     }
 
     /// The tasks about a payment's unapplied money follow it: closed when nothing is left, for less when less is.
-    fn follow_unapplied(&mut self, charge: &str) -> Planned {
+    pub(super) fn follow_unapplied(&mut self, charge: &str) -> Planned {
         let payments = self.account.unapplied_payments()?;
         let left = payments.iter().find(|payment| payment.of == charge).map_or(self.account.zero(), |payment| payment.amount);
         let about = |task: &&Task| match task.kind.as_str() {

@@ -35,6 +35,7 @@ impl Account {
                 }
                 costs.iter().try_for_each(|(id, amount)| self.settle_cost(id, *amount))?;
             }
+            Event::CaptureCorrected { charge, unapplied, unpaid, .. } => self.correct_capture(charge, *unapplied, unpaid)?,
             Event::UnappliedApplied { charge, applied, costs, on } => {
                 applied.iter().try_for_each(|(id, amount)| self.pay(charge, id, *amount, *on))?;
                 costs.iter().try_for_each(|(id, amount)| self.settle_cost(id, *amount))?;
@@ -94,6 +95,21 @@ impl Account {
             let payment =
                 Payment { charge: charge.to_owned(), invoice: id.to_owned(), amount, refunded: zero, disputed: zero, captured_on: on };
             self.payments.insert(key, payment);
+        }
+        Ok(())
+    }
+
+    fn correct_capture(&mut self, charge: &str, unapplied: Money, unpaid: &[(String, Money)]) -> Result<(), LedgerError> {
+        let row = self.charge_mut(charge)?;
+        row.amount = row.amount.plus(unapplied)?;
+        for (id, amount) in unpaid {
+            let row = self.charge_mut(charge)?;
+            row.amount = row.amount.minus(*amount)?;
+            let payment = self.payment_mut(charge, id)?;
+            payment.amount = payment.amount.minus(*amount)?;
+            let invoice = self.invoice_mut(id)?;
+            invoice.captured = invoice.captured.minus(*amount)?;
+            self.settle(id, amount.negated()?)?;
         }
         Ok(())
     }

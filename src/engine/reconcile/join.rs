@@ -74,6 +74,19 @@ impl Moved {
     }
 }
 
+/// A captured amount that was put right later than it was booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Correction {
+    /// The currency, as its letters.
+    pub currency: [u8; 3],
+    /// The day on which the charge was booked.
+    pub captured_on: NaiveDate,
+    /// The day on which the rest was.
+    pub on: NaiveDate,
+    /// By how much, in minor units.
+    pub minor: i64,
+}
+
 /// What the join has found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Joined {
@@ -170,6 +183,15 @@ impl Join {
                 self.join(ours);
                 Ok(())
             }
+        }
+    }
+
+    /// Adds a part of one of ours that was booked on a later day than the rest: until then the balances differ by it.
+    pub fn add_correction(&mut self, correction: &Correction) {
+        let Correction { currency, captured_on, on, minor } = *correction;
+        for (on, minor) in [(captured_on, -i128::from(minor)), (on, i128::from(minor))] {
+            self.result.moved.entry((currency, on)).or_default().captures += minor;
+            self.result.effects.entry((currency, on)).or_default().timing += minor;
         }
     }
 

@@ -4,7 +4,7 @@ use chrono::{Days, NaiveDate};
 use sha2::{Digest, Sha256};
 
 use super::ReconcileError;
-use super::join::Join;
+use super::join::{Correction, Join};
 use super::report::Input;
 use super::rows::{Ours, TheirRow, letters};
 use crate::domain::reconcile::Side;
@@ -88,20 +88,33 @@ pub(super) async fn ours(tx: &mut Tx, provider: &str, through: NaiveDate, join: 
         digester.add(&[&ours.account, &ours.id, ours.category.tag()], &[side.amount_minor, side.fee_minor, day, i64::from(side.has_moved)]);
         join.add_ours(ours).map_err(ReconcileError::from)
     };
-    tx.for_each_batch(charges, &values, |rows| rows.iter().try_for_each(|row| add(charge(row)?))).await?;
+    let mut corrections = Vec::new();
+    tx.for_each_batch(charges, &values, |rows| rows.iter().try_for_each(|row| add(charge(row, &decisions, through, &mut corrections)?)))
+        .await?;
     tx.for_each_batch(refunds, &values, |rows| rows.iter().try_for_each(|row| refund(row, &decisions)?.into_iter().try_for_each(&mut add)))
         .await?;
     tx.for_each_batch(disputes, &values, |rows| {
         rows.iter().try_for_each(|row| dispute(row, &decisions)?.into_iter().try_for_each(&mut add))
     })
     .await?;
+    corrections.iter().for_each(|correction| join.add_correction(correction));
     Ok(digester.input())
 }
 
-fn charge(row: &Row) -> Result<Ours, DbError> {
+/// A charge as it was booked by a day; what was put right by then is booked on the day of that.
+fn charge(row: &Row, decisions: &Decisions, through: NaiveDate, corrections: &mut Vec<Correction>) -> Result<Ours, DbError> {
     let has_moved = row.str_at(5)? == "succeeded";
-    let side = side(row, 4, row.int_at(3)?, row.opt_date_at(6)?, has_moved)?;
-    Ok(Ours::new(Category::Charge, row.text_at(0)?, row.text_at(1)?, row.opt_str_at(2)?, side))
+    let (account, id) = (row.text_at(0)?, row.text_at(1)?);
+    let mut side = side(row, 4, row.int_at(3)?, row.opt_date_at(6)?, has_moved)?;
+    let key = (account, id);
+    for (on, minor) in decisions.corrected.get(&key).into_iter().flatten() {
+        if *on > through {
+            side.amount_minor = side.amount_minor.saturating_sub(*minor);
+        } else {
+            corrections.push(Correction { currency: side.currency, captured_on: side.on, on: *on, minor: *minor });
+        }
+    }
+    Ok(Ours::new(Category::Charge, key.0, key.1, row.opt_str_at(2)?, side))
 }
 
 fn side(row: &Row, currency_at: usize, amount_minor: i64, on: Option<NaiveDate>, has_moved: bool) -> Result<Side, DbError> {

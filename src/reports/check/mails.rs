@@ -25,6 +25,8 @@ pub(super) struct Told {
     withdrawn: BTreeMap<SubscriptionId, i64>,
     /// Price notices by the ids of their mails.
     price_notices: BTreeMap<String, u32>,
+    /// By how much captured amounts were put right after their receipts, by charge, in minor units.
+    corrected: BTreeMap<String, i64>,
     /// When records were made, in microseconds: part of the causes of decisions.
     instants: BTreeSet<i64>,
 }
@@ -34,6 +36,10 @@ impl Told {
     pub(super) fn add(&mut self, record: &Record, events: &[Event]) {
         self.instants.insert(record.posted_at.timestamp_micros());
         for event in events {
+            if let Some((charge, more)) = event.captured_more() {
+                let sum = self.corrected.entry(charge.to_owned()).or_default();
+                *sum = sum.saturating_add(more);
+            }
             match event {
                 Event::ReminderQueued { subscription, renewal_on, .. } => {
                     self.reminders.insert((subscription.clone(), *renewal_on), record.seq);
@@ -86,7 +92,9 @@ fn fault_of(mail: &Mail, books: &AccountBooks, told: &Told) -> Option<String> {
     };
     let account = &books.account;
     match kind {
-        NoticeKind::ReceiptPayment | NoticeKind::ReceiptRefund | NoticeKind::ReceiptCorrection => receipt_fault(kind, mail, cause, account),
+        NoticeKind::ReceiptPayment | NoticeKind::ReceiptRefund | NoticeKind::ReceiptCorrection => {
+            receipt_fault(kind, mail, cause, account, told)
+        }
         _ => (!has_cause(kind, cause, account, told)).then(|| format!("is about {cause}, which is nothing that happened")),
     }
 }
@@ -145,13 +153,15 @@ struct Amounts {
 }
 
 /// RE-4: a receipt tells the amount that moved, of something that moved, and is not taken back.
-fn receipt_fault(kind: NoticeKind, mail: &Mail, cause: &str, account: &Account) -> Option<String> {
+fn receipt_fault(kind: NoticeKind, mail: &Mail, cause: &str, account: &Account, told: &Told) -> Option<String> {
     if mail.state == "withdrawn" {
         return Some("is a receipt, and was withdrawn".to_owned());
     }
     let facts = mail.receipt.as_deref().unwrap_or_default();
     let Ok(amounts) = serde_json::from_str::<Amounts>(facts) else { return Some("has facts that cannot be read".to_owned()) };
-    let charge = account.charges.get(cause).filter(|charge| charge.state == AttemptState::Succeeded).map(|charge| charge.amount.minor());
+    let corrected_by = told.corrected.get(cause).copied().unwrap_or_default();
+    let charge = account.charges.get(cause).filter(|charge| charge.state == AttemptState::Succeeded);
+    let charge = charge.map(|charge| charge.amount.minor().saturating_sub(corrected_by));
     let refund = account.refunds.get(cause).filter(|refund| refund.reference.is_some()).map(|refund| refund.amount.minor());
     let (stated, moved) = match kind {
         // An invoice that nothing had to be collected for has a receipt of its own.

@@ -63,6 +63,7 @@ fn about(event: &Event) -> About {
         Event::CreditPaidByHand { document, .. } => About::titled("Account credit paid out by hand").reference(document),
         Event::CreditPaidOut { .. } => About::titled("Account credit to be paid out"),
         Event::ChargeCaptured { reference, .. } => About::titled("Payment captured").reference(reference),
+        Event::CaptureCorrected { charge, .. } => About::titled("Captured amount put right").reference(charge),
         Event::UnappliedReturned { charge, .. } => About::titled("Unapplied payment to be given back").reference(charge),
         Event::UnappliedApplied { charge, .. } => About::titled("Unapplied payment applied").reference(charge),
         Event::ExcessRefundWrittenOff { refund, .. } => About::titled("Excess refund written off").reference(refund),

@@ -3,6 +3,7 @@
 mod amounts;
 mod breaks;
 mod breaks_late;
+mod captured;
 mod customers;
 mod edges;
 mod environment;

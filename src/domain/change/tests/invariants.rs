@@ -146,6 +146,7 @@ fn of_books(world: &World) {
         .iter()
         .map(|(_, event)| match event {
             Event::ChargeCaptured { unapplied, .. } => unapplied.minor(),
+            Event::CaptureCorrected { unapplied, .. } => unapplied.minor(),
             Event::UnappliedReturned { amount, .. } => -amount.minor(),
             Event::UnappliedApplied { applied, costs, .. } => -sum(applied.iter().chain(costs).map(|(_, amount)| *amount)),
             Event::DisputeReversed { amount, .. } => amount.minor(),

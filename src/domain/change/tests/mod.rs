@@ -11,6 +11,7 @@ mod world;
 mod attempts;
 mod begin;
 mod cancelling;
+mod captured;
 mod changing;
 mod disputes;
 mod ends;
