@@ -56,7 +56,8 @@ async fn an_overcharge_that_reconciliation_finds_is_booked_and_given_back() {
 
         shop.refuses(&format!("captured us {CHARGE} 15.81 --as-of 2026-02-04"), 2, "needs --reason").await;
         shop.refuses(&format!("captured us {CHARGE} 10.81 {OLGA} --as-of 2026-02-04"), 3, "10.81 USD already").await;
-        shop.refuses(&format!("captured us {CHARGE} -1.00 {OLGA} --as-of 2026-02-04"), 3, "the captured amount").await;
+        shop.refuses(&format!("captured us {CHARGE} -1.00 {OLGA} --as-of 2026-02-04"), 2, "AMOUNT").await;
+        shop.refuses(&format!("captured us {CHARGE} 0.00 {OLGA} --as-of 2026-02-04"), 3, "the captured amount").await;
         shop.refuses(&format!("captured us {CHARGE} 1.234 {OLGA} --as-of 2026-02-04"), 2, "AMOUNT").await;
         shop.refuses(&format!("captured us ch_none 15.81 {OLGA} --as-of 2026-02-04"), 4, "has no charge `ch_none`").await;
         let done = shop.quotes_then_does(&format!("captured us {CHARGE} 15.81 {OLGA} --as-of 2026-02-04")).await;
@@ -74,6 +75,7 @@ async fn an_overcharge_that_reconciliation_finds_is_booked_and_given_back() {
         import(&shop, &[("txn_2", "refund", -500, 4, &reference)]);
         let after = shop.does(&format!("{} --apply --format json", reconcile("05", "06")));
         let report: serde_json::Value = serde_json::from_str(&after).unwrap();
+        let report = &report["runs"][0];
         let days = report["equations"].as_array().unwrap();
         assert!(days.len() >= 2 && days.iter().all(|day| day["unexplained"] == "0.00 USD"), "{report:#}");
         assert_eq!(report["breaks"].as_array().map(Vec::len), Some(0), "{report:#}");
