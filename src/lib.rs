@@ -2,6 +2,9 @@
 //!
 //! The core decides ([`domain`]), the shell does. See `ARCHITECTURE.md` for the walk through the folders.
 
+#[macro_use]
+pub mod store;
+
 pub mod cli;
 pub mod clock;
 pub mod demo;
@@ -13,6 +16,5 @@ pub mod jobs;
 pub mod mail;
 pub mod provider;
 pub mod reports;
-pub mod store;
 #[cfg(feature = "proptest")]
 pub mod strategies;

@@ -254,9 +254,11 @@ const fn of_store(error: &StoreError) -> Exit {
         StoreError::Conflict { .. } => Exit::Conflict,
         StoreError::PromotionUsedUp { .. } | StoreError::VersionDiffers { .. } => Exit::Refused,
         StoreError::NoPromotion { .. } | StoreError::NoCatalog => Exit::NotFound,
-        StoreError::Corrupt { .. } | StoreError::Currency { .. } | StoreError::Unstorable { .. } | StoreError::Json { .. } => {
-            Exit::Environment
-        }
+        StoreError::Corrupt { .. }
+        | StoreError::Currency { .. }
+        | StoreError::Unstorable { .. }
+        | StoreError::SumTooLarge { .. }
+        | StoreError::Json { .. } => Exit::Environment,
     }
 }
 

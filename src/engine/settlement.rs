@@ -114,6 +114,10 @@ pub async fn take(db: &Db, file: &SettlementFile, input: impl Read + Send + 'sta
     while let Some(chunk) = chunks.recv().await {
         store(&mut tx, &mut intake, chunk, &mut problems).await?;
     }
+    for (line, contradiction) in intake.settle(&mut tx).await? {
+        let problem = Problem::Rule(Refused(&contradiction).to_string());
+        problems.note(RowProblem { line: Some(line.into()), field: Some("id".to_owned()), problem });
+    }
     let ReadFile { rows, skipped, problems: of_file, digest } = reader.await.map_err(|_| TakingError::Stopped)?;
     let taken = |import, was_taken, stored| Taken {
         import,
@@ -200,8 +204,14 @@ struct Refused<'a>(&'a Contradiction);
 
 impl fmt::Display for Refused<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Contradiction { what, id, .. } = self.0;
-        write!(f, "{what} `{id}` is stored already, with another amount, category or payout")
+        let Contradiction { what, id, known, .. } = self.0;
+        match known {
+            None => write!(f, "{what} `{id}` is stored already, with another amount, category or payout"),
+            Some(known) => write!(
+                f,
+                "{what} `{id}` is stored already, and what is known of it makes {known}: take in what was in it first, or ask its provider"
+            ),
+        }
     }
 }
 

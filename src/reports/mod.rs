@@ -25,13 +25,6 @@ macro_rules! then {
     };
 }
 
-/// Two columns, `high` and `low`: the sum of an amount in halves; see [`sums`].
-macro_rules! halves {
-    ($amount:expr) => {
-        concat!("cast(sum(", $amount, " / 4294967296) as bigint) as high, cast(sum(", $amount, " % 4294967296) as bigint) as low")
-    };
-}
-
 pub mod account;
 mod accrued;
 mod chart;

@@ -69,6 +69,16 @@ pub enum StoreError {
         /// Why not.
         problem: &'static str,
     },
+    /// A sum of what a provider has told that does not fit 64 bits. Nothing was stored.
+    #[error("{what} at {provider} is in {currency} more than 64 bits of minor units hold; nothing was changed")]
+    SumTooLarge {
+        /// What was summed, with its day or id.
+        what: String,
+        /// The provider.
+        provider: String,
+        /// The currency.
+        currency: Currency,
+    },
     /// A record for the journal cannot be written as JSON.
     #[error("the record of account {account} cannot be written as JSON (line {line}, column {column})")]
     Json {

@@ -3,6 +3,9 @@
 //! [`db`] is the seam to the two databases and the only place that names a driver; the other modules hold one table family
 //! each: its statements, its table descriptors and the functions that turn rows into domain values and back.
 
+#[macro_use]
+pub mod sums;
+
 pub mod account;
 pub mod binding;
 pub mod claims;

@@ -148,46 +148,50 @@ crate::statements! {
          or j.body like '%\"dispute_reversed.v1\"%' or j.body like '%\"capture_corrected.v1\"%' order by j.account_id, j.seq"
     );
     /// What customers' books moved on the clearing account by day.
-    pub CLEARING = same(
-        "select currency, effective_on, cast(sum(amount_minor) as bigint) as moved from postings \
+    pub CLEARING = same(concat!(
+        "select currency, effective_on, ", halves!("amount_minor"), " from postings \
          where ledger_account = 1200 and account_id not like '(%' and effective_on <= $1 \
          group by currency, effective_on order by currency, effective_on"
-    );
+    ));
     /// What a provider's book moved on it: fees and payouts, and what the reconciler has set aside. Days are those on which it happened,
     /// also where its month was closed and it is booked later.
-    pub BOOK_CLEARING = same(
-        "select p.currency, j.effective_on, cast(sum(case when j.kind = 'settlement_import' then p.amount_minor else 0 end) as bigint) \
-         as imported, cast(sum(case when j.kind = 'settlement_import' then 0 else p.amount_minor end) as bigint) as aside \
-         from postings p join journal j on j.account_id = p.account_id and j.seq = p.seq \
+    pub BOOK_CLEARING = same(concat!(
+        "select p.currency, j.effective_on, ",
+        halves!("imported_", "(case when j.kind = 'settlement_import' then p.amount_minor else 0 end)"), ", ",
+        halves!("aside_", "(case when j.kind = 'settlement_import' then 0 else p.amount_minor end)"),
+        " from postings p join journal j on j.account_id = p.account_id and j.seq = p.seq \
          where p.account_id = $1 and p.ledger_account = 1200 and j.effective_on <= $2 \
          group by p.currency, j.effective_on order by p.currency, j.effective_on"
-    );
+    ));
     /// What was booked about breaks on days after one.
     pub BOOKED_LATER = same(
         "select j.seq, j.body, max(p.effective_on) as posted_on from journal j \
          join postings p on p.account_id = j.account_id and p.seq = j.seq \
          where j.account_id = $1 and j.kind <> 'settlement_import' and p.effective_on > $2 group by j.seq, j.body order by j.seq"
     );
-    /// What the provider says its balance for us changed by, and by what. What is reserved is ours all the same.
-    pub THEIR_BALANCE = same(
-        "select currency, occurred_on, \
-         cast(sum(case when category = 'reserve' then -fee_minor else net_minor end) as bigint) as balance, \
-         cast(sum(case when category = 'fee' then gross_minor - fee_minor when category = 'dispute' then 0 else -fee_minor end) as bigint) as fees, \
-         cast(sum(case when category in ('payout', 'payout_failure') then gross_minor else 0 end) as bigint) as payouts, \
-         cast(sum(case when category in ('adjustment', 'tax', 'unknown') then gross_minor else 0 end) as bigint) as adjustments \
-         from provider_movements where provider = $1 and occurred_on <= $2 group by currency, occurred_on order by currency, occurred_on"
-    );
-    /// A provider's payouts by a day.
-    pub PAYOUTS = same(
-        "select payout_id, amount_minor, currency, sent_on, arrives_on, amount_from, bank_reference from provider_payouts \
-         where provider = $1 and sent_on <= $2 order by payout_id"
-    );
-    /// What was in them.
-    pub PAYOUT_LINES = same(
-        "select l.payout_id, count(*) as lines, cast(sum(m.net_minor) as bigint) as net from payout_lines l \
+    /// What the provider says its balance for us changed by, and by what: fees as it says them, a line of its own for fees by what it left.
+    /// What is reserved is ours all the same.
+    pub THEIR_BALANCE = same(concat!(
+        "select currency, occurred_on, ", halves!("moved_", "(case when category = 'reserve' then 0 else net_minor end)"), ", ",
+        halves!("reserved_fee_", "(case when category = 'reserve' then fee_minor else 0 end)"), ", ",
+        halves!("fee_line_", "(case when category = 'fee' then net_minor else 0 end)"), ", ",
+        halves!("fee_", "(case when category in ('fee', 'dispute') then 0 else fee_minor end)"), ", ",
+        halves!("payout_", "(case when category in ('payout', 'payout_failure') then gross_minor else 0 end)"),
+        " from provider_movements where provider = $1 and occurred_on <= $2 group by currency, occurred_on order by currency, occurred_on"
+    ));
+    /// A provider's payouts by a day. One that is derived is as much as was booked for it, which grows as more of its lines are known.
+    pub PAYOUTS = same(concat!(
+        "select p.payout_id, p.amount_minor, p.currency, p.sent_on, p.arrives_on, p.bank_reference, s.high, s.low, p.amount_from from provider_payouts p \
+         left join (select m.reference, ", halves!("m.gross_minor"), " from provider_movements m where m.provider = $1 \
+         and m.category = 'payout' and m.reference is not null group by m.reference) s on s.reference = p.payout_id \
+         and p.amount_from = 'derived' where p.provider = $1 and p.sent_on <= $2 order by p.payout_id"
+    ));
+    /// What was in them; the line of the payout itself is not in it.
+    pub PAYOUT_LINES = same(concat!(
+        "select l.payout_id, count(*) as lines, ", halves!("m.net_minor"), " from payout_lines l \
          join provider_movements m on m.provider = l.provider and m.movement_id = l.movement_id \
-         where l.provider = $1 group by l.payout_id order by l.payout_id"
-    );
+         where l.provider = $1 and m.category not in ('payout', 'payout_failure') group by l.payout_id order by l.payout_id"
+    ));
     /// Payouts that came back.
     pub FAILED_PAYOUTS = same(
         "select reference, min(occurred_on) as failed_on from provider_movements where provider = $1 and category = 'payout_failure' \

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{Days, NaiveDate};
 use sha2::{Digest, Sha256};
 
-use super::ReconcileError;
 use super::report::{Input, PayoutProof};
+use super::{ReconcileError, fitting};
 use crate::domain::money::{Currency, Money};
 use crate::domain::reconcile::{BANK_DAYS, BreakKind, bank_days_after};
 use crate::store::db::Tx;
-use crate::store::reconcile;
+use crate::store::{reconcile, sums};
 use crate::values;
 
 /// Days after a payout was to arrive in which its amount on the bank is taken for it.
@@ -100,9 +100,10 @@ pub(super) struct Bank {
 /// Loads payouts and lines, and matches them.
 pub(super) async fn load(tx: &mut Tx, provider: &str, through: NaiveDate) -> Result<Bank, ReconcileError> {
     let mut sha = [Sha256::new(), Sha256::new()];
-    let mut sums = HashMap::new();
+    let mut in_them = HashMap::new();
     for row in tx.fetch_all(&reconcile::PAYOUT_LINES, &values![provider]).await? {
-        sums.insert(row.text_at(0)?, (u64::try_from(row.int_at(1)?).unwrap_or_default(), row.int_at(2)?));
+        let net = sums::exact(&row, 2)?;
+        in_them.insert(row.text_at(0)?, (u64::try_from(row.int_at(1)?).unwrap_or_default(), net));
     }
     let mut failed = HashMap::new();
     for row in tx.fetch_all(&reconcile::FAILED_PAYOUTS, &values![provider, through]).await? {
@@ -115,16 +116,23 @@ pub(super) async fn load(tx: &mut Tx, provider: &str, through: NaiveDate) -> Res
     let mut payouts = Vec::new();
     for row in tx.fetch_all(&reconcile::PAYOUTS, &values![provider, through]).await? {
         let (id, currency) = (row.text_at(0)?, reconcile::currency(&row, 2)?);
-        let amount = Money::new(row.int_at(1)?, currency);
-        let sum = sums.get(&id).copied();
+        let sum = in_them.get(&id).copied();
+        let net = sum.map(|(_, net)| fitting(net, currency, provider, || format!("the sum of the lines of payout {id}"))).transpose()?;
+        let booked = row.opt_int_at(6)?.map(|_| sums::exact(&row, 6)).transpose()?;
+        // Of a store's month more lines may be known than when its payout was: that is their sum, whatever it was then.
+        let amount = match (booked, net) {
+            (Some(booked), _) => fitting(-booked, currency, provider, || format!("what was booked of payout {id}"))?,
+            (None, Some(net)) if row.str_at(8)? == "derived" => net,
+            _ => Money::new(row.int_at(1)?, currency),
+        };
         sha[0].update(format!("{id}\0{amount}\0{sum:?}\0{}\0", failed.contains_key(&id)));
         payouts.push(Payout {
             amount,
             sent_on: row.date_at(3)?,
             arrives_on: row.date_at(4)?,
-            bank_reference: row.opt_text_at(6)?,
+            bank_reference: row.opt_text_at(5)?,
             lines: sum.map_or(0, |(lines, _)| lines),
-            net: sum.map(|(_, net)| Money::new(net, currency)),
+            net,
             came_back: failed.contains_key(&id),
             failed_on: failed.get(&id).copied(),
             on_bank: matched.remove(&(id.clone(), RECEIVED.to_owned())),
@@ -325,11 +333,11 @@ impl Bank {
             .collect();
         open.sort_by(|left, right| (left.sent_on, &left.id).cmp(&(right.sent_on, &right.id)));
         open.truncate(CANDIDATES_MAX);
-        let amounts: Vec<i64> = open.iter().map(|payout| payout.amount.minor()).collect();
+        let amounts: Vec<i128> = open.iter().map(|payout| payout.amount.minor().into()).collect();
         let subsets = 1_u32 << amounts.len();
-        let sum = |mask: u32| amounts.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0).map(|(_, minor)| *minor).sum::<i64>();
+        let sum = |mask: u32| amounts.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0).map(|(_, minor)| *minor).sum::<i128>();
         let best = (1..subsets)
-            .filter(|mask| mask.count_ones() > 1 && sum(*mask) == line.amount.minor())
+            .filter(|mask| mask.count_ones() > 1 && sum(*mask) == i128::from(line.amount.minor()))
             .min_by_key(|mask| (mask.count_ones(), *mask))?;
         Some(open.iter().enumerate().filter(|(at, _)| best & (1 << at) != 0).map(|(_, payout)| payout.id.clone()).collect())
     }

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use super::ReconcileError;
 use super::join::{Joined, Moved};
 use super::report::Equation;
 use super::rows::letters;
+use super::{ReconcileError, fitting};
 use crate::domain::money::{Currency, Money};
 use crate::store::db::Tx;
 use crate::store::reconcile;
 use crate::store::settlement::book_id;
+use crate::store::sums;
 use crate::values;
 
 /// What happened on a day.
@@ -41,19 +42,19 @@ pub(super) async fn equations(
 ) -> Result<Vec<Equation>, ReconcileError> {
     let mut days = Days::new();
     for row in tx.fetch_all(&reconcile::CLEARING, &values![through]).await? {
-        days.entry((reconcile::currency(&row, 0)?, row.date_at(1)?)).or_default().posted += i128::from(row.int_at(2)?);
+        days.entry((reconcile::currency(&row, 0)?, row.date_at(1)?)).or_default().posted += sums::exact(&row, 2)?;
     }
     for row in tx.fetch_all(&reconcile::BOOK_CLEARING, &values![book_id(provider), through]).await? {
         let day = days.entry((reconcile::currency(&row, 0)?, row.date_at(1)?)).or_default();
-        let (imported, set_aside) = (i128::from(row.int_at(2)?), i128::from(row.int_at(3)?));
+        let (imported, set_aside) = (sums::exact(&row, 2)?, sums::exact(&row, 4)?);
         day.posted += imported + set_aside;
         day.aside += set_aside;
     }
     for row in tx.fetch_all(&reconcile::THEIR_BALANCE, &values![provider, through]).await? {
         let day = days.entry((reconcile::currency(&row, 0)?, row.date_at(1)?)).or_default();
-        day.balance += i128::from(row.int_at(2)?);
-        day.fees += i128::from(row.int_at(3)?);
-        day.payouts += i128::from(row.int_at(4)?);
+        day.balance += sums::exact(&row, 2)? - sums::exact(&row, 4)?;
+        day.fees += sums::exact(&row, 6)? - sums::exact(&row, 8)?;
+        day.payouts += sums::exact(&row, 10)?;
     }
     for (currency, amount) in aside.iter().filter(|(_, amount)| **amount != 0) {
         let day = days.entry((*currency, through)).or_default();
@@ -73,7 +74,7 @@ pub(super) async fn equations(
             day.breaks += effect.breaks;
         }
     }
-    written(&days)
+    written(provider, &days)
 }
 
 /// Sums from the first day of a currency on.
@@ -85,7 +86,7 @@ struct Sums {
     breaks: i128,
 }
 
-fn written(days: &Days) -> Result<Vec<Equation>, ReconcileError> {
+fn written(provider: &str, days: &Days) -> Result<Vec<Equation>, ReconcileError> {
     let mut equations = Vec::with_capacity(days.len());
     let mut sums = Sums::default();
     let mut present = None;
@@ -94,10 +95,8 @@ fn written(days: &Days) -> Result<Vec<Equation>, ReconcileError> {
             sums = Sums::default();
             present = Some(*currency);
         }
-        let money = |minor: i128| -> Result<Money, ReconcileError> {
-            let minor = i64::try_from(minor).map_err(|_| ReconcileError::TooLarge { currency: *currency })?;
-            Ok(Money::new(minor, *currency))
-        };
+        let money =
+            |minor: i128| -> Result<Money, ReconcileError> { fitting(minor, *currency, provider, || format!("the balance on {on}")) };
         let opening = sums.closing;
         sums.closing += day.posted;
         sums.balance += day.balance;

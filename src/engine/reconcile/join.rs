@@ -430,14 +430,14 @@ impl Found {
 
     /// Ours less theirs, in minor units: in two currencies, ours.
     #[must_use]
-    pub fn difference(&self) -> i64 {
+    pub fn difference(&self) -> i128 {
         let effect = |side: &Side| {
             let fee = if self.category == Category::Dispute { side.fee_minor } else { 0 };
-            if side.has_moved { side.amount_minor.saturating_sub(fee) } else { 0 }
+            if side.has_moved { i128::from(side.amount_minor) - i128::from(fee) } else { 0 }
         };
         let ours = self.ours.as_ref().map_or(0, |(.., side)| effect(side));
         let theirs = self.theirs.as_ref().map_or(0, |(_, side)| effect(side));
-        if self.kind == BreakKind::Currency { ours } else { ours.saturating_sub(theirs) }
+        if self.kind == BreakKind::Currency { ours } else { ours - theirs }
     }
 
     /// How old it is.

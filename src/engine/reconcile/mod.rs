@@ -47,8 +47,12 @@ pub enum ReconcileError {
     #[error("the folder for temporary files failed")]
     Disk(#[from] io::Error),
     /// A sum.
-    #[error("a balance in {currency} is more than 64 bits of minor units hold")]
+    #[error("{what} at {provider} is in {currency} more than 64 bits of minor units hold; nothing was changed")]
     TooLarge {
+        /// What was summed, with its day or id.
+        what: String,
+        /// The provider.
+        provider: String,
         /// The currency.
         currency: Currency,
     },
@@ -251,11 +255,11 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
     inputs.extend(bank.inputs.iter().cloned());
     let mut differences = BTreeMap::new();
     for found in &joined.found {
-        let difference = of_join(found)?;
+        let difference = of_join(provider, found)?;
         differences.insert(break_id(provider, &difference.subject), difference);
     }
     for found in bank.found(*through) {
-        let difference = of_bank(found)?;
+        let difference = of_bank(provider, found)?;
         differences.insert(break_id(provider, &difference.subject), difference);
     }
     let mut known = stored::breaks(tx, provider).await?;
@@ -307,12 +311,18 @@ async fn joined(tx: &mut Tx, provider: &str, through: NaiveDate) -> Result<(Join
     Ok((joined, vec![ours, theirs]))
 }
 
+/// A sum as an amount; `what` says whose it is where it does not fit.
+fn fitting(exact: i128, currency: Currency, provider: &str, what: impl FnOnce() -> String) -> Result<Money, ReconcileError> {
+    let minor = i64::try_from(exact).map_err(|_| ReconcileError::TooLarge { what: what(), provider: provider.to_owned(), currency })?;
+    Ok(Money::new(minor, currency))
+}
+
 fn money(minor: i64, code: [u8; 3]) -> Result<Money, ReconcileError> {
     let code = std::str::from_utf8(&code).unwrap_or_default();
     Ok(Money::new(minor, Currency::parse(code)?))
 }
 
-fn of_join(found: &Found) -> Result<Difference, ReconcileError> {
+fn of_join(provider: &str, found: &Found) -> Result<Difference, ReconcileError> {
     let subject = match (&found.ours, &found.theirs) {
         (Some((account, id, _)), _) => format!("ours:{}:{account}/{id}", found.category.tag()),
         (None, Some((id, _))) => format!("theirs:{id}"),
@@ -322,9 +332,9 @@ fn of_join(found: &Found) -> Result<Difference, ReconcileError> {
     let theirs = found.theirs.as_ref().map(|(id, side)| Ok::<_, ReconcileError>((id.clone(), money(side.amount_minor, side.currency)?)));
     Ok(Difference {
         kind: found.kind,
-        subject,
         since: found.since(),
-        amount: money(found.difference(), found.currency())?,
+        amount: fitting(found.difference(), money(0, found.currency())?.currency(), provider, || format!("the difference of {subject}"))?,
+        subject,
         account: found.ours.as_ref().map(|(account, ..)| account.clone()),
         ours: ours.transpose()?,
         theirs: theirs.transpose()?,
@@ -333,15 +343,16 @@ fn of_join(found: &Found) -> Result<Difference, ReconcileError> {
     })
 }
 
-fn of_bank(found: BankFound) -> Result<Difference, ReconcileError> {
+fn of_bank(provider: &str, found: BankFound) -> Result<Difference, ReconcileError> {
     let BankFound { kind, subject, since, ours, theirs, their_id } = found;
     let currency = ours.or(theirs).map_or_else(|| Currency::parse("USD"), |amount| Ok(amount.currency()))?;
     let zero = Money::zero(currency);
+    let minor = |side: Option<Money>| side.map_or(0, |amount| i128::from(amount.minor()));
     Ok(Difference {
         kind,
-        subject,
         since,
-        amount: ours.unwrap_or(zero).minus(theirs.unwrap_or(zero))?,
+        amount: fitting(minor(ours) - minor(theirs), currency, provider, || format!("the difference of {subject}"))?,
+        subject,
         account: None,
         ours: ours.map(|amount| (their_id.clone(), amount)),
         theirs: Some((their_id, theirs.unwrap_or(zero))),

@@ -310,6 +310,9 @@ async fn take_rows(
             wait(places.get(contradiction.at).and_then(|line| line.element), Refused(&contradiction).to_string());
         }
     }
+    for (line, contradiction) in intake.settle(tx).await? {
+        wait(u32::try_from(line).ok(), Refused(&contradiction).to_string());
+    }
     let digest = page_digest(provider, rows, payout);
     Ok(TakenRows { rows: u64::try_from(rows.len()).unwrap_or(u64::MAX), unknown, digest, waiting })
 }

@@ -10,8 +10,8 @@ use super::closed::opens;
 use super::findings::{Check, Findings, Inspection};
 use crate::domain::ledger;
 use crate::domain::settlement::booking::Booking;
-use crate::reports::ReportError;
 use crate::reports::stored::{self, Journal, Record};
+use crate::reports::{ReportError, sums};
 use crate::store::closings;
 use crate::store::db::Tx;
 use crate::store::settlement::{Entry, book_id};
@@ -25,13 +25,13 @@ crate::statements! {
          where j.account_id like '(%' and b.book_id is null group by j.account_id order by j.account_id"
     );
     /// What the provider's movements say of fees and payouts; stores and Recurly are not booked.
-    TOLD = same(
-        "select provider, currency, \
-         cast(sum(case when category = 'fee' then fee_minor - gross_minor when category = 'dispute' then 0 else fee_minor end) as bigint) \
-         as fees, cast(sum(case when category in ('payout', 'payout_failure') then -gross_minor else 0 end) as bigint) as payouts \
-         from provider_movements where provider not in ('app_store', 'google_play', 'recurly') \
+    TOLD = same(concat!(
+        "select provider, currency, ", halves!("fee_", "(case when category in ('fee', 'dispute') then 0 else fee_minor end)"), ", ",
+        halves!("fee_line_", "(case when category = 'fee' then net_minor else 0 end)"), ", ",
+        halves!("payout_", "(case when category in ('payout', 'payout_failure') then gross_minor else 0 end)"),
+        " from provider_movements where provider not in ('app_store', 'google_play', 'recurly') \
          group by provider, currency order by provider, currency"
-    );
+    ));
 }
 
 /// Fees and payouts in minor units, by book and currency.
@@ -63,7 +63,8 @@ pub(super) async fn inspect(tx: &mut Tx, today: NaiveDate, findings: &mut Findin
     }
     let mut told = Sums::new();
     for row in tx.fetch_all(&TOLD, &[]).await? {
-        told.insert((book_id(row.str_at(0)?), row.text_at(1)?), (row.int_at(2)?.into(), row.int_at(3)?.into()));
+        let fees = sums::exact(&row, 2)? - sums::exact(&row, 4)?;
+        told.insert((book_id(row.str_at(0)?), row.text_at(1)?), (fees, -sums::exact(&row, 6)?));
     }
     for key in booked.keys().chain(told.keys()).collect::<BTreeSet<_>>() {
         let (ours, theirs) = (booked.get(key).copied().unwrap_or_default(), told.get(key).copied().unwrap_or_default());

@@ -1,6 +1,6 @@
 //! Storing what providers and banks tell: in chunks, a fixed number of statements each, each row once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -9,7 +9,8 @@ use super::super::error::StoreError;
 use super::super::rows::micros;
 use super::books::{Book, Posted};
 use super::tables::{BANK_LINES, IMPORTS, MOVEMENTS, PAYOUT_LINES, PAYOUTS, TOTALS};
-use crate::domain::money::{Currency, Money, MoneyError};
+use super::wholes::{Is, Sent, Settled, Wholes, known_sent, sent_key};
+use crate::domain::money::{Currency, Money};
 use crate::domain::settlement::booking::{Booking, FeeOf};
 use crate::domain::settlement::{AmountFrom, BankLine, Category, Movement, Payout, StoreTotal, is_booked};
 
@@ -26,16 +27,11 @@ crate::statements! {
         "select movement_id, category, gross_minor, fee_minor, currency from provider_movements \
          where provider = $1 and movement_id {in:$2}"
     );
-    /// Payouts of which a movement is stored: a provider may tell of one in two files under two ids of its own.
-    KNOWN_SENT = same(
-        "select reference, category, gross_minor, fee_minor, currency from provider_movements \
-         where provider = $1 and reference {in:$2} and category in ('payout', 'payout_failure')"
-    );
     /// Which payouts these movements are known to have been in.
     KNOWN_PAYOUT_LINES = same("select movement_id, payout_id from payout_lines where provider = $1 and movement_id {in:$2}");
     /// What is stored of these payouts.
     KNOWN_PAYOUTS = same(
-        "select payout_id, amount_minor, currency from provider_payouts where provider = $1 and payout_id {in:$2}"
+        "select payout_id, amount_minor, currency, amount_from from provider_payouts where provider = $1 and payout_id {in:$2}"
     );
     /// What is stored of these lines.
     KNOWN_BANK_LINES = same(
@@ -54,6 +50,14 @@ pub struct Contradiction {
     pub what: &'static str,
     /// Its name.
     pub id: String,
+    /// Of a payout that was made of its lines: what they, or the bank, make it.
+    pub known: Option<Money>,
+}
+
+impl Contradiction {
+    fn new(at: usize, what: &'static str, id: &str) -> Self {
+        Self { at, what, id: id.to_owned(), known: None }
+    }
 }
 
 /// How many rows were new, by kind, and how many were there before.
@@ -96,6 +100,9 @@ pub struct Import {
     pub at: DateTime<Utc>,
 }
 
+/// What `provider_payouts` calls a payout that was made of its lines.
+const DERIVED: &str = "derived";
+
 /// What a movement says: category, gross, fee, currency.
 type Told = (String, i64, i64, String);
 
@@ -104,15 +111,6 @@ fn agree(stored: &Told, told: &Told) -> bool {
     let unknown = Category::Unknown.tag();
     let categories_agree = stored.0 == told.0 || stored.0 == unknown || told.0 == unknown;
     categories_agree && (stored.1, stored.2, &stored.3) == (told.1, told.2, &told.3)
-}
-
-/// A payout that left or came back: its id and the category.
-type Sent = (String, String);
-
-/// Which payout a movement is itself, where it is one.
-fn sent_key(movement: &Movement) -> Option<Sent> {
-    let is_one = matches!(movement.category, Category::Payout | Category::PayoutFailure);
-    movement.reference.clone().filter(|_| is_one).map(|reference| (reference, movement.category.tag().to_owned()))
 }
 
 /// Fees of a day, to be posted at the end.
@@ -128,6 +126,8 @@ pub struct Intake {
     fees: Fees,
     /// Payouts that left or came back, by day.
     payouts: BTreeMap<NaiveDate, Vec<Booking>>,
+    /// Payouts that were known from a part of their lines.
+    wholes: Wholes,
 }
 
 impl Intake {
@@ -138,7 +138,7 @@ impl Intake {
     pub async fn begin(tx: &mut Tx, import: Import) -> Result<Self, StoreError> {
         let number = tx.fetch_one(&NEXT_IMPORT, &[]).await?.int("number")?;
         let id = format!("si_{number:06}");
-        Ok(Self { import, id, stored: Stored::default(), rows: 0, fees: Fees::new(), payouts: BTreeMap::new() })
+        Ok(Self { import, id, stored: Stored::default(), rows: 0, fees: Fees::new(), payouts: BTreeMap::new(), wholes: Wholes::default() })
     }
 
     /// The import's id.
@@ -162,20 +162,25 @@ impl Intake {
         let rows = tx.fetch_all(&KNOWN_MOVEMENTS, &keys).await?;
         let read = |row: &Row| Ok((row.text_at(0)?, (row.text_at(1)?, row.int_at(2)?, row.int_at(3)?, row.text_at(4)?)));
         let mut known: HashMap<String, Told> = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
-        let mut sent = self.known_sent(tx, chunk).await?;
+        let keys: Vec<String> = chunk.iter().filter_map(|(_, movement)| sent_key(movement)).map(|(payout, _)| payout).collect();
+        let mut sent = known_sent(tx, &self.import.provider, &keys).await?;
         let (mut found, mut new) = (Vec::new(), Columns::of(&MOVEMENTS));
         for (at, (line, movement)) in chunk.iter().enumerate() {
             self.rows += 1;
+            let (key, stored) = (sent_key(movement), known.get(&movement.id));
             let told = (movement.category.tag().to_owned(), movement.gross_minor, movement.fee_minor, movement.currency.code().to_owned());
-            let twin = sent_key(movement).and_then(|key| sent.get(&key));
-            match known.get(&movement.id).or(twin) {
-                Some(stored) if agree(stored, &told) => self.stored.known += 1,
-                Some(_) => found.push(Contradiction { at, what: "movement", id: movement.id.clone() }),
+            let is = match (key.as_ref().and_then(|key| sent.get(key)), stored) {
+                (Some(sent), stored) => Some(sent.is(movement, stored.is_some())),
+                (None, Some(stored)) => Some(if agree(stored, &told) { Is::Known } else { Is::Other }),
+                (None, None) => None,
+            };
+            match is {
+                Some(Is::Known) => self.stored.known += 1,
+                Some(Is::Whole) if self.wholes.is_told(*line, movement) => {}
+                Some(Is::Whole | Is::Other) => found.push(Contradiction::new(at, "movement", &movement.id)),
                 None => {
                     self.add(&mut new, *line, movement)?;
-                    if let Some(key) = sent_key(movement) {
-                        sent.insert(key, told.clone());
-                    }
+                    sent.extend(key.map(|key| (key, Sent::first(movement))));
                     known.insert(movement.id.clone(), told);
                 }
             }
@@ -183,20 +188,6 @@ impl Intake {
         tx.insert_rows(&new).await?;
         found.extend(self.payout_lines(tx, chunk).await?);
         Ok(found)
-    }
-
-    /// What is stored of the payouts that leave or come back in a chunk, whatever their movements are called.
-    async fn known_sent(&self, tx: &mut Tx, chunk: &[(u64, Movement)]) -> Result<HashMap<Sent, Told>, StoreError> {
-        let keys: Vec<Sent> = chunk.iter().filter_map(|(_, movement)| sent_key(movement)).collect();
-        if keys.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let keys = values(&self.import.provider, keys.iter().map(|(reference, _)| reference.as_str()));
-        let read = |row: &Row| {
-            let category = row.text_at(1)?;
-            Ok(((row.text_at(0)?, category.clone()), (category, row.int_at(2)?, row.int_at(3)?, row.text_at(4)?)))
-        };
-        tx.fetch_all(&KNOWN_SENT, &keys).await?.iter().map(read).collect()
     }
 
     fn add(&mut self, new: &mut Columns, line: u64, movement: &Movement) -> Result<(), StoreError> {
@@ -213,15 +204,17 @@ impl Intake {
     /// What a new movement has to be posted for.
     fn gather(&mut self, movement: &Movement) -> Result<(), StoreError> {
         let (on, currency) = (movement.occurred_on(), movement.currency);
+        let provider = &self.import.provider;
+        let too_large = |what: String| StoreError::SumTooLarge { what, provider: provider.clone(), currency };
         if let Some((of, amount)) = movement.fee_to_book() {
             let sum = self.fees.entry((on, of, currency)).or_insert((Money::zero(currency), 0));
-            *sum = (sum.0.plus(amount).map_err(|error| too_large(&error))?, sum.1 + 1);
+            *sum = (sum.0.plus(amount).map_err(|_| too_large(format!("the sum of the fees of {on}")))?, sum.1 + 1);
         }
         let payout = movement.reference.clone().unwrap_or_else(|| movement.id.clone());
         let (gross, id) = (Money::new(movement.gross_minor, currency), movement.id.clone());
         let booking = match movement.category {
             Category::Payout => {
-                let amount = gross.negated().map_err(|error| too_large(&error))?;
+                let amount = gross.negated().map_err(|_| too_large(format!("payout {payout}")))?;
                 Booking::PayoutSent { payout, amount, movement: id, on }
             }
             Category::PayoutFailure => Booking::PayoutFailed { payout, amount: gross, movement: id, on },
@@ -246,10 +239,13 @@ impl Intake {
         for (at, movement, payout) in in_payouts() {
             match known.get(&movement.id) {
                 Some(stored) if stored == payout => {}
-                Some(_) => found.push(Contradiction { at, what: "payout of movement", id: movement.id.clone() }),
+                Some(_) => found.push(Contradiction::new(at, "payout of movement", &movement.id)),
                 None => {
                     new.row().text(&self.import.provider).text(&movement.id).text(payout).text(&self.id);
                     self.stored.payout_lines += 1;
+                    if sent_key(movement).is_none() {
+                        self.wholes.has_grown(payout);
+                    }
                     known.insert(movement.id.clone(), payout.to_owned());
                 }
             }
@@ -264,17 +260,26 @@ impl Intake {
     /// [`StoreError::Db`].
     pub async fn payouts(&mut self, tx: &mut Tx, chunk: &[Payout]) -> Result<Vec<Contradiction>, StoreError> {
         let keys = values(&self.import.provider, chunk.iter().map(|payout| payout.id.as_str()));
-        let mut known = amounts(&tx.fetch_all(&KNOWN_PAYOUTS, &keys).await?)?;
+        let rows = tx.fetch_all(&KNOWN_PAYOUTS, &keys).await?;
+        let mut known = amounts(&rows)?;
+        let derived = |row: &Row| Ok((row.str_at(3)? == DERIVED).then(|| row.text_at(0)).transpose()?);
+        let derived: HashSet<String> = rows.iter().filter_map(|row| derived(row).transpose()).collect::<Result<_, StoreError>>()?;
         let (mut found, mut new) = (Vec::new(), Columns::of(&PAYOUTS));
         for (at, payout) in chunk.iter().enumerate() {
             self.rows += 1;
+            let is_sum = payout.amount_from == AmountFrom::Derived || derived.contains(&payout.id);
+            // What is made of lines is as much as they are; whether it may be what is told now, its movement says.
+            if is_sum && known.get(&payout.id).is_some_and(|(_, currency)| currency == payout.amount.currency().code()) {
+                self.stored.known += 1;
+                continue;
+            }
             if !self.is_new(&mut known, &payout.id, payout.amount, at, "payout", &mut found) {
                 continue;
             }
             self.stored.payouts += 1;
             let from = match payout.amount_from {
                 AmountFrom::Stated => "stated",
-                AmountFrom::Derived => "derived",
+                AmountFrom::Derived => DERIVED,
             };
             let mut cells = new.row();
             cells.text(&self.import.provider).text(&payout.id).int(payout.amount.minor()).date(payout.sent_on).date(payout.arrives_on);
@@ -349,13 +354,29 @@ impl Intake {
         let told = (amount.minor(), amount.currency().code().to_owned());
         match known.get(id) {
             Some(stored) if *stored == told => self.stored.known += 1,
-            Some(_) => found.push(Contradiction { at, what, id: id.to_owned() }),
+            Some(_) => found.push(Contradiction::new(at, what, id)),
             None => {
                 known.insert(id.to_owned(), told);
                 return true;
             }
         }
         false
+    }
+
+    /// Takes what was told of payouts that were known from a part of their lines, once all rows are there. What contradicts comes with its
+    /// line; nothing is kept of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`], sums that are too large.
+    pub async fn settle(&mut self, tx: &mut Tx) -> Result<Vec<(u64, Contradiction)>, StoreError> {
+        let wholes = std::mem::take(&mut self.wholes);
+        let Settled { movements, contradictions } = wholes.settled(tx, &self.import.provider, &self.id).await?;
+        let mut new = Columns::of(&MOVEMENTS);
+        for (line, movement) in &movements {
+            self.add(&mut new, *line, movement)?;
+        }
+        tx.insert_rows(&new).await?;
+        Ok(contradictions)
     }
 
     /// Ends the import: remembers it and posts what it brought, a record a day. Where these bytes were taken before, nothing is to be
@@ -406,8 +427,4 @@ fn values<'a>(first: &str, ids: impl Iterator<Item = &'a str>) -> [Value; 2] {
 
 fn amounts(rows: &[Row]) -> Result<HashMap<String, (i64, String)>, StoreError> {
     rows.iter().map(|row| Ok((row.text_at(0)?, (row.int_at(1)?, row.text_at(2)?)))).collect()
-}
-
-fn too_large(_: &MoneyError) -> StoreError {
-    StoreError::Unstorable { account: String::new(), table: "provider_movements", problem: "the sum of a day's fees is too large" }
 }

@@ -7,6 +7,7 @@
 mod books;
 mod intake;
 mod tables;
+mod wholes;
 
 pub use books::{Book, Entry, Posted, book_id, is_book};
 pub use intake::{Contradiction, Import, Intake, Stored};
@@ -16,6 +17,15 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::db::{Row, Sql, Table, Tx};
 use super::error::StoreError;
 use super::rows::instant;
+use super::sums;
+
+/// The movements `m` that are known to have been in a payout `p`.
+macro_rules! in_it {
+    () => {
+        "from payout_lines l join provider_movements m on m.provider = l.provider and m.movement_id = l.movement_id \
+         where l.provider = p.provider and l.payout_id = p.payout_id and m.category not in ('payout', 'payout_failure')"
+    };
+}
 
 crate::statements! {
     /// Files that were taken, the newest first.
@@ -30,14 +40,12 @@ crate::statements! {
     );
     /// When the first charge was asked for.
     FIRST_CHARGE = same("select min(requested_at) as first_at from charges");
-    /// The next payout of which it is not known all that was in it: its lines do not make its amount.
-    NEXT_WITHOUT_LINES = same(
-        "select p.payout_id from provider_payouts p where p.provider = $1 and p.sent_on >= $2 and p.payout_id > $3 \
-         and p.amount_from = 'stated' and p.amount_minor <> coalesce((select sum(m.net_minor) from payout_lines l \
-         join provider_movements m on m.provider = l.provider and m.movement_id = l.movement_id \
-         where l.provider = p.provider and l.payout_id = p.payout_id and m.category not in ('payout', 'payout_failure')), 0) \
-         order by p.payout_id limit 1"
-    );
+    /// The next payouts that the provider itself has named the amount of, with what their known lines make, in halves.
+    NEXT_STATED = same(concat!(
+        "select p.payout_id, p.amount_minor, coalesce((select cast(sum(m.net_minor / 4294967296) as bigint) ", in_it!(), "), 0) as high, \
+         coalesce((select cast(sum(m.net_minor % 4294967296) as bigint) ", in_it!(), "), 0) as low from provider_payouts p \
+         where p.provider = $1 and p.sent_on >= $2 and p.payout_id > $3 and p.amount_from = 'stated' order by p.payout_id limit 100"
+    ));
 }
 
 /// Every table that batches write.
@@ -45,7 +53,7 @@ pub const TABLES: &[&Table] =
     &[&tables::IMPORTS, &tables::MOVEMENTS, &tables::PAYOUTS, &tables::PAYOUT_LINES, &tables::BANK_LINES, &tables::TOTALS];
 
 /// Every statement, for the test that prepares them all.
-pub const ALL_STATEMENTS: &[&[(&str, Sql)]] = &[STATEMENTS, books::STATEMENTS, intake::STATEMENTS];
+pub const ALL_STATEMENTS: &[&[(&str, Sql)]] = &[STATEMENTS, books::STATEMENTS, intake::STATEMENTS, wholes::STATEMENTS];
 
 /// A file that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,6 +142,15 @@ pub async fn first_charge(tx: &mut Tx) -> Result<Option<DateTime<Utc>>, StoreErr
 /// # Errors
 /// [`StoreError::Db`].
 pub async fn next_without_lines(tx: &mut Tx, provider: &str, since: NaiveDate, after: &str) -> Result<Option<String>, StoreError> {
-    let row = tx.fetch_optional(&NEXT_WITHOUT_LINES, &crate::values![provider, since, after]).await?;
-    Ok(row.map(|row| row.text("payout_id")).transpose()?)
+    let mut after = after.to_owned();
+    loop {
+        let rows = tx.fetch_all(&NEXT_STATED, &crate::values![provider, since, &after]).await?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        for row in &rows {
+            if sums::exact(row, 2)? != i128::from(row.int_at(1)?) {
+                return Ok(Some(row.text_at(0)?));
+            }
+        }
+        after = last.text_at(0)?;
+    }
 }

@@ -6,12 +6,12 @@ use serde_json::Value;
 use super::shop::Shop;
 use crate::world::on_both;
 
-const HEAD: &str = "automatic_payout_id,automatic_payout_effective_at,balance_transaction_id,created_utc,currency,gross,fee,net,\
+pub const HEAD: &str = "automatic_payout_id,automatic_payout_effective_at,balance_transaction_id,created_utc,currency,gross,fee,net,\
 reporting_category,source_id\n";
-const FIRST: &str = "po_1,2026-02-04,txn_1,2026-02-01 10:00:00,usd,100.00,3.00,97.00,charge,ch_1\n";
-const SECOND: &str = "po_1,2026-02-04,txn_2,2026-02-01 11:00:00,usd,9.30,0.30,9.00,charge,ch_2\n";
+pub const FIRST: &str = "po_1,2026-02-04,txn_1,2026-02-01 10:00:00,usd,100.00,3.00,97.00,charge,ch_1\n";
+pub const SECOND: &str = "po_1,2026-02-04,txn_2,2026-02-01 11:00:00,usd,9.30,0.30,9.00,charge,ch_2\n";
 
-async fn balance(shop: &Shop, account: i64) -> i64 {
+pub async fn balance(shop: &Shop, account: i64) -> i64 {
     let sums = "select cast(ledger_account as text), cast(cast(sum(amount_minor) as bigint) as text) from postings group by ledger_account";
     let rows = shop.rows(sums).await;
     rows.iter().find(|(number, _)| *number == account.to_string()).map_or(0, |(_, minor)| minor.parse().unwrap())
