@@ -138,6 +138,11 @@ impl<'i, R: Read> Table<'i, R> {
         }
     }
 
+    /// The row that was read last, as one that is not counted.
+    pub(super) fn row(&self) -> Row<'_> {
+        Row { line: self.line, record: &self.record, problems: Vec::new() }
+    }
+
     /// The row that was read last.
     pub(super) fn fields(&self) -> (u64, Vec<&str>) {
         (self.line, self.record.iter().map(str::trim).collect())

@@ -211,6 +211,19 @@ r4,purchase,declined,1004,acc-3,9.99,0.82,USD,ch_79,2026-10-04 08:00:00
         assert_eq!(payout, [("earnings-2026-10-USD".to_owned(), "2026-11-15".to_owned())]);
         let cut = shop.file("cut.txt", apple.split("Total_Rows").next().unwrap());
         shop.says(&format!("settlement import {cut} --source apple")).fails(2, "the file ends before its line Total_Rows");
+        // What follows the rows counts and sums them: 3 x 6.99 less 6.99 is 13.98.
+        let added = apple.replace("US\tUSD\t2\t13.98", "US\tUSD\t2\t13.99");
+        let added = shop.file("added.txt", &added);
+        shop.says(&format!("settlement import {added}"))
+            .fails(2, "added.txt:7: Extended Partner Share: the rows make 2 with 13.98 USD: some of them are missing, or there twice");
+        let other = shop.file("other.txt", &apple.replace("US\tUSD\t2\t13.98", "CA\tUSD\t0\t0.00"));
+        shop.says(&format!("settlement import {other}")).fails(2, "the rows make 2 with 13.98 USD of US, which is not listed");
+        let (rows, _) = apple.split_once("\n\nCountry").unwrap();
+        let units = shop.file("units.txt", &format!("{rows}\nTotal_Amount\t13.97\nTotal_Units\t3\n"));
+        let said = shop.says(&format!("settlement import {units}")).code(2).err;
+        assert!(said.contains("units.txt:5: Total_Amount: the rows make 13.98 USD") && said.contains("Total_Units: the rows make 2"), "{said}");
+        let summed = shop.file("summed.txt", &format!("{rows}\nTotal_Amount\t13.98\nTotal_Units\t2\n"));
+        shop.does(&format!("settlement import {summed}"));
         let nameless = shop.file("earnings.csv", google);
         shop.says(&format!("settlement import {nameless}")).fails(2, "--month 2026-10");
         let kind = shop.file("kind_202610.csv", &google.replace("Google fee", "Loyalty points"));
