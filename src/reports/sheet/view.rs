@@ -97,6 +97,8 @@ pub struct SheetView {
     shown: String,
     is_long: bool,
     is_cut: bool,
+    /// What styles call it: `narrow`, `wide`, `wide crowded`, or nothing.
+    width: &'static str,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -212,20 +214,54 @@ impl FigureView {
 
 impl SheetView {
     fn new(sheet: &Sheet, id: String) -> Self {
+        let columns: Vec<ColumnView> = sheet.section.columns.iter().map(ColumnView::new).collect();
+        let rows: Vec<Vec<CellView>> = sheet.rows.iter().map(|row| row.iter().map(CellView::new).collect()).collect();
         let has_totals = !sheet.rows.is_empty() && sheet.totals.iter().any(|cell| *cell != Cell::Empty);
+        let totals = if has_totals { sheet.totals.iter().map(CellView::new).collect() } else { Vec::new() };
         Self {
             id,
             key: sheet.section.key,
             currency: sheet.section.currency.map(|currency| currency.code().to_owned()).unwrap_or_default(),
             title: sheet.section.title(),
-            columns: sheet.section.columns.iter().map(ColumnView::new).collect(),
-            rows: sheet.rows.iter().map(|row| row.iter().map(CellView::new).collect()).collect(),
-            totals: if has_totals { sheet.totals.iter().map(CellView::new).collect() } else { Vec::new() },
+            width: width(&columns, rows.iter().chain([&totals])),
+            columns,
+            rows,
+            totals,
             count: grouped(&sheet.count.to_string()),
             shown: grouped(&sheet.rows.len().to_string()),
             is_long: sheet.rows.len() > LONG,
             is_cut: sheet.left_out() > 0,
         }
+    }
+}
+
+/// Columns with which a table is narrow, at most, and wide, at least.
+const NARROW: usize = 3;
+const WIDE: usize = 10;
+/// What fits across a landscape page in the letters of tables there, in hundredths of their size: 269 mm at 8 pt.
+const PAGE: usize = 9_500;
+
+/// How wide a table is. Numbers go on in another line only where they would not fit on paper otherwise.
+fn width<'a>(columns: &[ColumnView], rows: impl Iterator<Item = &'a Vec<CellView>>) -> &'static str {
+    let word = |column: &ColumnView| column.heading.split(' ').map(|word| word.chars().count() * 65).max();
+    let mut needed: Vec<usize> = columns.iter().map(|column| word(column).unwrap_or_default().max(300)).collect();
+    for row in rows {
+        for (needed, cell) in needed.iter_mut().zip(row).filter(|(_, cell)| cell.is_number || cell.is_date) {
+            // As wide as the widest of the usual typefaces have them, in bold.
+            let letters = cell.text.chars().map(|letter| match letter {
+                '0'..='9' => 70,
+                '\u{2212}' => 85,
+                _ => 40,
+            });
+            *needed = letters.sum::<usize>().max(*needed);
+        }
+    }
+    let all: usize = needed.iter().map(|needed| needed + 95).sum();
+    match columns.len() {
+        _ if all > PAGE => "wide crowded",
+        ..=NARROW => "narrow",
+        WIDE.. => "wide",
+        _ => "",
     }
 }
 

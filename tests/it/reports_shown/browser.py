@@ -4,7 +4,7 @@
 
 Nothing but Python's own library: the browser is spoken to over two pipes (--remote-debugging-pipe). Told are messages of the
 console, requests for anything but the page, the numbers of each table by its caption, what is wrong with headings, names and
-contrast, how far the page sticks out of a phone, and how many pages it prints. With --shots it takes pictures.
+contrast, how far the page sticks out of a phone and of paper, and how many pages it prints. With --shots it takes pictures.
 """
 
 import base64
@@ -23,7 +23,8 @@ SWITCHES = [
     "--remote-debugging-pipe",
 ]
 
-DESKTOP, PHONE, PAPER = (1280, 900), (390, 844), (1045, 740)
+# A4 across, less its margins, is 269 mm by 182 mm.
+DESKTOP, PHONE, PAPER = (1280, 900), (390, 844), (1016, 687)
 
 # What a person would see of the page, asked of the page itself.
 LOOK = r"""
@@ -79,6 +80,19 @@ CONTRAST = r"""
 """
 
 WIDTH = "({ page: document.documentElement.scrollWidth, window: innerWidth, small: [...document.querySelectorAll('p,td,dd,th,li')].filter(e => e.getClientRects().length && parseFloat(getComputedStyle(e).fontSize) < 11).length })"
+
+# What would make a browser shrink all that it prints, and the smallest letters in points: those of charts as they are drawn.
+PRINT = r"""
+(() => {
+  const seen = [...document.querySelectorAll('body *')].filter(element => element.getClientRects().length && !element.closest('.unseen'));
+  const wide = seen.filter(element => element.getBoundingClientRect().right > innerWidth + 1 || element.scrollWidth > innerWidth + 1);
+  const texts = seen.filter(element => !element.closest('title,desc') && [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()));
+  const size = element => parseFloat(getComputedStyle(element).fontSize) * (element.closest('svg') ? element.getScreenCTM().a : 1) * .75;
+  const small = texts.filter(element => size(element) < 7.95).map(element => `${size(element).toFixed(2)} pt: ${element.textContent.trim().slice(0, 40)}`);
+  return { page: document.documentElement.scrollWidth, window: innerWidth, texts: texts.length, small: [...new Set(small)],
+    wide: wide.map(element => `${element.tagName} ${Math.ceil(element.getBoundingClientRect().right)} ${(element.caption || element).textContent.trim().slice(0, 40)}`) };
+})()
+"""
 
 
 def program():
@@ -217,6 +231,8 @@ def main():
             browser.window(DESKTOP, media="print")
             told["contrast"]["print"] = browser.ask(CONTRAST)
             told["paper_hides"] = browser.ask("['nav', '.skip'].every(name => !document.querySelector(name) || !document.querySelector(name).getClientRects().length)")
+            browser.window(PAPER, media="print")
+            told["print"] = browser.ask(PRINT)
             browser.window(PHONE)
             told["phone"] = browser.ask(WIDTH)
             browser.window(DESKTOP)

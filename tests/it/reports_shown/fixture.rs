@@ -97,3 +97,14 @@ pub fn long(sink: &mut dyn Sink, rows: u64) -> Result<(), ReportError> {
     sink.totals(&[Cell::Empty, money(i64::try_from(rows).unwrap(), "USD")])?;
     sink.end(&[], &[])
 }
+
+/// A section of sixteen columns of large amounts.
+pub fn wide(sink: &mut dyn Sink) -> Result<(), ReportError> {
+    const KEYS: [&str; 16] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"];
+    sink.head(&Head { name: "wide", title: "Wide", about: "Many columns", asked: asked() })?;
+    let amounts = KEYS.map(|key| column(key, "Provider balance", Kind::Money, true));
+    let columns: Vec<Column> = std::iter::once(column("what", "What", Kind::Text, false)).chain(amounts).collect();
+    let row = std::iter::once(text("a row")).chain((0..16).map(|at| money(-123_456_789_012_345 + at, "USD"))).collect();
+    tell(sink, &section("days", "By day", "USD", columns, false), &[row])?;
+    sink.end(&[], &["Amounts of fifteen digits.".to_owned()])
+}

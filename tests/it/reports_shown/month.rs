@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex};
 use kasacare::demo::{DemoOptions, live};
 use kasacare::reports::finance::ALL;
 use kasacare::reports::pack::{self, Order, Packed};
+use kasacare::reports::sheet::html::Html;
 use kasacare::store::db::Db;
 use serde_json::Value;
 
+use super::fixture;
 use super::formats::recalculated;
 use super::pack::files;
 use crate::cli::shop::Shop;
@@ -129,9 +131,29 @@ fn in_a_browser(place: &Path, csvs: &BTreeMap<String, Blocks>) {
         assert!(page["contrast"][look]["pairs"].as_u64().unwrap() > 2);
     }
     assert_eq!(page["phone"], serde_json::json!({ "page": 390, "window": 390, "small": 0 }), "the page sticks out of a phone");
+    fits_paper(&page);
     assert_eq!(page["paper_hides"], true);
     assert!((2..40).contains(&page["pages"].as_u64().unwrap()), "{} pages", page["pages"]);
     same_figures(&page, csvs);
+}
+
+/// Nothing is wider than a landscape page, for which a browser would shrink all that it prints, and no letters are below 8 points.
+fn fits_paper(page: &Value) {
+    let print = &page["print"];
+    assert_eq!((&print["wide"], &print["small"]), (&serde_json::json!([]), &serde_json::json!([])));
+    assert!(print["page"].as_u64() <= print["window"].as_u64() && print["texts"].as_u64() > Some(5), "{print}");
+}
+
+/// Sixteen columns of amounts as large as a spreadsheet takes them.
+#[test]
+fn a_wide_table_of_large_amounts_fits_paper() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    let mut file = fs::File::create(&page).unwrap();
+    fixture::wide(&mut Html::new(&mut file)).unwrap();
+    let told = looked_at(&page);
+    fits_paper(&told);
+    assert_eq!(told["tables"][0]["rows"][0].as_array().unwrap().len(), 17);
 }
 
 /// Each table has the rows of its CSV, to the letter, and its totals are theirs; each number reads as it is.
@@ -203,7 +225,7 @@ fn the_browser_tells_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("page.html");
     let text = "<!DOCTYPE html><html lang=\"en\"><title>x</title><style>p { color: #aaa; width: 2000px }</style>\
-                <h1>One</h1><h3>Three</h3><p id=\"a\">faint<p id=\"a\"><a href=\"#b\">nowhere</a><svg></svg>\
+                <h1>One</h1><h3 style=\"font-size:7pt\">Three</h3><p id=\"a\">faint<p id=\"a\"><a href=\"#b\">nowhere</a><svg></svg>\
                 <img alt=\"\" src=\"https://kasacare.example/x.png\"><script>console.error('bad')</script>";
     fs::write(&page, text).unwrap();
     let told = looked_at(&page);
@@ -213,6 +235,8 @@ fn the_browser_tells_what_is_wrong() {
     assert_eq!((&told["doubled"], &told["anchors"]), (&serde_json::json!(["a"]), &serde_json::json!(["b"])));
     assert_ne!(told["contrast"]["light"]["found"], serde_json::json!([]));
     assert!(told["phone"]["page"].as_u64() > Some(400), "{}", told["phone"]);
+    assert!(told["print"]["wide"].to_string().contains("faint"), "{}", told["print"]);
+    assert_eq!(told["print"]["small"], serde_json::json!(["7.00 pt: Three"]));
 }
 
 #[tokio::test]
