@@ -21,6 +21,7 @@ mod reconcile_join;
 mod reports;
 mod reports_shown;
 mod rows;
+mod settlement_fixtures;
 mod show;
 mod store_seam;
 mod stories;

@@ -72,7 +72,7 @@ fn at() -> DateTime<Utc> {
     noon("2030-01-01")
 }
 
-async fn reconcile(db: &Db, through: NaiveDate, depth: Depth) -> RunReport {
+pub async fn reconcile(db: &Db, through: NaiveDate, depth: Depth) -> RunReport {
     let order = Order { provider: PROVIDER.to_owned(), through, depth, actor: "test".to_owned(), at: at() };
     run(db, &order).await.unwrap_or_else(|error| panic!("{error}"))
 }
@@ -82,7 +82,7 @@ fn by(actor: &str) -> By {
 }
 
 /// Everything that was found but timing, by what it is about.
-fn found(report: &RunReport) -> BTreeSet<Planted> {
+pub fn found(report: &RunReport) -> BTreeSet<Planted> {
     let breaks = report.breaks.iter().filter(|line| line.kind != BreakKind::Timing);
     breaks.map(|line| Planted { kind: line.kind, about: line.theirs.clone().or(line.ours.clone()).unwrap_or_default() }).collect()
 }

@@ -1,5 +1,7 @@
 //! Differences that are planted, and the sealed list of them: what a reconciliation must find, and nothing besides.
 
+use std::collections::BTreeMap;
+
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +28,8 @@ impl Planted {
 
 /// Days at the end and the beginning in which nothing is planted: there it might be timing.
 const MARGIN: Days = Days::new(15);
+/// Days for which a statement must go on after a payout's arrival: three bank days, a weekend among them, and some more.
+const GOES_ON: Days = Days::new(7);
 
 /// Picks lines that nothing was planted in yet.
 struct Picker<'a> {
@@ -126,13 +130,34 @@ fn aliens(like: &Line, number: u64, planted: &mut Vec<Planted>) -> Vec<Line> {
     vec![charge, refund, adjustment]
 }
 
+/// Until when the statement of each currency goes on, by lines of payouts in which nothing is planted: those sent after a day, which arrive
+/// on it or later, so that they stay. Before its statement goes on, what is not there may only be late.
+fn told_until(sheets: &Sheets, last: NaiveDate) -> BTreeMap<Currency, NaiveDate> {
+    let mut until = BTreeMap::new();
+    for payout in sheets.payouts.iter().filter(|payout| payout.sent_on > last) {
+        let line = sheets.bank.iter().find(|line| line.text.ends_with(&payout.id));
+        if let Some(line) = line {
+            let day = until.entry(payout.amount.currency()).or_insert(line.on);
+            *day = line.on.max(*day);
+        }
+    }
+    until
+}
+
 /// Plants in payouts and in the bank's lines.
 pub(super) fn in_payouts(sheets: &mut Sheets, chance: Chance, what: &SettlementFiles) -> Vec<Planted> {
     let (mut planted, mut taken) = (Vec::new(), Vec::<String>::new());
     let Some(last) = what.through.checked_sub_days(MARGIN) else { return planted };
+    let told_until = told_until(sheets, last);
     for number in 0..what.plant {
         let mut pick = |sheets: &Sheets, purpose: &str| {
-            let fits = |payout: &&super::Payout| payout.sent_on <= last && payout.amount.minor() > 1_000 && !taken.contains(&payout.id);
+            let goes_on = |payout: &super::Payout| {
+                let until = told_until.get(&payout.amount.currency()).and_then(|until| until.checked_sub_days(GOES_ON));
+                until.is_some_and(|until| payout.arrives_on <= until)
+            };
+            let fits = |payout: &&super::Payout| {
+                payout.sent_on <= last && payout.amount.minor() > 1_000 && goes_on(payout) && !taken.contains(&payout.id)
+            };
             let free: Vec<String> = sheets.payouts.iter().filter(fits).map(|payout| payout.id.clone()).collect();
             let count = u64::try_from(free.len()).ok().filter(|count| *count > 0)?;
             let id = free.get(usize::try_from(chance.pick(purpose, number, 1, count)).ok()?)?.clone();
@@ -195,4 +220,37 @@ fn merge(sheets: &mut Sheets, first: &str, next: &str, number: u64) -> Vec<Plant
     sheets.bank.push(merged);
     let missing = [first, next].map(|id| Planted::new(BreakKind::PayoutNotOnBank, id));
     missing.into_iter().chain([Planted::new(BreakKind::BankLineWithoutPayout, &about)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::settlement::Source;
+
+    /// A payout with its line on the bank.
+    fn paid_out(sheets: &mut Sheets, code: &str, sent: &str, arrives: &str) {
+        let (sent_on, arrives_on, amount) = (sent.parse().unwrap(), arrives.parse().unwrap(), format!("20.000 {code}").parse().unwrap());
+        let id = format!("po_{sent}_{code}");
+        sheets.bank.push(BankEntry { id: format!("bl-{id}"), amount, on: arrives_on, text: format!("PAYOUT {id}") });
+        sheets.payouts.push(super::super::Payout { id, amount, sent_on, arrives_on });
+    }
+
+    /// A statement that ends a day later does not tell that a payout is missing.
+    #[test]
+    fn nothing_is_planted_where_a_statement_does_not_go_on() {
+        let what = SettlementFiles {
+            through: "2026-10-31".parse().unwrap(),
+            seed: 1,
+            plant: 2,
+            shape: Source::StripePayouts,
+            out: std::path::PathBuf::new(),
+        };
+        let mut sheets = Sheets::default();
+        paid_out(&mut sheets, "KWD", "2026-10-07", "2026-10-08");
+        paid_out(&mut sheets, "KWD", "2026-10-08", "2026-10-09");
+        assert_eq!(in_payouts(&mut sheets, Chance::new(1), &what), []);
+        paid_out(&mut sheets, "KWD", "2026-10-19", "2026-10-20");
+        assert_ne!(in_payouts(&mut sheets, Chance::new(1), &what), []);
+        assert!(sheets.bank.iter().any(|line| line.on == "2026-10-20".parse().unwrap()), "the line that shows it stays");
+    }
 }
