@@ -20,6 +20,7 @@ pub struct Args {
     /// The account
     account: AccountId,
     /// How much, in the account's currency: 25.00
+    #[arg(allow_negative_numbers = true)]
     amount: String,
     /// The court's, agency's or attorney's document
     #[arg(long, value_name = "REFERENCE")]

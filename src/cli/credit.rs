@@ -17,6 +17,7 @@ pub struct Args {
     /// The account
     account: AccountId,
     /// How much, in the account's currency: 5.00
+    #[arg(allow_negative_numbers = true)]
     amount: String,
     #[command(flatten)]
     act: Act,

@@ -19,6 +19,7 @@ pub struct Args {
     /// The account
     account: AccountId,
     /// How much, in the account's currency: 71.76
+    #[arg(allow_negative_numbers = true)]
     amount: String,
     /// What shows that it was paid: the number of the transfer
     #[arg(long, value_name = "DOCUMENT", value_parser = clap::builder::NonEmptyStringValueParser::new())]

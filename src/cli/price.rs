@@ -10,8 +10,15 @@ use super::{CliError, Context, Exit};
 use crate::domain::ids::{AccountId, SubscriptionId};
 use crate::domain::refund::Destination;
 
+const EXAMPLES: &str = "\
+Examples:
+  kasacare price announce --file prices-v2.csv --quote
+  kasacare price announce --file prices-v2.csv --by \"J. Doe\" --reason \"costs of storage\"
+  kasacare price cancel-order acc-1 sub-1 --by \"J. Doe\" --reason \"9.99 was published instead of 99.90\"";
+
 /// Announce a price version, or cancel an order at a price that was wrong
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(subcommand)]
     what: What,

@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     reference: String,
     /// How much was paid out; what was asked for where it is left out
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     amount: Option<String>,
     /// What became of the refund that was asked for in its place, where that is still open
     #[arg(long, value_enum)]

@@ -3,11 +3,11 @@
 use std::io::Read;
 
 use super::document::read_checked;
-use super::prices::{PriceRow, versions};
+use super::prices::{PlacedVersion, PriceRow, versions};
 use super::problem::{ImportError, Problems, RowProblem};
 use super::rows::rows;
-use super::{Format, Placed, catalog_checks, catalog_form};
-use crate::domain::catalog::{Catalog, PriceVersion};
+use super::{Format, catalog_checks, catalog_form};
+use crate::domain::catalog::Catalog;
 
 /// What a catalog file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum CatalogFile {
     /// Everything that is for sale.
     Whole(Catalog),
     /// Price versions, ascending by date. Whether their tiers exist and their names are new is for the caller to check.
-    Prices(Vec<Placed<PriceVersion>>),
+    Prices(Vec<PlacedVersion>),
 }
 
 /// Reads a catalog (JSON) or price versions (CSV with [`PriceRow`]'s columns).
@@ -30,7 +30,7 @@ pub fn catalog(file: &str, format: Format, input: impl Read + Send) -> Result<Ca
 ///
 /// # Errors
 /// Every bad row, and a file without any.
-pub fn price_versions(file: &str, format: Format, input: impl Read + Send) -> Result<Vec<Placed<PriceVersion>>, ImportError> {
+pub fn price_versions(file: &str, format: Format, input: impl Read + Send) -> Result<Vec<PlacedVersion>, ImportError> {
     let mut problems = Problems::new(file);
     let mut good = Vec::new();
     for row in rows::<PriceRow>(format, input) {
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn prices_of(csv: &str) -> Result<Vec<Placed<PriceVersion>>, String> {
+    fn prices_of(csv: &str) -> Result<Vec<PlacedVersion>, String> {
         match catalog("p.csv", Format::Csv, csv.as_bytes()) {
             Ok(CatalogFile::Prices(versions)) => Ok(versions),
             Ok(CatalogFile::Whole(_)) => panic!("CSV holds prices"),

@@ -43,7 +43,7 @@ pub use catalog::{CatalogFile, catalog, price_versions};
 pub use catalog_checks::PRICE_MINOR_MAX;
 pub use fields::{Column, Fields, Need};
 pub use line::{Line, Place};
-pub use prices::PriceRow;
+pub use prices::{PlacedVersion, PriceRow};
 pub use problem::{ImportError, PROBLEMS_MAX, Problem, Problems, RowError, RowProblem};
 pub use rows::{ImportRow, Rows, read_all, rows};
 pub use seen::UniqueKey;

@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use super::Placed;
 use super::catalog_checks::PRICE_MINOR_MAX;
 use super::fields::{Column, Fields, currency, date, name};
+use super::line::Line;
 use super::problem::{Problem, Problems, RowProblem};
 use super::rows::ImportRow;
 use super::seen::UniqueKey;
@@ -53,6 +54,17 @@ impl ImportRow for PriceRow {
     }
 }
 
+/// A price version, placed where its first row stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedVersion {
+    /// The line of its first row.
+    pub line: Line,
+    /// The version.
+    pub row: PriceVersion,
+    /// The lines of its prices, in their order.
+    pub lines: Vec<Line>,
+}
+
 /// A price is above zero and has room to be multiplied by rates and summed.
 pub(super) fn price(amount: Money) -> Result<Money, Problem> {
     if (1..=PRICE_MINOR_MAX).contains(&amount.minor()) {
@@ -62,13 +74,19 @@ pub(super) fn price(amount: Money) -> Result<Money, Problem> {
     }
 }
 
-/// The rows' versions, ascending by date, each placed where its first row stands.
-pub(super) fn versions(rows: Vec<Placed<PriceRow>>, problems: &mut Problems) -> Vec<Placed<PriceVersion>> {
-    let mut versions: Vec<Placed<PriceVersion>> = Vec::new();
+/// The rows' versions, ascending by date.
+pub(super) fn versions(rows: Vec<Placed<PriceRow>>, problems: &mut Problems) -> Vec<PlacedVersion> {
+    let mut versions: Vec<PlacedVersion> = Vec::new();
     for Placed { line, row: PriceRow { version, effective_from, price } } in rows {
         match versions.iter_mut().find(|known| known.row.version == version) {
-            None => versions.push(Placed { line, row: PriceVersion { version, effective_from, prices: vec![price] } }),
-            Some(known) if known.row.effective_from == effective_from => known.row.prices.push(price),
+            None => {
+                let row = PriceVersion { version, effective_from, prices: vec![price] };
+                versions.push(PlacedVersion { line, row, lines: vec![line] });
+            }
+            Some(known) if known.row.effective_from == effective_from => {
+                known.row.prices.push(price);
+                known.lines.push(line);
+            }
             Some(known) => {
                 let why = format!("version {version} has another date {}", known.line.place());
                 problems.note(RowProblem::in_field(line, "effective_from", Problem::Rule(why)));

@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::faulty::FaultyMailer;
 use super::message::OutgoingMail;
@@ -54,7 +55,12 @@ impl Mailer {
 pub struct FolderMailer {
     folder: PathBuf,
     durable: bool,
+    /// Whether what killed programs have left was looked for.
+    is_swept: Arc<AtomicBool>,
 }
+
+/// A file that is unfinished for so long is nobody's any more.
+const LEFT_BEHIND: Duration = Duration::from_hours(1);
 
 /// Makes the names of unfinished files unique within the process; the process id does so between processes.
 static UNFINISHED: AtomicU64 = AtomicU64::new(0);
@@ -66,7 +72,7 @@ impl FolderMailer {
     /// If the folder can't be made.
     pub fn open(folder: &Path, durable: bool) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        Ok(Self { folder: folder.to_owned(), durable })
+        Ok(Self { folder: folder.to_owned(), durable, is_swept: Arc::default() })
     }
 
     /// The folder.
@@ -78,8 +84,15 @@ impl FolderMailer {
     async fn deliver(&self, mail: &OutgoingMail) -> DeliveryOutcome {
         let reference = format!("{}.eml", mail.notice_id());
         let (folder, durable, name) = (self.folder.clone(), self.durable, reference.clone());
-        let message = mail.message().to_vec();
-        let written = tokio::task::spawn_blocking(move || write_once(&folder, &name, &message, durable)).await;
+        let (message, is_swept) = (mail.message().to_vec(), Arc::clone(&self.is_swept));
+        let write = move || {
+            // What cannot be swept is left; it does not keep a message from being delivered.
+            if !is_swept.swap(true, Ordering::Relaxed) {
+                let _ = sweep(&folder);
+            }
+            write_once(&folder, &name, &message, durable)
+        };
+        let written = tokio::task::spawn_blocking(write).await;
         let failed = |cause| DeliveryOutcome::Temporary { reason: DeliveryFailure { step: DeliveryStep::File, cause } };
         match written {
             Ok(Ok(())) => DeliveryOutcome::Delivered { reference },
@@ -87,6 +100,23 @@ impl FolderMailer {
             Err(_cancelled) => failed(DeliveryFault::ShutDown),
         }
     }
+}
+
+/// Removes unfinished files that programs have left which were killed. How old they are the folder itself says, by a file that is made in it.
+fn sweep(folder: &Path) -> io::Result<()> {
+    let probe = folder.join(format!(".sweep.{}.tmp", std::process::id()));
+    let now = File::create(&probe).and_then(|file| file.metadata()?.modified());
+    fs::remove_file(&probe)?;
+    let Some(oldest) = now?.checked_sub(LEFT_BEHIND) else { return Ok(()) };
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let (path, name) = (entry.path(), entry.file_name());
+        let is_unfinished = name.as_encoded_bytes().starts_with(b".") && path.extension().is_some_and(|ending| ending == "tmp");
+        if is_unfinished && entry.metadata()?.modified()? < oldest {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes `folder/name` with these bytes, unless it is there already.

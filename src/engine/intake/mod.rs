@@ -152,11 +152,18 @@ fn next_chunk<T>(rows: &mut impl Iterator<Item = Result<Placed<T>, RowError>>, p
     chunk
 }
 
-/// A version or a rate that is stored with other content is a problem of the file; everything else is an error.
-fn stored_differently(result: Result<(), StoreError>, problems: &mut Problems, line: Option<Line>) -> Result<(), StoreError> {
+/// A version or a rate that is stored with other content is a problem of the file; everything else is an error. `place` says where the one
+/// with a name has what differs.
+fn stored_differently(
+    result: Result<(), StoreError>,
+    problems: &mut Problems,
+    place: impl FnOnce(&str, &str) -> (Option<Line>, Option<String>),
+) -> Result<(), StoreError> {
     match result {
-        Err(error @ StoreError::VersionDiffers { .. }) => {
-            problems.note(RowProblem { line, field: None, problem: Problem::Rule(error.to_string()) });
+        Err(StoreError::VersionDiffers { what, name, field }) => {
+            let (line, at) = place(&name, &field);
+            let error = StoreError::VersionDiffers { what, name, field };
+            problems.note(RowProblem { line, field: at, problem: Problem::Rule(error.to_string()) });
             Ok(())
         }
         other => other,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Intake, IntakeError, Source, stored_differently};
 use crate::domain::catalog::{Catalog, PriceVersion};
 use crate::domain::tax::{DatedRate, TaxRates};
-use crate::import::{self, CatalogFile, Placed, Problem, Problems, RowProblem};
+use crate::import::{self, CatalogFile, Placed, PlacedVersion, Problem, Problems, RowProblem};
 use crate::store::{StoreError, reference};
 
 impl Intake<'_> {
@@ -25,27 +25,39 @@ impl Intake<'_> {
 
     async fn catalog(&mut self, catalog: &Catalog, problems: &mut Problems) -> Result<(), IntakeError> {
         if let Some(stored) = reference::catalog(&mut self.tx).await? {
-            let clashes = catalog.versions.iter().flat_map(|version| clashes(&stored, version));
-            clashes.for_each(|problem| problems.note(RowProblem::of_file(problem)));
+            for (at, version) in catalog.versions.iter().enumerate() {
+                let field = Some(format!("versions[{at}].effective_from"));
+                clashes(&stored, version).for_each(|problem| problems.note(RowProblem { line: None, field: field.clone(), problem }));
+            }
         }
         if !problems.is_empty() {
             return Ok(());
         }
         let stored = reference::store_catalog(&mut self.tx, catalog).await;
-        stored_differently(stored, problems, None)?;
+        stored_differently(stored, problems, |name, field| {
+            let at = catalog.versions.iter().position(|version| version.version == name);
+            let path = at.zip(at.and_then(|at| catalog.versions.get(at))).map(|(at, version)| match priced(version, field) {
+                Some(price) => format!("versions[{at}].prices[{price}].amount"),
+                None => format!("versions[{at}]"),
+            });
+            (None, path)
+        })?;
         self.count("tiers", catalog.tiers.len());
         self.count("price versions", catalog.versions.len());
         self.count("promotions", catalog.promotions.len());
         Ok(())
     }
 
-    async fn prices(&mut self, versions: &[Placed<PriceVersion>], problems: &mut Problems) -> Result<(), IntakeError> {
+    async fn prices(&mut self, versions: &[PlacedVersion], problems: &mut Problems) -> Result<(), IntakeError> {
         let stored = reference::catalog(&mut self.tx).await?.ok_or(StoreError::NoCatalog)?;
-        for Placed { line, row } in versions {
+        for PlacedVersion { line, row, lines } in versions {
             let found = check_price_version(&stored, row);
             if found.is_empty() {
                 let added = reference::add_price_versions(&mut self.tx, std::slice::from_ref(row)).await;
-                stored_differently(added, problems, Some(*line))?;
+                stored_differently(added, problems, |_, field| match priced(row, field) {
+                    Some(price) => (lines.get(price).copied().or(Some(*line)), Some("amount".to_owned())),
+                    None => (Some(*line), (field == "effective_from").then(|| field.to_owned())),
+                })?;
                 self.count("price versions", 1);
                 self.count("prices", row.prices.len());
             }
@@ -62,7 +74,7 @@ impl Intake<'_> {
                 Err(error) => self.refused.push(error),
                 Ok(terms) => {
                     let stored = reference::store_terms(&mut self.tx, std::slice::from_ref(&terms)).await;
-                    stored_differently(stored, &mut problems, None)?;
+                    stored_differently(stored, &mut problems, |_, _| (None, None))?;
                     self.count("versions of the terms", 1);
                 }
             }
@@ -136,6 +148,14 @@ impl Intake<'_> {
         }
         Ok(())
     }
+}
+
+/// Which price of a version it is that differs, by what the store calls it.
+fn priced(version: &PriceVersion, field: &str) -> Option<usize> {
+    version.prices.iter().position(|price| {
+        let key = format!("{} in {}", price.plan, price.amount.currency());
+        field == format!("price of {key}") || field == format!("set of prices (without {key})")
+    })
 }
 
 /// What stands in the way of adding a price version to a catalog: unknown tiers, and another version that prices the same plan

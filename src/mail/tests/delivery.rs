@@ -53,6 +53,23 @@ async fn what_was_delivered_is_left_as_it_is_and_an_empty_file_is_no_delivery() 
     assert_eq!(fs::read(dir.path().join("n-2.eml")).expect("a file"), mail("n-2").message());
 }
 
+/// Programs that were killed leave files that nobody finishes; those of an hour ago may still be written by somebody.
+#[tokio::test]
+async fn what_killed_programs_have_left_is_removed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (name, is_old) in [(".n-1.eml.7-0.tmp", true), (".n-2.eml.7-1.tmp", false), ("n-3.eml", true), (".keep", true), ("mine.tmp", true)]
+    {
+        let file = fs::File::create(dir.path().join(name)).expect("a file");
+        std::io::Write::write_all(&mut &file, b"x").expect("written");
+        if is_old {
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH).expect("a date");
+        }
+    }
+    let mailer = folder(dir.path(), false);
+    assert!(mailer.deliver(&mail("n-4")).await.is_delivered());
+    assert_eq!(names(dir.path()), [".keep", ".n-2.eml.7-1.tmp", "mine.tmp", "n-3.eml", "n-4.eml"]);
+}
+
 #[tokio::test]
 async fn two_workers_with_one_notice_make_one_whole_file() {
     let dir = tempfile::tempdir().expect("a directory");

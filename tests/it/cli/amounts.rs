@@ -24,6 +24,11 @@ async fn nobody_can_name_an_amount_that_books_cannot_hold() {
                 shop.refuses(&format!("correct us --invoice in_us-s1_1_0 {option} {amount} {OLGA}"), 2, most).await;
             }
         }
+        // A negative amount is an amount that is refused, and no option that nobody knows.
+        for line in ["credit us -5.00", "collection-cost us -5.00 --document d", "credit-paid us -5.00 --document x"] {
+            let said = shop.says(&format!("{line} {OLGA}"));
+            assert!(said.code != 0 && said.err.contains("USD") && !said.err.contains("unexpected argument"), "{line}: {}", said.err);
+        }
         shop.refuses(&format!("credit us 0.00 {OLGA}"), 3, "must be above zero and at most 1000000000.00 USD").await;
         // The net amount is at its limit, and its tax goes beyond.
         let beyond = format!("correct us --invoice in_us-s1_1_0 --correct-net 1000000000.00 {OLGA}");

@@ -197,7 +197,7 @@ async fn what_is_stored_never_changes() {
         let before = shop.digest().await;
         let said = shop.says(&format!("import catalog {prices}")).code(2);
         for part in [
-            "prices.csv:3: price version `v1` is stored already with another price of plus/monthly in USD",
+            "prices.csv:3: amount: price version `v1` is stored already with another price of plus/monthly in USD",
             "prices.csv:4: effective_from: version v1 prices plus/annual in USD from 2025-01-01 on already",
             "prices.csv:5: tier: no tier `gold` is known",
         ] {
@@ -212,8 +212,15 @@ async fn what_is_stored_never_changes() {
         let catalog = std::fs::read_to_string(fixture("catalog.json")).unwrap().replace("\"cameras_max\": 10", "\"cameras_max\": 1000");
         let catalog = shop.file("catalog.json", &catalog);
         refused(&shop, "catalog", &[&catalog], "catalog.json: tier `premium` is stored already with another cameras_max; what is stored never changes, use a new name").await;
+        let catalog = std::fs::read_to_string(fixture("catalog.json")).unwrap().replacen("9.99 USD", "8.99 USD", 1);
+        let catalog = shop.file("catalog.json", &catalog);
+        let expected = "catalog.json: versions[0].prices[0].amount: price version `v1` is stored already with another price of plus/monthly in USD; what is stored never changes, use a new name";
+        refused(&shop, "catalog", &[&catalog], expected).await;
+        // The row itself, and not the first of its version.
+        let second = shop.file("second.csv", &format!("{header}v1,2025-01-01,plus,annual,USD,99.99\nv1,2025-01-01,plus,monthly,USD,8.99\n"));
+        refused(&shop, "catalog", &[&second], "second.csv:3: amount: price version `v1` is stored already with another price of plus/monthly in USD; what is stored never changes, use a new name").await;
         let francs = shop.file("francs.csv", &format!("{header}v1,2025-01-01,plus,annual,CHF,8.99\n"));
-        refused(&shop, "catalog", &[&francs], "francs.csv:2: price version `v1` is stored already with another set of prices (without plus/annual in CHF); what is stored never changes, use a new name").await;
+        refused(&shop, "catalog", &[&francs], "francs.csv:2: amount: price version `v1` is stored already with another set of prices (without plus/annual in CHF); what is stored never changes, use a new name").await;
     })
     .await;
 }
