@@ -12,15 +12,20 @@ use crate::values;
 
 crate::statements! {
     /// Invoices and notes that were issued in a range, by currency, by the cycle of their line and by what they are: 0 an invoice, 1 a
-    /// debit note, 2 a credit note.
+    /// debit note, 2 a credit note. Those that were recorded by an instant: an invoice was when something was posted for it, a note when a
+    /// record named it; with the largest of all numbers that is not looked up.
     ISSUED = same(concat!(
         "select d.currency, d.cycle, d.kind, ", halves!("d.net"), ", cast(sum(d.tax / 4294967296) as bigint) as tax_high, \
          cast(sum(d.tax % 4294967296) as bigint) as tax_low from (select a.currency, i.cycle, 0 as kind, i.invoiced_net_minor as net, \
          i.invoiced_tax_minor as tax from invoices i join accounts a on a.account_id = i.account_id \
-         where i.issued_on >= $1 and i.issued_on <= $2 union all select a.currency, i.cycle, \
+         where i.issued_on >= $1 and i.issued_on <= $2 and ($3 = 9223372036854775807 or exists (select 1 from postings p \
+         join journal j on j.account_id = p.account_id and j.seq = p.seq where p.account_id = i.account_id \
+         and p.invoice_id = i.invoice_id and j.posted_at <= $3)) union all select a.currency, i.cycle, \
          case when n.reason = 'undercharge' then 1 else 2 end as kind, n.net_minor as net, n.tax_minor as tax from notes n \
          join accounts a on a.account_id = n.account_id join invoices i on i.account_id = n.account_id and i.invoice_id = n.invoice_id \
-         where n.issued_on >= $1 and n.issued_on <= $2) d group by d.currency, d.cycle, d.kind"
+         where n.issued_on >= $1 and n.issued_on <= $2 and ($3 = 9223372036854775807 or exists (select 1 from journal j \
+         where j.account_id = n.account_id and j.posted_at <= $3 and j.body like '%\"note_issued.v1\"%' \
+         and j.body like '%\"' || n.note_id || '\"%'))) d group by d.currency, d.cycle, d.kind"
     ));
 }
 
@@ -45,13 +50,10 @@ pub(super) struct Documents {
 /// All of it, by currency and prepayment account.
 pub(super) struct Issued(BTreeMap<(Currency, u16), Documents>);
 
-/// What was issued in a range. Nothing with a cut-off: the rows do not tell when they were recorded.
-pub(super) async fn issued(tx: &mut Tx, span: &Span) -> Result<Option<Issued>, ReportError> {
-    if span.known_at.is_some() {
-        return Ok(None);
-    }
+/// What was issued in a range, as far as it was recorded by the cut-off.
+pub(super) async fn issued(tx: &mut Tx, span: &Span) -> Result<Issued, ReportError> {
     let mut issued: BTreeMap<(Currency, u16), Documents> = BTreeMap::new();
-    for row in tx.fetch_all(&ISSUED, &values![span.from, span.to]).await? {
+    for row in tx.fetch_all(&ISSUED, &values![span.from, span.to, span.known_until()]).await? {
         let account = if row.str_at(1)? == "annual" { PREPAYMENTS } else { DEFERRED_REVENUE };
         let documents = issued.entry((currency_at(&row, 0)?, account.number)).or_default();
         let (net, tax) = (sums::exact(&row, 3)?, sums::exact(&row, 5)?);
@@ -65,7 +67,7 @@ pub(super) async fn issued(tx: &mut Tx, span: &Span) -> Result<Option<Issued>, R
             add(&mut documents.debit_notes);
         }
     }
-    Ok(Some(Issued(issued)))
+    Ok(Issued(issued))
 }
 
 impl Issued {

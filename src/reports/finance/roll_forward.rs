@@ -117,19 +117,17 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
             let roll = Roll { currency, account, months: &months, moved: &moved };
             let rolled = roll.tell(teller, opens)?;
             teller.tie(format!("closing = {number}"), rolled, amount(closes, account.name, currency)?);
-            if let Some(issued) = &issued {
-                let sum = |of: fn(&Moved) -> i128| {
-                    let own = moved.iter().filter(|((of, on, _), _)| (*of, *on) == (currency, number));
-                    own.map(|(_, moved)| of(moved)).sum::<i128>()
-                };
-                let Documents { debit_notes, added, taken } = issued.on(currency, number);
-                for (what, here, there) in [
-                    ("billed = invoices", sum(|moved| moved.billed), added.net - debit_notes.net),
-                    ("debit notes = debit notes issued", sum(|moved| moved.debit_notes), debit_notes.net),
-                    ("credit notes and cancelled = credit notes issued", -sum(|moved| moved.credit_notes + moved.cancelled), taken.net),
-                ] {
-                    teller.tie(format!("{number}: {what}"), amount(here, what, currency)?, amount(there, what, currency)?);
-                }
+            let sum = |of: fn(&Moved) -> i128| {
+                let own = moved.iter().filter(|((of, on, _), _)| (*of, *on) == (currency, number));
+                own.map(|(_, moved)| of(moved)).sum::<i128>()
+            };
+            let Documents { debit_notes, added, taken } = issued.on(currency, number);
+            for (what, here, there) in [
+                ("billed = invoices", sum(|moved| moved.billed), added.net - debit_notes.net),
+                ("debit notes = debit notes issued", sum(|moved| moved.debit_notes), debit_notes.net),
+                ("credit notes and cancelled = credit notes issued", -sum(|moved| moved.credit_notes + moved.cancelled), taken.net),
+            ] {
+                teller.tie(format!("{number}: {what}"), amount(here, what, currency)?, amount(there, what, currency)?);
             }
         }
     }

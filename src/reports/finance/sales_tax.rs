@@ -82,18 +82,16 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
         let stood = |balances| on_accounts(balances, currency, &[SALES_TAX.number]);
         let moved = stood(&opening) - stood(&closing);
         teller.tie("net payable = 2200", amount(payable, "all jurisdictions", currency)?, amount(moved, "2200", currency)?);
-        if let Some(documents) = &documents {
-            let sum = |of: fn(&Taxed) -> i128| lines.values().map(of).sum::<i128>();
-            let [lost_net, lost_tax] = losses.get(&currency).copied().unwrap_or_default();
-            let Documents { added, taken, .. } = documents.of(currency);
-            for (what, here, there) in [
-                ("net charged = invoices and debit notes", sum(|taxed| taxed.net_charged), added.net),
-                ("tax charged = invoices and debit notes", sum(|taxed| taxed.tax_charged), added.tax),
-                ("net credited but for write-offs = credit notes", sum(|taxed| taxed.net_back) - lost_net, taken.net),
-                ("tax credited but for write-offs = credit notes", sum(|taxed| taxed.tax_back) - lost_tax, taken.tax),
-            ] {
-                teller.tie(what, amount(here, what, currency)?, amount(there, what, currency)?);
-            }
+        let sum = |of: fn(&Taxed) -> i128| lines.values().map(of).sum::<i128>();
+        let [lost_net, lost_tax] = losses.get(&currency).copied().unwrap_or_default();
+        let Documents { added, taken, .. } = documents.of(currency);
+        for (what, here, there) in [
+            ("net charged = invoices and debit notes", sum(|taxed| taxed.net_charged), added.net),
+            ("tax charged = invoices and debit notes", sum(|taxed| taxed.tax_charged), added.tax),
+            ("net credited but for write-offs = credit notes", sum(|taxed| taxed.net_back) - lost_net, taken.net),
+            ("tax credited but for write-offs = credit notes", sum(|taxed| taxed.tax_back) - lost_tax, taken.tax),
+        ] {
+            teller.tie(what, amount(here, what, currency)?, amount(there, what, currency)?);
         }
     }
     teller.note("Payments to authorities are not booked here: net payable is what the range has added to 2200.");

@@ -70,15 +70,13 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
         let moved = stood(&opening) - stood(&closing) - accrued;
         let told = squares.values().flatten().sum();
         teller.tie("waterfall = 4000 + 4200 + 4300", amount(told, "the waterfall", *currency)?, amount(moved, "revenue", *currency)?);
-        if let Some(issued) = &issued {
-            // Documents move prepayments, and only recognition moves them to revenue: what is not there any more has been earned.
-            let Documents { added, taken, .. } = issued.of(*currency);
-            let left = |balances| -on_accounts(balances, *currency, &[PREPAYMENTS.number, DEFERRED_REVENUE.number]);
-            let earned = added.net - taken.net - (left(&closing) - left(&opening) + accrued);
-            let of_invoices = squares.iter().filter(|((booked, _), _)| booked.is_some()).flat_map(|(_, square)| square).sum();
-            let what = "revenue of invoices = documents less what prepayments grew by";
-            teller.tie(what, amount(of_invoices, what, *currency)?, amount(earned, what, *currency)?);
-        }
+        // Documents move prepayments, and only recognition moves them to revenue: what is not there any more has been earned.
+        let Documents { added, taken, .. } = issued.of(*currency);
+        let left = |balances| -on_accounts(balances, *currency, &[PREPAYMENTS.number, DEFERRED_REVENUE.number]);
+        let earned = added.net - taken.net - (left(&closing) - left(&opening) + accrued);
+        let of_invoices = squares.iter().filter(|((booked, _), _)| booked.is_some()).flat_map(|(_, square)| square).sum();
+        let what = "revenue of invoices = documents less what prepayments grew by";
+        teller.tie(what, amount(of_invoices, what, *currency)?, amount(earned, what, *currency)?);
         for (at, number) in ACCOUNTS.iter().enumerate() {
             let here = squares.values().map(|square| square[at]).sum();
             let there = on_accounts(&opening, *currency, &[*number]) - on_accounts(&closing, *currency, &[*number]);

@@ -1,7 +1,7 @@
 //! Cash at the providers (1200), day by day and by what moved it. What a leg of 1200 is about is told by the leg that it stands against,
 //! which is the next one of a debit and the one before a credit (LE-1).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -17,6 +17,21 @@ use crate::values;
 
 /// The report's name.
 pub(super) const NAME: &str = "cash";
+
+/// That it was recorded by the instant of `$3` that an event happened to an object. With the largest of all numbers nothing is looked up.
+macro_rules! told_by {
+    ($account:literal, $event:literal, $id:literal) => {
+        concat!(
+            "($3 = 9223372036854775807 or exists (select 1 from journal j where j.account_id = ",
+            $account,
+            " and j.posted_at <= $3 and j.body like '%\"",
+            $event,
+            ".v1\"%' and j.body like '%\"' || ",
+            $id,
+            " || '\"%'))"
+        )
+    };
+}
 
 crate::statements! {
     /// What moved on 1200 in a range, by day and by what moved it; the numbers are positions in [`CAUSES`]. Of what stands against unapplied
@@ -34,26 +49,33 @@ crate::statements! {
          where p.ledger_account = 1200 and p.effective_on >= $1 and p.effective_on <= $2 and ", known!("$3"), ") m \
          group by m.currency, m.effective_on, m.cause"
     ));
-    /// What charges of a range have brought, by their rows.
+    /// What charges of a range have brought, by their rows: as far as it was recorded that they had.
     CAPTURED = same(concat!(
         "select a.currency, ", halves!("c.amount_minor"), " from charges c join accounts a on a.account_id = c.account_id \
-         where c.state = 'succeeded' and c.settled_on >= $1 and c.settled_on <= $2 group by a.currency"
+         where c.state = 'succeeded' and c.settled_on >= $1 and c.settled_on <= $2 and ",
+        told_by!("c.account_id", "charge_captured", "c.charge_id"), " group by a.currency"
     ));
-    /// What disputes that were opened in a range have taken, by their rows.
+    /// What disputes that were opened in a range have taken, likewise.
     DISPUTED = same(concat!(
         "select a.currency, ", halves!("d.amount_minor"), " from disputes d join accounts a on a.account_id = d.account_id \
-         where d.opened_on >= $1 and d.opened_on <= $2 group by a.currency"
+         where d.opened_on >= $1 and d.opened_on <= $2 and ", told_by!("d.account_id", "dispute_opened", "d.dispute_id"),
+        " group by a.currency"
     ));
-    /// The next refunds, by account, and what each of them has moved where it was paid out.
-    REFUNDS = same(
-        "select r.account_id, r.refund_id, r.amount_minor, a.currency from refunds r join accounts a on a.account_id = r.account_id \
-         where r.account_id in (select distinct n.account_id from refunds n where n.account_id > $1 order by n.account_id limit $2) \
-         order by r.account_id, r.refund_id"
+    /// The next accounts that have refunds.
+    WITH_REFUNDS = same(
+        "select distinct r.account_id, a.currency from refunds r join accounts a on a.account_id = r.account_id \
+         where r.account_id > $1 order by r.account_id limit $2"
     );
-    /// Decisions of a range on the refunds of these accounts.
+    /// Those of them on whose refunds something was decided in a range.
     SETTLED = same(
-        "select account_id, seq, body from journal where account_id {in:$1} and effective_on >= $2 and effective_on <= $3 \
-         and (body like '%\"refund_settled.v1\"%' or body like '%\"refund_failed.v1\"%')"
+        "select distinct account_id from journal where account_id {in:$1} and effective_on >= $2 and effective_on <= $3 and posted_at <= $4 \
+         and (body like '%\"refund_settled.v1\"%' or body like '%\"refund_failed.v1\"%') order by account_id"
+    );
+    /// All that was decided on the refunds of these by a day.
+    DECIDED = same(
+        "select account_id, seq, body, effective_on from journal where account_id {in:$1} and effective_on <= $2 and posted_at <= $3 \
+         and (body like '%\"refund_requested.v1\"%' or body like '%\"refund_settled.v1\"%' or body like '%\"refund_failed.v1\"%' \
+         or body like '%\"refund_reopened.v1\"%') order by account_id, seq"
     );
 }
 
@@ -99,7 +121,7 @@ pub(super) async fn tell(
     }
     let before = month.first().pred_opt().unwrap_or(month.first());
     let (opening, closing) = (memo.posted(tx, before, known_until).await?, memo.posted(tx, last, known_until).await?);
-    let rows = Rows::read(tx, (month.first(), last), known_at).await?;
+    let Rows { captured, disputed, refunded, came_back } = Rows::read(tx, (month.first(), last), known_until).await?;
     let mut currencies: Vec<Currency> = days.keys().map(|(currency, _)| *currency).collect();
     currencies.dedup();
     for currency in currencies {
@@ -118,21 +140,18 @@ pub(super) async fn tell(
         let there: Money = fitting(stands(&closing))?;
         teller.tie("1200 before + what moved = 1200", fitting(balance)?, there);
         let of = |sums: &Sums| fitting(sums.get(&currency).copied().unwrap_or_default());
-        if let Some(Rows { captured, disputed, refunded, came_back }) = &rows {
-            let [paid, paid_out, returned, taken, ..] = moved;
-            teller.tie("paid by customers = charges that succeeded", fitting(paid)?, of(captured)?);
-            teller.tie("refunds paid out = refunds that were settled", fitting(-paid_out)?, of(refunded)?);
-            teller.tie("refunds that came back = refunds that failed after that", fitting(returned)?, of(came_back)?);
-            teller.tie("taken by disputes = disputes that were opened", fitting(-taken)?, of(disputed)?);
-        }
-    }
-    if rows.is_none() {
-        teller.note("With a cut-off, cash is not compared with charges, refunds and disputes: they are kept as they are now.");
+        let [paid, paid_out, returned, taken, ..] = moved;
+        teller.tie("paid by customers = charges that succeeded", fitting(paid)?, of(&captured)?);
+        teller.tie("refunds paid out = refunds that were settled", fitting(-paid_out)?, of(&refunded)?);
+        teller.tie("refunds that came back = refunds that failed after that", fitting(returned)?, of(&came_back)?);
+        teller.tie("taken by disputes = disputes that were opened", fitting(-taken)?, of(&disputed)?);
     }
     teller.end()
 }
 
-/// The same found without the postings: by the rows of charges and disputes, and by the decisions on refunds.
+/// The same found without the postings: by the rows of charges and disputes, which keep what they moved, and by the decisions on refunds,
+/// whose rows do not.
+#[derive(Default)]
 struct Rows {
     captured: Sums,
     disputed: Sums,
@@ -141,44 +160,77 @@ struct Rows {
 }
 
 impl Rows {
-    async fn read(
-        tx: &mut Tx,
-        (first, last): (NaiveDate, NaiveDate),
-        known_at: Option<DateTime<Utc>>,
-    ) -> Result<Option<Self>, ReportError> {
-        if known_at.is_some() {
-            return Ok(None);
-        }
-        let (mut captured, mut disputed) = (Sums::new(), Sums::new());
-        for (sums, sql) in [(&mut captured, &CAPTURED), (&mut disputed, &DISPUTED)] {
-            for row in tx.fetch_all(sql, &values![first, last]).await? {
+    async fn read(tx: &mut Tx, (first, last): (NaiveDate, NaiveDate), known_until: i64) -> Result<Self, ReportError> {
+        let mut rows = Self::default();
+        for (sums, sql) in [(&mut rows.captured, &CAPTURED), (&mut rows.disputed, &DISPUTED)] {
+            for row in tx.fetch_all(sql, &values![first, last, known_until]).await? {
                 sums.insert(currency_at(&row, 0)?, sums::exact(&row, 1)?);
             }
         }
-        let (mut refunded, mut came_back, mut after) = (Sums::new(), Sums::new(), String::new());
+        let mut after = String::new();
         loop {
-            let mut refunds: BTreeMap<(String, String), (Currency, i64)> = BTreeMap::new();
-            for row in tx.fetch_all(&REFUNDS, &values![&after, ACCOUNTS]).await? {
-                refunds.insert((row.text_at(0)?, row.text_at(1)?), (currency_at(&row, 3)?, row.int_at(2)?));
+            let mut currencies: BTreeMap<String, Currency> = BTreeMap::new();
+            for row in tx.fetch_all(&WITH_REFUNDS, &values![&after, ACCOUNTS]).await? {
+                currencies.insert(row.text_at(0)?, currency_at(&row, 1)?);
             }
-            let Some(((last_account, _), _)) = refunds.last_key_value() else { break };
+            let Some((last_account, _)) = currencies.last_key_value() else { return Ok(rows) };
             after.clone_from(last_account);
-            let owners: BTreeSet<&str> = refunds.keys().map(|(account, _)| account.as_str()).collect();
-            let asked = [Value::texts(owners), Value::from(first), Value::from(last)];
-            for row in tx.fetch_all(&SETTLED, &asked).await? {
-                for (refund, has_come_back) in settled(&row)? {
-                    let Some((currency, moved)) = refunds.get(&(row.text_at(0)?, refund)) else { continue };
-                    let sums = if has_come_back { &mut came_back } else { &mut refunded };
-                    *sums.entry(*currency).or_default() += i128::from(*moved);
-                }
+            let asked = [Value::texts(currencies.keys().map(String::as_str)), first.into(), last.into(), known_until.into()];
+            let concerned = tx.fetch_all(&SETTLED, &asked).await?.iter().map(|row| row.text_at(0)).collect::<Result<Vec<_>, _>>()?;
+            if !concerned.is_empty() {
+                rows.decided(tx, &currencies, &concerned, (first, last, known_until)).await?;
             }
         }
-        Ok(Some(Self { captured, disputed, refunded, came_back }))
+    }
+
+    /// Adds what refunds of these accounts have moved from a day to another.
+    async fn decided(
+        &mut self,
+        tx: &mut Tx,
+        currencies: &BTreeMap<String, Currency>,
+        accounts: &[String],
+        (first, last, known_until): (NaiveDate, NaiveDate, i64),
+    ) -> Result<(), ReportError> {
+        let asked = [Value::texts(accounts.iter().map(String::as_str)), last.into(), known_until.into()];
+        let mut amounts: HashMap<(String, String), Money> = HashMap::new();
+        for row in tx.fetch_all(&DECIDED, &asked).await? {
+            let (account, on) = (row.text_at(0)?, row.date_at(3)?);
+            let Some(currency) = currencies.get(&account).copied() else { continue };
+            for event in events(&row)? {
+                let Some((refund, moved)) = moved(&event, &account, &mut amounts)? else { continue };
+                let sums = if matches!(event, Event::RefundFailed { .. }) { &mut self.came_back } else { &mut self.refunded };
+                if on >= first {
+                    *sums.entry(currency).or_default() += i128::from(moved.minor());
+                }
+                amounts.insert((account.clone(), refund), moved);
+            }
+        }
+        Ok(())
     }
 }
 
-/// The refunds that a decision says were paid out, or have come back after that.
-fn settled(row: &Row) -> Result<Vec<(String, bool)>, ReportError> {
+/// What an event says that a refund has moved: as much as was asked for then, less what the provider moved less. `amounts` has what that is
+/// for each refund so far.
+fn moved(event: &Event, account: &str, amounts: &mut HashMap<(String, String), Money>) -> Result<Option<(String, Money)>, ReportError> {
+    let (refund, short) = match event {
+        Event::RefundRequested { id, amount, .. } => {
+            amounts.insert((account.to_owned(), id.clone()), *amount);
+            return Ok(None);
+        }
+        Event::RefundReopened { refund, taken_over, from_credit, .. } => {
+            amounts.insert((account.to_owned(), refund.clone()), taken_over.plus(*from_credit)?);
+            return Ok(None);
+        }
+        Event::RefundSettled { refund, short, .. } => (refund, *short),
+        Event::RefundFailed { refund, after_success: true, .. } => (refund, None),
+        _ => return Ok(None),
+    };
+    let Some(asked) = amounts.get(&(account.to_owned(), refund.clone())) else { return Ok(None) };
+    let moved = short.map_or(Ok(*asked), |short| asked.minus(short))?;
+    Ok(Some((refund.clone(), moved)))
+}
+
+fn events(row: &Row) -> Result<Vec<Event>, ReportError> {
     let (account, seq) = (row.str_at(0)?, row.int_at(1)?);
     let body: Body = serde_json::from_str(row.str_at(2)?).map_err(|error| ReportError::UnreadableRecord {
         account: account.to_owned(),
@@ -186,12 +238,7 @@ fn settled(row: &Row) -> Result<Vec<(String, bool)>, ReportError> {
         line: error.line(),
         column: error.column(),
     })?;
-    let of = |event| match event {
-        Event::RefundSettled { refund, .. } => Some((refund, false)),
-        Event::RefundFailed { refund, after_success: true, .. } => Some((refund, true)),
-        _ => None,
-    };
-    Ok(body.events.into_iter().filter_map(of).collect())
+    Ok(body.events)
 }
 
 fn currency_at(row: &Row, at: usize) -> Result<Currency, ReportError> {
