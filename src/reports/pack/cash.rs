@@ -43,7 +43,8 @@ crate::statements! {
          when o.ledger_account = 2310 and p.amount_minor < 0 then 1 when o.ledger_account = 2300 and p.amount_minor > 0 then 2 \
          when o.ledger_account = 2320 and exists (select 1 from journal j where j.account_id = p.account_id and j.seq = p.seq \
          and j.body like '%\"dispute_reversed.v1\"%') then 4 \
-         when p.amount_minor > 0 and p.account_id not like '(%' then 0 else 8 end as cause \
+         when p.amount_minor > 0 and p.account_id not like '(%' then 0 \
+         when o.ledger_account in (1100, 2320) and p.account_id not like '(%' then 0 else 8 end as cause \
          from postings p left join postings o on o.account_id = p.account_id and o.seq = p.seq \
          and o.leg_no = p.leg_no + (case when p.amount_minor > 0 then 1 else -1 end) \
          where p.ledger_account = 1200 and p.effective_on >= $1 and p.effective_on <= $2 and ", known!("$3"), ") m \
@@ -61,6 +62,12 @@ crate::statements! {
          where d.opened_on >= $1 and d.opened_on <= $2 and ", told_by!("d.account_id", "dispute_opened", "d.dispute_id"),
         " group by a.currency"
     ));
+    /// What was captured of charges whose amounts may have been put right, and by what. Each of these left a task.
+    CORRECTED = same(
+        "select j.account_id, j.seq, j.body, j.effective_on, j.posted_at, a.currency from journal j join accounts a on a.account_id = j.account_id \
+         where j.account_id in (select account_id from tasks where kind in ('unapplied_payment', 'amount_mismatch')) \
+         and (j.body like '%\"charge_captured.v1\"%' or j.body like '%\"capture_corrected.v1\"%') order by j.account_id, j.seq"
+    );
     /// The next accounts that have refunds.
     WITH_REFUNDS = same(
         "select distinct r.account_id, a.currency from refunds r join accounts a on a.account_id = r.account_id \
@@ -167,6 +174,7 @@ impl Rows {
                 sums.insert(currency_at(&row, 0)?, sums::exact(&row, 1)?);
             }
         }
+        rows.put_right(tx, (first, last, known_until)).await?;
         let mut after = String::new();
         loop {
             let mut currencies: BTreeMap<String, Currency> = BTreeMap::new();
@@ -181,6 +189,25 @@ impl Rows {
                 rows.decided(tx, &currencies, &concerned, (first, last, known_until)).await?;
             }
         }
+    }
+
+    /// The row of a charge has what was captured of it by all that is known now: what was put right belongs to the day of that (PV-5).
+    async fn put_right(&mut self, tx: &mut Tx, (first, last, known_until): (NaiveDate, NaiveDate, i64)) -> Result<(), ReportError> {
+        let mut counted: BTreeMap<(String, String), bool> = BTreeMap::new();
+        for row in tx.fetch_all(&CORRECTED, &[]).await? {
+            let (account, currency) = (row.text_at(0)?, currency_at(&row, 5)?);
+            let is_in = (first..=last).contains(&row.date_at(3)?) && row.int_at(4)? <= known_until;
+            for event in events(&row)? {
+                if let Event::ChargeCaptured { charge, .. } = &event {
+                    counted.insert((account.clone(), charge.clone()), is_in);
+                }
+                let Some((charge, more)) = event.captured_more() else { continue };
+                let with_the_charge = counted.get(&(account.clone(), charge.to_owned())).copied().unwrap_or_default();
+                let sum = self.captured.entry(currency).or_default();
+                *sum += i128::from(more) * (i128::from(is_in) - i128::from(with_the_charge));
+            }
+        }
+        Ok(())
     }
 
     /// Adds what refunds of these accounts have moved from a day to another.

@@ -108,3 +108,23 @@ async fn an_undercharge_that_reconciliation_finds_is_owed_again() {
     })
     .await;
 }
+
+/// What was put right in March belongs to March: the cash of both months ties to the charges.
+#[tokio::test]
+async fn the_cash_of_each_month_has_what_was_booked_in_it() {
+    on_both(async |db| {
+        let shop = Shop::open(db);
+        captured(&shop, 1_581).await;
+        shop.runs("2026-03-02");
+        shop.does(&format!("captured us {CHARGE} 15.81 {OLGA} --as-of 2026-03-05"));
+        shop.does(&format!("captured us {CHARGE} 12.81 {OLGA} --as-of 2026-03-06"));
+        shop.runs("2026-04-01");
+        for (month, days) in [("2026-02", vec!["2026-02-01,10.81,"]), ("2026-03", vec!["2026-03-05,5.00,", "2026-03-06,-3.00,"])] {
+            let out = shop.path(month);
+            shop.does(&format!("report pack --month {month} --out {}", out.display()));
+            let text = std::fs::read_to_string(out.join("csv/cash.cash.csv")).unwrap();
+            assert!(days.iter().all(|day| text.contains(&format!("cash,USD,{day}"))), "{month}: {text}");
+        }
+    })
+    .await;
+}
