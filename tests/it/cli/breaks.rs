@@ -2,7 +2,7 @@
 
 use kasacare::store::db::Sql;
 
-use super::shop::Shop;
+use super::shop::{Shop, february};
 use crate::world::on_both;
 
 /// What stands on the ledger accounts: number, debits less credits in minor units of the one currency.
@@ -14,18 +14,6 @@ async fn balances(shop: &Shop) -> Vec<(i64, i64)> {
     let mut tx = shop.db.begin_read().await.unwrap();
     let rows = tx.fetch_all(&SUMS, &[]).await.unwrap();
     rows.iter().map(|row| (row.int_at(0).unwrap(), row.int_at(1).unwrap())).collect()
-}
-
-/// A page of balance transactions: id, category, minor units, day of February, payout.
-fn page(movements: &[(&str, &str, i64, i64, &str)]) -> String {
-    let movement = |(id, category, minor, day, payout): &(&str, &str, i64, i64, &str)| {
-        let created = 1_769_904_000 + (day - 1) * 86_400;
-        format!(
-            r#"{{"id":"{id}","object":"balance_transaction","amount":{minor},"fee":0,"net":{minor},"currency":"usd",
- "reporting_category":"{category}","created":{created},"available_on":{created},"type":"payout","source":"{payout}"}}"#
-        )
-    };
-    format!(r#"{{"object":"list","data":[{}]}}"#, movements.iter().map(movement).collect::<Vec<_>>().join(","))
 }
 
 /// Takes lines of the bank: day, amount, text.
@@ -49,7 +37,7 @@ async fn the_break(shop: &Shop, kind: &str) -> String {
 async fn a_booking_is_taken_back_when_its_cause_is_gone() {
     on_both(async |db| {
         let shop = Shop::empty(db);
-        let sent = shop.file("sent.json", &page(&[("txn_1", "payout", -10_480, 4, "po_1")]));
+        let sent = shop.file("sent.json", &february(&[("txn_1", "payout", -10_480, 4, "po_1")]));
         shop.does(&format!("settlement import {sent}"));
         bank(&shop, "february.csv", &[("2026-03-01", "-1.00", "Rent")]);
         shop.says(&format!("{} --apply", run("03-01", "03-02"))).code(1);
@@ -85,7 +73,7 @@ async fn a_booking_is_taken_back_when_its_cause_is_gone() {
 async fn a_line_of_the_bank_that_was_booked_finds_its_payout() {
     on_both(async |db| {
         let shop = Shop::empty(db);
-        let other = shop.file("other.json", &page(&[("txn_0", "payout", -100, 2, "po_0")]));
+        let other = shop.file("other.json", &february(&[("txn_0", "payout", -100, 2, "po_0")]));
         shop.does(&format!("settlement import {other}"));
         bank(&shop, "lines.csv", &[("2026-02-03", "1.00", "STRIPE po_0"), ("2026-02-06", "20.00", "STRIPE po_1")]);
         shop.says(&format!("{} --apply", run("02-10", "02-11"))).code(1);
@@ -94,7 +82,7 @@ async fn a_line_of_the_bank_that_was_booked_finds_its_payout() {
         shop.does(&format!("breaks resolve {id} --book fee --by Ada --reason given --as-of 2026-02-11"));
         // It waits on the bank, not on its way there.
         assert_eq!(balances(&shop).await, [(1010, 2_100), (1200, -100), (5000, -2_000)]);
-        let late = shop.file("late.json", &page(&[("txn_1", "payout", -2_000, 4, "po_1")]));
+        let late = shop.file("late.json", &february(&[("txn_1", "payout", -2_000, 4, "po_1")]));
         shop.does(&format!("settlement import {late}"));
         shop.does(&format!("{} --apply", run("02-11", "02-12")));
         assert_eq!(balances(&shop).await, [(1010, 2_100), (1200, -2_100)]);
@@ -108,12 +96,12 @@ async fn a_line_of_the_bank_that_was_booked_finds_its_payout() {
 async fn a_payout_that_the_bank_gives_back_leaves_nothing_behind() {
     on_both(async |db| {
         let shop = Shop::empty(db);
-        let sent = shop.file("sent.json", &page(&[("txn_1", "payout", -10_480, 4, "po_1")]));
+        let sent = shop.file("sent.json", &february(&[("txn_1", "payout", -10_480, 4, "po_1")]));
         shop.does(&format!("settlement import {sent}"));
         bank(&shop, "in.csv", &[("2026-02-05", "104.80", "STRIPE po_1")]);
         shop.does(&format!("{} --apply", run("02-06", "02-07")));
         assert_eq!(balances(&shop).await, [(1010, 10_480), (1200, -10_480)]);
-        let back = shop.file("back.json", &page(&[("txn_2", "payout_reversal", 10_480, 8, "po_1")]));
+        let back = shop.file("back.json", &february(&[("txn_2", "payout_reversal", 10_480, 8, "po_1")]));
         shop.does(&format!("settlement import {back}"));
         let between = shop.does(&run("02-09", "02-10"));
         assert!(between.contains("came back, and is on the bank still"), "{between}");
@@ -135,7 +123,7 @@ async fn a_payout_that_the_bank_gives_back_leaves_nothing_behind() {
 async fn a_payout_that_came_back_takes_no_other_payouts_line() {
     on_both(async |db| {
         let shop = Shop::empty(db);
-        let all = page(&[
+        let all = february(&[
             ("txn_1", "payout", -10_480, 4, "po_1"),
             ("txn_2", "payout", -10_480, 4, "po_2"),
             ("txn_3", "payout_reversal", 10_480, 6, "po_1"),
@@ -156,7 +144,7 @@ async fn a_payout_that_came_back_takes_no_other_payouts_line() {
 async fn a_run_goes_forward_alone_and_within_limits() {
     on_both(async |db| {
         let shop = Shop::empty(db);
-        let sent = shop.file("sent.json", &page(&[("txn_1", "payout", -10_480, 4, "po_1"), ("txn_2", "payout", -100, 4, "po_2")]));
+        let sent = shop.file("sent.json", &february(&[("txn_1", "payout", -10_480, 4, "po_1"), ("txn_2", "payout", -100, 4, "po_2")]));
         shop.does(&format!("settlement import {sent}"));
         bank(&shop, "february.csv", &[("2026-02-20", "-1.00", "Rent")]);
         shop.says(&format!("{} --propose", run("02-20", "02-21"))).code(1);

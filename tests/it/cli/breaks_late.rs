@@ -3,17 +3,14 @@
 use chrono::NaiveDate;
 use kasacare::store::db::{Kind, Sql};
 
-use super::shop::Shop;
+use super::shop::{Shop, balance_transaction};
 use crate::world::on_both;
 
 /// A file of balance transactions: id, category, minor units, day, the payout or refund.
 fn told(shop: &Shop, name: &str, on: &str, movements: &[(&str, &str, i64, &str, &str)]) {
     let movement = |(id, category, minor, day, source): &(&str, &str, i64, &str, &str)| {
         let created = day.parse::<NaiveDate>().unwrap().and_hms_opt(10, 0, 0).unwrap().and_utc().timestamp();
-        format!(
-            r#"{{"id":"{id}","object":"balance_transaction","amount":{minor},"fee":0,"net":{minor},"currency":"usd",
- "reporting_category":"{category}","created":{created},"available_on":{created},"type":"{category}","source":"{source}"}}"#
-        )
+        balance_transaction(id, category, *minor, created, source)
     };
     let file = shop.file(name, &format!("[{}]", movements.iter().map(movement).collect::<Vec<_>>().join(",")));
     shop.does(&format!("settlement import {file} --as-of {on}"));

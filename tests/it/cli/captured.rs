@@ -3,23 +3,11 @@
 use kasacare::store::db::Sql;
 use kasacare::values;
 
-use super::shop::Shop;
+use super::shop::{Shop, february};
 use crate::world::on_both;
 
 const OLGA: &str = "--by olga --reason txn_1";
 const CHARGE: &str = "ch_us-s1_1_0_1";
-
-/// Balance transactions: id, category, minor units, day of February, source.
-fn page(movements: &[(&str, &str, i64, i64, &str)]) -> String {
-    let movement = |(id, category, minor, day, source): &(&str, &str, i64, i64, &str)| {
-        let created = 1_769_904_000 + (day - 1) * 86_400;
-        format!(
-            r#"{{"id":"{id}","object":"balance_transaction","amount":{minor},"fee":0,"net":{minor},"currency":"usd",
- "reporting_category":"{category}","created":{created},"available_on":{created},"type":"{category}","source":"{source}"}}"#
-        )
-    };
-    format!(r#"{{"object":"list","data":[{}]}}"#, movements.iter().map(movement).collect::<Vec<_>>().join(","))
-}
 
 /// 10.81 a month from 1 February; the provider says that `minor` came in.
 async fn captured(shop: &Shop, minor: i64) {
@@ -33,7 +21,7 @@ async fn captured(shop: &Shop, minor: i64) {
 }
 
 fn import(shop: &Shop, movements: &[(&str, &str, i64, i64, &str)]) {
-    let file = shop.file(movements[0].0, &page(movements));
+    let file = shop.file(movements[0].0, &february(movements));
     shop.does(&format!("settlement import {file} --source stripe-balance --provider simulated"));
 }
 

@@ -230,3 +230,19 @@ pub fn state_after(done: &Value, subscription: &str) -> String {
     let after = &found.unwrap_or_else(|| panic!("{subscription} is not in {done:#}"))["after"];
     after.as_object().and_then(|state| state.keys().next()).expect("a state").clone()
 }
+
+/// One balance transaction, as a page of them has it, without a fee; `created` in seconds.
+pub fn balance_transaction(id: &str, category: &str, minor: i64, created: i64, source: &str) -> String {
+    format!(
+        r#"{{"id":"{id}","object":"balance_transaction","amount":{minor},"fee":0,"net":{minor},"currency":"usd",
+ "reporting_category":"{category}","created":{created},"available_on":{created},"type":"{category}","source":"{source}"}}"#
+    )
+}
+
+/// A page of balance transactions without fees: id, category, minor units, day of February 2026, source.
+pub fn february(movements: &[(&str, &str, i64, i64, &str)]) -> String {
+    let movement = |(id, category, minor, day, source): &(&str, &str, i64, i64, &str)| {
+        balance_transaction(id, category, *minor, 1_769_904_000 + (day - 1) * 86_400, source)
+    };
+    format!(r#"{{"object":"list","data":[{}]}}"#, movements.iter().map(movement).collect::<Vec<_>>().join(","))
+}
