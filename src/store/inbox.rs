@@ -71,7 +71,7 @@ crate::statements! {
          reason, actor, object_id, account_id, encoding, body from inbox where event_id = $1 order by provider"
     );
     /// Which of these a person has given up meanwhile; all of them are locked.
-    STATES_OF = same("select provider, event_id, state from inbox where event_id {in:$1} {postgres: for update}");
+    STATES_OF = same("select provider, event_id, state from inbox where event_id {in:$1} order by provider, event_id {postgres: for update}");
     /// An event is to be processed again.
     RETRY_EVENT = same(
         "update inbox set state = 'new', due_at = $3, tries = 0, outcome = null, reason = null, actor = $4 \
