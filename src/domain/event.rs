@@ -358,10 +358,11 @@ pub enum Event {
 impl Event {
     /// PV-5: the charge whose captured amount was put right, and by how much, in minor units: negative where less had come in.
     #[must_use]
-    pub fn captured_more(&self) -> Option<(&str, i64)> {
+    pub fn captured_more(&self) -> Option<(&str, i128)> {
         let Self::CaptureCorrected { charge, unapplied, unpaid, .. } = self else { return None };
-        let less = unpaid.iter().fold(0_i64, |sum, (_, amount)| sum.saturating_add(amount.minor()));
-        Some((charge, unapplied.minor().saturating_sub(less)))
+        let less: i128 = unpaid.iter().map(|(_, amount)| i128::from(amount.minor())).sum();
+        // Far from the ends of 128 bits.
+        Some((charge, i128::from(unapplied.minor()).saturating_sub(less)))
     }
 }
 

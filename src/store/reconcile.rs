@@ -142,7 +142,7 @@ crate::statements! {
     pub DECISIONS = same(
         "select j.account_id, j.effective_on, j.body from (select account_id from refunds where state = 'failed' union \
          select account_id from disputes where state <> 'open' union \
-         select account_id from tasks where kind in ('unapplied_payment', 'amount_mismatch')) as concerned \
+         select account_id from tasks where kind in ('unapplied_payment', 'captured_less')) as concerned \
          join journal j on j.account_id = concerned.account_id \
          where j.body like '%\"refund_failed.v1\"%' or j.body like '%\"refund_settled.v1\"%' or j.body like '%\"dispute_won.v1\"%' \
          or j.body like '%\"dispute_reversed.v1\"%' or j.body like '%\"capture_corrected.v1\"%' order by j.account_id, j.seq"
@@ -300,7 +300,7 @@ pub struct Decisions {
     /// When a dispute was won, at once or after it had been lost.
     pub won_on: std::collections::HashMap<String, NaiveDate>,
     /// When the captured amount of a charge was put right, and by how much, in minor units; by account and charge.
-    pub corrected: std::collections::HashMap<(String, String), Vec<(NaiveDate, i64)>>,
+    pub corrected: std::collections::HashMap<(String, String), Vec<(NaiveDate, i128)>>,
 }
 
 /// Reads when things were decided that rows alone don't tell.

@@ -1,13 +1,15 @@
 //! PV-5, CO-1: a person has seen at the provider that a captured charge moved another amount than our books have. What the provider says
 //! is right: more than booked is the customer's money and stands for nothing yet (2320), less than booked is owed again.
 
-use super::super::account::{AttemptState, Charge, Payment, Task};
+use super::super::account::{AttemptState, Charge, Payment, Purpose, Task};
 use super::super::event::Event;
 use super::super::money::{AMOUNT_MINOR_MAX, Money, total};
 use super::super::subscription::Command;
 use super::operator::may_be_named;
-use super::settle::AMOUNT_MISMATCH;
 use super::{Draft, Planned, Refusal};
+
+/// The task where less was captured than the books had: what it paid is owed again.
+const CAPTURED_LESS: &str = "captured_less";
 
 impl Draft<'_> {
     /// PV-5: books a captured charge as having moved `moved`, in the account's currency.
@@ -64,7 +66,7 @@ impl Draft<'_> {
             unpaid: unpaid.clone(),
             on: self.today,
         })?;
-        self.task(AMOUNT_MISMATCH, &id, Some(less))?;
+        self.task(CAPTURED_LESS, &id, Some(less))?;
         self.follow_unapplied(&id)?;
         unpaid.into_iter().try_for_each(|(invoice, _)| self.owed_again(charge, invoice))
     }
@@ -87,15 +89,20 @@ impl Draft<'_> {
         Ok(of_payment.at_most(of_invoice)?.or_zero())
     }
 
-    /// PD-1, PD-2: what is not paid after all is tried again on the days of the terms, as after a first failure.
+    /// PD-1, PD-2: what is not paid after all is tried again on the days of the terms, as after a first failure; on a parked account once it
+    /// is released. What is too small for that is carried (MO-5). A difference that was collected makes nothing past due (CO-4): its task says
+    /// that it is open.
     fn owed_again(&mut self, charge: &Charge, invoice: String) -> Planned {
+        if charge.purpose == Purpose::Correction {
+            return Ok(());
+        }
         let id = self.owner(&invoice)?;
         if self.subscription(&id)?.state.term().is_some() {
             self.command(&id, &Command::FailPayment { on: self.today })?;
         }
-        if self.account.profile.parked.is_some() || self.collector_of(&invoice)?.is_some() {
-            return Ok(());
+        if self.collector_of(&invoice)?.is_none() {
+            self.plan_retry(&id, &Charge { invoice, ..charge.clone() }, false)?;
         }
-        self.plan_retry(&id, &Charge { invoice, ..charge.clone() }, false)
+        self.settle_standing(&id)
     }
 }

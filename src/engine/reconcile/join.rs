@@ -84,7 +84,7 @@ pub struct Correction {
     /// The day on which the rest was.
     pub on: NaiveDate,
     /// By how much, in minor units.
-    pub minor: i64,
+    pub minor: i128,
 }
 
 /// What the join has found.
@@ -189,7 +189,7 @@ impl Join {
     /// Adds a part of one of ours that was booked on a later day than the rest: until then the balances differ by it.
     pub fn add_correction(&mut self, correction: &Correction) {
         let Correction { currency, captured_on, on, minor } = *correction;
-        for (on, minor) in [(captured_on, -i128::from(minor)), (on, i128::from(minor))] {
+        for (on, minor) in [(captured_on, -minor), (on, minor)] {
             self.result.moved.entry((currency, on)).or_default().captures += minor;
             self.result.effects.entry((currency, on)).or_default().timing += minor;
         }

@@ -109,7 +109,8 @@ fn charge(row: &Row, decisions: &Decisions, through: NaiveDate, corrections: &mu
     let key = (account, id);
     for (on, minor) in decisions.corrected.get(&key).into_iter().flatten() {
         if *on > through {
-            side.amount_minor = side.amount_minor.saturating_sub(*minor);
+            let before = i64::try_from(i128::from(side.amount_minor) - minor);
+            side.amount_minor = before.map_err(|_| row.corrupt("amount_minor", "was put right by more than 64 bits hold"))?;
         } else {
             corrections.push(Correction { currency: side.currency, captured_on: side.on, on: *on, minor: *minor });
         }

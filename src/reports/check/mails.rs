@@ -26,7 +26,7 @@ pub(super) struct Told {
     /// Price notices by the ids of their mails.
     price_notices: BTreeMap<String, u32>,
     /// By how much captured amounts were put right after their receipts, by charge, in minor units.
-    corrected: BTreeMap<String, i64>,
+    corrected: BTreeMap<String, i128>,
     /// When records were made, in microseconds: part of the causes of decisions.
     instants: BTreeSet<i64>,
 }
@@ -37,8 +37,7 @@ impl Told {
         self.instants.insert(record.posted_at.timestamp_micros());
         for event in events {
             if let Some((charge, more)) = event.captured_more() {
-                let sum = self.corrected.entry(charge.to_owned()).or_default();
-                *sum = sum.saturating_add(more);
+                *self.corrected.entry(charge.to_owned()).or_default() += more;
             }
             match event {
                 Event::ReminderQueued { subscription, renewal_on, .. } => {
@@ -161,7 +160,7 @@ fn receipt_fault(kind: NoticeKind, mail: &Mail, cause: &str, account: &Account, 
     let Ok(amounts) = serde_json::from_str::<Amounts>(facts) else { return Some("has facts that cannot be read".to_owned()) };
     let corrected_by = told.corrected.get(cause).copied().unwrap_or_default();
     let charge = account.charges.get(cause).filter(|charge| charge.state == AttemptState::Succeeded);
-    let charge = charge.map(|charge| charge.amount.minor().saturating_sub(corrected_by));
+    let charge = charge.and_then(|charge| i64::try_from(i128::from(charge.amount.minor()) - corrected_by).ok());
     let refund = account.refunds.get(cause).filter(|refund| refund.reference.is_some()).map(|refund| refund.amount.minor());
     let (stated, moved) = match kind {
         // An invoice that nothing had to be collected for has a receipt of its own.

@@ -49,13 +49,14 @@ crate::statements! {
          order by c.account_id, c.charge_id"
     );
     /// Periods that were captured more than once, and corrections more often than there are some. A charge that paid older invoices
-    /// (PD-4) was not for its own period alone, and that period is captured again; so is one of whose amount a part did not come in (F50).
+    /// (PD-4) was not for its own period alone, and that period is captured again; so is one of whose
+    /// amount a part had not come in (PV-5).
     REPEATED = same(
         "select s.account_id, s.invoice_id as id, count(*) as captures from sim_charge s \
          join charges c on c.account_id = s.account_id and c.charge_id = s.charge_id where s.state = 'captured' \
          group by s.account_id, s.invoice_id, c.purpose having sum(case when exists (select 1 from payments p \
          where p.account_id = c.account_id and p.charge_id = c.charge_id and p.invoice_id <> c.invoice_id) \
-         or exists (select 1 from tasks t where t.account_id = c.account_id and t.task_id = 'tk_amount_mismatch_' || c.charge_id) then 0 else 1 end) > case when c.purpose = 'period' then 1 else \
+         or exists (select 1 from tasks t where t.account_id = c.account_id and t.task_id = 'tk_captured_less_' || c.charge_id) then 0 else 1 end) > case when c.purpose = 'period' then 1 else \
          (select count(*) from corrections k where k.account_id = s.account_id and k.invoice_id = s.invoice_id) end \
          order by s.account_id, s.invoice_id"
     );

@@ -65,7 +65,7 @@ crate::statements! {
     /// What was captured of charges whose amounts may have been put right, and by what. Each of these left a task.
     CORRECTED = same(
         "select j.account_id, j.seq, j.body, j.effective_on, j.posted_at, a.currency from journal j join accounts a on a.account_id = j.account_id \
-         where j.account_id in (select account_id from tasks where kind in ('unapplied_payment', 'amount_mismatch')) \
+         where j.account_id in (select account_id from tasks where kind in ('unapplied_payment', 'captured_less')) \
          and (j.body like '%\"charge_captured.v1\"%' or j.body like '%\"capture_corrected.v1\"%') order by j.account_id, j.seq"
     );
     /// The next accounts that have refunds.
@@ -204,7 +204,7 @@ impl Rows {
                 let Some((charge, more)) = event.captured_more() else { continue };
                 let with_the_charge = counted.get(&(account.clone(), charge.to_owned())).copied().unwrap_or_default();
                 let sum = self.captured.entry(currency).or_default();
-                *sum += i128::from(more) * (i128::from(is_in) - i128::from(with_the_charge));
+                *sum += more * (i128::from(is_in) - i128::from(with_the_charge));
             }
         }
         Ok(())

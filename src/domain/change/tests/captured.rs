@@ -2,6 +2,7 @@
 
 use super::world::{World, money};
 use crate::domain::change::Refusal;
+use crate::domain::change::correct::Correct;
 use crate::domain::subscription::State;
 
 const SUBSCRIPTION: &str = "a1-s1";
@@ -73,6 +74,42 @@ fn less_is_owed_again_and_collected() {
     assert_eq!((world.books.balance(1200), world.books.balance(1100)), (10_824, 0));
     assert!(!is_past_due(&world));
     assert_eq!(world.account.charges["ch_a1-s1_1_0_2"].amount, money("8.24 USD"));
+}
+
+/// MO-5: 0.20 are too small to be collected alone, and leave nothing past due.
+#[test]
+fn less_by_little_is_carried() {
+    let mut world = annual();
+    captured(&mut world, "108.04 USD");
+    let invoice = &world.account.invoices[INVOICE];
+    assert_eq!((invoice.open, invoice.carried, world.account.profile.carried), (money("0.20 USD"), true, money("0.20 USD")));
+    assert!(!is_past_due(&world));
+}
+
+/// What is owed again waits for the release, and is tried then.
+#[test]
+fn less_on_a_parked_account_waits_for_the_release() {
+    let mut world = annual();
+    world.plan(|draft| draft.park("test", "somebody looks"));
+    captured(&mut world, "100.00 USD");
+    world.plan(|draft| draft.release(false));
+    world.advance_to("2026-02-10");
+    assert_eq!((world.books.balance(1200), world.books.balance(1100)), (10_824, 0));
+    assert!(!is_past_due(&world));
+}
+
+/// CO-4: of a difference of 10.82 USD that was collected 5.00 did not come in, and the term is in order all the same.
+#[test]
+fn less_of_a_difference_makes_nothing_past_due() {
+    let mut world = annual();
+    world.plan(|draft| draft.correct(INVOICE, Correct::Net(money("109.99 USD"))));
+    world.run();
+    let difference = world.account.charges["ch_a1-s1_1_0_2"].clone();
+    assert_eq!(difference.amount, money("10.82 USD"));
+    world.plan(|draft| draft.charge_has_captured(&difference.id, money("5.82 USD")));
+    assert_eq!((world.account.invoices[INVOICE].open, is_past_due(&world)), (money("5.00 USD"), false));
+    assert!(world.account.charges.values().all(|charge| !charge.state.in_flight()));
+    assert_eq!(world.tasks(), ["captured_less"]);
 }
 
 /// 71.76 of 108.24 went back, so 36.48 can turn out not to have come in, and not a cent more.
