@@ -45,6 +45,7 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     reconciliation::UNMATCHED_STATEMENTS,
     refunds::STATEMENTS,
     renewals::STATEMENTS,
+    renewals::ORDINARY_STATEMENTS,
     roll_forward::STATEMENTS,
     sales_tax::STATEMENTS,
     waterfall::STATEMENTS,
