@@ -34,6 +34,7 @@ macro_rules! halves {
 
 pub mod account;
 mod accrued;
+mod cards;
 mod chart;
 pub mod check;
 pub mod closing;
@@ -71,6 +72,7 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     closing::STATEMENTS,
     account::STATEMENTS,
     accrued::STATEMENTS,
+    cards::STATEMENTS,
     explain::STATEMENTS,
     explain::FIND_STATEMENTS,
     journal::LEG_STATEMENTS,
