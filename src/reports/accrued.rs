@@ -9,16 +9,17 @@ use csv::{ReaderBuilder, Writer, WriterBuilder};
 use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
 
+use super::cards::{Card, Invoice, Leg, Tally};
 use super::parts::Parts;
 use super::stored::Body;
 use super::{ReportError, SEPARATOR};
 use crate::domain::calendar::{Period, first_of_month};
 use crate::domain::event::Event;
-use crate::domain::ledger::{DEFERRED_REVENUE, PREPAYMENTS};
+use crate::domain::ledger::{DEFERRED_REVENUE, PREPAYMENTS, PROVIDER_CLEARING, REVENUE, REVENUE_CORRECTIONS, REVENUE_DISPUTES};
 use crate::domain::money::{Currency, Money};
 use crate::domain::revenue::earned_through;
 use crate::domain::subscription::Life;
-use crate::store::db::{Row, Tx, Value};
+use crate::store::db::{DbError, Row, Tx, Value};
 use crate::values;
 
 /// Lines that are looked up in journals at once.
@@ -91,17 +92,54 @@ pub(super) async fn through_each(
         tx.for_each_batch(&LINES, &values![*last, *first, known_until, from, end], |rows| {
             rows.iter().try_for_each(|row| {
                 let line = Stored::read(row)?;
-                ends.iter_mut().try_for_each(|end| end.add(&line, row))
+                ends.iter_mut().try_for_each(|end| end.add(&line))
             })
         })
         .await?;
     }
+    finish(ends, tx, known_until).await
+}
+
+async fn finish(ends: Vec<End>, tx: &mut Tx, known_until: i64) -> Result<BTreeMap<NaiveDate, Accrued>, ReportError> {
     let mut accrued = BTreeMap::new();
     for end in ends {
         accrued.insert(end.on, end.finish(tx, known_until).await?);
     }
     Ok(accrued)
 }
+
+/// The same from cards.
+pub(super) struct Accruing(Vec<End>);
+
+impl Accruing {
+    pub(super) fn new(days: &BTreeSet<NaiveDate>) -> Self {
+        Self(days.iter().map(|on| End::new(*on)).collect())
+    }
+
+    pub(super) async fn finish(self, tx: &mut Tx, known_until: i64) -> Result<BTreeMap<NaiveDate, Accrued>, ReportError> {
+        finish(self.0, tx, known_until).await
+    }
+}
+
+impl Tally for Accruing {
+    fn add(&mut self, card: &Card<'_>) -> Result<(), ReportError> {
+        for (invoice, legs) in card.invoiced().filter(|(invoice, _)| !invoice.is_pending) {
+            let mut codes: Vec<&str> = Vec::new();
+            for leg in legs.iter().filter(|leg| leg.is_on(MOVED)) {
+                if codes.contains(&leg.code) {
+                    continue;
+                }
+                codes.push(leg.code);
+                let line = Stored::of(card.account, invoice, legs, leg.code)?;
+                self.0.iter_mut().try_for_each(|end| end.add(&line))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The ledger accounts that recognition moves.
+const MOVED: &[u16] = &[PREPAYMENTS.number, DEFERRED_REVENUE.number, REVENUE.number, REVENUE_CORRECTIONS.number, REVENUE_DISPUTES.number];
 
 /// What has accrued by the end of a day, in the making.
 struct End {
@@ -117,8 +155,8 @@ impl End {
         Self { on, sums: Accrued::new(), in_question }
     }
 
-    fn add(&mut self, stored: &Stored<'_>, row: &Row) -> Result<(), ReportError> {
-        match stored.line(self.on, row)? {
+    fn add(&mut self, stored: &Stored<'_>) -> Result<(), ReportError> {
+        match stored.line(self.on)? {
             Some(line) if line.may_be_pending => self.in_question.serialize(&line).map_err(failed),
             Some(line) => add(&mut self.sums, &line),
             None => Ok(()),
@@ -211,8 +249,25 @@ impl<'a> Stored<'a> {
         })
     }
 
+    /// The line of an invoice in a currency.
+    fn of(owner: &'a str, invoice: &Invoice<'a>, legs: &[Leg<'_>], code: &str) -> Result<Self, ReportError> {
+        let is_first = (invoice.term_no, invoice.period_no) == (1, 0);
+        let captured = |leg: &Leg<'_>| leg.is_on(&[PROVIDER_CLEARING.number]) && leg.minor > 0 && leg.on == invoice.issued_on;
+        let moved = legs.iter().filter(|leg| leg.code == code && leg.is_on(MOVED));
+        Ok(Self {
+            owner,
+            subscription: invoice.subscription,
+            currency: Currency::parse(code).map_err(|_| corrupt("currency", "is not a currency"))?,
+            account: if invoice.is_annual { PREPAYMENTS.number } else { DEFERRED_REVENUE.number },
+            period: Period::new(invoice.start, invoice.end).map_err(|_| corrupt("period_end", "does not follow the start"))?,
+            issued_on: invoice.issued_on,
+            may_be_pending: is_first && !legs.iter().any(captured),
+            moves: moved.map(|leg| (leg.on, u16::try_from(leg.ledger).unwrap_or_default(), leg.minor)).collect(),
+        })
+    }
+
     /// What it had earned and not recognised at the end of a day; nothing where nothing was left to be recognised.
-    fn line(&self, on: NaiveDate, row: &Row) -> Result<Option<Line>, ReportError> {
+    fn line(&self, on: NaiveDate) -> Result<Option<Line>, ReportError> {
         let (mut left_over, mut recognised) = (0_i128, 0_i128);
         for (_, account, amount) in self.moves.iter().filter(|(moved_on, ..)| *moved_on <= on) {
             let is_prepaid = [PREPAYMENTS.number, DEFERRED_REVENUE.number].contains(account);
@@ -222,7 +277,7 @@ impl<'a> Stored<'a> {
             return Ok(None);
         }
         let money = |exact: i128| {
-            let minor = i64::try_from(exact).map_err(|_| row.corrupt("moves", "is more than 64 bits hold"));
+            let minor = i64::try_from(exact).map_err(|_| corrupt("moves", "is more than 64 bits hold"));
             minor.map(|minor| Money::new(minor, self.currency))
         };
         let (left_over, recognised) = (money(left_over)?, money(recognised)?);
@@ -236,6 +291,10 @@ impl<'a> Stored<'a> {
             may_be_pending: self.may_be_pending,
         }))
     }
+}
+
+fn corrupt(column: &str, problem: &'static str) -> DbError {
+    DbError::Corrupt { statement: LINES.name(), column: column.to_owned(), problem }
 }
 
 /// The accounts and subscriptions whose first charge had not settled by a day: their invoice was issued as pending, and nothing

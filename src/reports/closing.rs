@@ -6,7 +6,7 @@ use std::rc::Rc;
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 
-use super::finance::{ALL, Takes};
+use super::finance::{ALL, Entry, Takes};
 use super::sheet::{Asked, Cell, Head, Section, Sink, Tie};
 use super::{Memo, ReportError, check, sums, trial_balance};
 use crate::domain::calendar::{DATE_MAX, first_of_month, month_end};
@@ -185,11 +185,17 @@ const PARKED_SHOWN: usize = 50;
 /// All reports of the books; a forecast seals nothing.
 async fn tie_outs(tx: &mut Tx, end: NaiveDate) -> Result<Item, ReportError> {
     let (mut ties, mut broken, memo) = (0, Vec::new(), Rc::<Memo>::default());
-    for entry in ALL.iter().filter(|entry| entry.name != "renewals-ahead") {
-        let asked = match entry.takes {
-            Takes::AsOf => Asked { as_of: Some(end), ..Asked::default() },
-            Takes::Range => Asked { from: Some(first_of_month(end)), to: Some(end), ..Asked::default() },
-        };
+    let first = first_of_month(end);
+    let asked = |entry: &Entry| match entry.takes {
+        Takes::AsOf => Asked { as_of: Some(end), ..Asked::default() },
+        Takes::Range => Asked { from: Some(first), to: Some(end), ..Asked::default() },
+    };
+    let entries = || ALL.iter().filter(|entry| entry.name != "renewals-ahead");
+    let wanted = entries().flat_map(|entry| entry.foreseen(&asked(entry))).collect();
+    let days = first.pred_opt().into_iter().chain([end]).collect();
+    memo.foresee(tx, i64::MAX, Some(days), wanted).await?;
+    for entry in entries() {
+        let asked = asked(entry);
         let told = entry.tell_knowing(tx, &asked, &memo, &mut Nobody).await?;
         ties += told.ties.len();
         broken.extend(told.broken().map(|tie| format!("{}: {}: {} and {}", entry.name, tie.what, tie.here, tie.there)));

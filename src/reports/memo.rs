@@ -1,5 +1,6 @@
 //! What several reports of one moment ask for alike: it is found once.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -7,9 +8,10 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::ReportError;
-use super::accrued::{self, Accrued};
+use super::accrued::{self, Accrued, Accruing};
+use super::cards::{self, Tally};
 use super::journal::{Legs, Range};
-use super::moves::Moves;
+use super::moves::{Moves, Moving};
 use super::parts::AFTER_ALL_IDS;
 use super::trial_balance::Balances;
 use crate::store::db::Tx;
@@ -33,6 +35,8 @@ pub struct Memo {
     moves: RefCell<HashMap<i64, Arc<Moves>>>,
     posted: Found<Balances>,
     accrued: Found<Accrued>,
+    /// Sums of cards, by their names.
+    tallies: RefCell<HashMap<(String, i64), Arc<dyn Any + Send + Sync>>>,
     /// Days at whose ends it will be asked.
     asked: RefCell<BTreeSet<NaiveDate>>,
     legs: RefCell<Vec<Kept>>,
@@ -47,7 +51,63 @@ struct Kept {
     legs: Arc<Legs>,
 }
 
+/// Sums that will be asked for, with their names, which say all that they go by.
+pub(super) type Tallies = Vec<(String, Box<dyn Tally>)>;
+
 impl Memo {
+    /// Finds all of this, and with `days` also what was posted and what had accrued at their ends, from one reading of all cards.
+    pub(super) async fn foresee(
+        &self,
+        tx: &mut Tx,
+        known_until: i64,
+        days: Option<BTreeSet<NaiveDate>>,
+        mut wanted: Tallies,
+    ) -> Result<(), ReportError> {
+        let mut names =
+            self.tallies.borrow().keys().filter(|(_, of)| *of == known_until).map(|(name, _)| name.clone()).collect::<BTreeSet<_>>();
+        wanted.retain(|(name, _)| names.insert(name.clone()));
+        if wanted.is_empty() && days.is_none() {
+            return Ok(());
+        }
+        let mut general = days.map(|days| (Moving::default(), Accruing::new(&days)));
+        let mut tallies: Vec<&mut dyn Tally> = Vec::new();
+        for (_, tally) in &mut wanted {
+            tallies.push(tally.as_mut());
+        }
+        if let Some((moving, accruing)) = &mut general {
+            tallies.push(moving);
+            tallies.push(accruing);
+        }
+        cards::read(tx, known_until, &mut tallies).await?;
+        for (name, tally) in wanted {
+            let tally: Box<dyn Any + Send + Sync> = tally;
+            self.tallies.borrow_mut().insert((name, known_until), Arc::from(tally));
+        }
+        if let Some((moving, accruing)) = general {
+            self.keep_moves(known_until, moving.finish());
+            let found = accruing.finish(tx, known_until).await?;
+            self.accrued.borrow_mut().extend(found.into_iter().map(|(day, found)| ((day, known_until), Arc::new(found))));
+        }
+        Ok(())
+    }
+
+    /// A sum of cards by its name, which is found now where nobody has foreseen it.
+    pub(super) async fn tally<T: Tally>(&self, tx: &mut Tx, known_until: i64, (name, new): (String, T)) -> Result<Arc<T>, ReportError> {
+        let key = (name, known_until);
+        if !self.tallies.borrow().contains_key(&key) {
+            self.foresee(tx, known_until, None, vec![(key.0.clone(), Box::new(new))]).await?;
+        }
+        let found = self.tallies.borrow().get(&key).cloned();
+        found.and_then(|found| found.downcast().ok()).ok_or(ReportError::Stopped)
+    }
+
+    fn keep_moves(&self, known_until: i64, found: Moves) -> Arc<Moves> {
+        let found = Arc::new(found);
+        self.edges.borrow_mut().insert(known_until, found.edges());
+        self.moves.borrow_mut().insert(known_until, Arc::clone(&found));
+        found
+    }
+
     /// Where the books begin and end.
     pub(super) async fn edges(&self, tx: &mut Tx, known_until: i64) -> Result<Edges, ReportError> {
         let found = self.edges.borrow().get(&known_until).copied();
@@ -66,10 +126,8 @@ impl Memo {
         if let Some(found) = found {
             return Ok(found);
         }
-        let found = Arc::new(Moves::load(tx, known_until, ["", AFTER_ALL_IDS]).await?);
-        self.edges.borrow_mut().insert(known_until, found.edges());
-        self.moves.borrow_mut().insert(known_until, Arc::clone(&found));
-        Ok(found)
+        let found = Moves::load(tx, known_until, ["", AFTER_ALL_IDS]).await?;
+        Ok(self.keep_moves(known_until, found))
     }
 
     /// What was posted by the end of a day.
@@ -115,6 +173,12 @@ impl Memo {
         let found = self.accrued.borrow().get(&(on, known_until)).cloned();
         if let Some(found) = found {
             return Ok(found);
+        }
+        // Before the books nothing was earned.
+        if let Some(Some((first, _))) = self.edges.borrow().get(&known_until)
+            && on < *first
+        {
+            return Ok(Arc::default());
         }
         let mut days = self.asked.borrow().clone();
         days.retain(|day| !self.accrued.borrow().contains_key(&(*day, known_until)));

@@ -27,6 +27,7 @@ macro_rules! then {
 
 pub mod account;
 mod accrued;
+mod cards;
 mod chart;
 pub mod check;
 pub mod closing;
@@ -64,6 +65,7 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     closing::STATEMENTS,
     account::STATEMENTS,
     accrued::STATEMENTS,
+    cards::STATEMENTS,
     explain::STATEMENTS,
     explain::FIND_STATEMENTS,
     journal::LEG_STATEMENTS,

@@ -1,9 +1,12 @@
 //! What was posted, by day, currency and ledger account: one reading of all postings, from which follows what stood on any day and what
 //! moved in any range.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
 
 use super::ReportError;
+use super::cards::{Card, Tally};
 use super::sums;
 use super::trial_balance::Balances;
 use crate::domain::ledger::by_number;
@@ -79,6 +82,42 @@ impl Moves {
             *balances.entry((moved.currency()?, number)).or_default() += moved.amount;
         }
         Ok(balances)
+    }
+}
+
+/// The same from cards.
+#[derive(Debug, Default)]
+pub(super) struct Moving {
+    codes: Vec<String>,
+    /// Debits less credits, and debits alone; currencies by their positions.
+    sums: HashMap<(NaiveDate, usize, i64), (i128, i128)>,
+}
+
+impl Tally for Moving {
+    fn add(&mut self, card: &Card<'_>) -> Result<(), ReportError> {
+        for leg in &card.legs {
+            let at = self.codes.iter().position(|code| code == leg.code).unwrap_or_else(|| {
+                self.codes.push(leg.code.to_owned());
+                self.codes.len() - 1
+            });
+            let (amount, debits) = self.sums.entry((leg.on, at, leg.ledger)).or_default();
+            *amount += i128::from(leg.minor);
+            *debits += i128::from(leg.minor.max(0));
+        }
+        Ok(())
+    }
+}
+
+impl Moving {
+    pub(super) fn finish(self) -> Moves {
+        let Self { codes, sums } = self;
+        let moved = |((on, at, account), (amount, debits)): ((NaiveDate, usize, i64), (i128, i128))| {
+            let currency = codes.get(at).cloned().unwrap_or_default();
+            Moved { on, currency, account, amount, debits }
+        };
+        let mut moves: Vec<Moved> = sums.into_iter().map(moved).collect();
+        moves.sort_by(|left, right| (left.on, &left.currency, left.account).cmp(&(right.on, &right.currency, right.account)));
+        Moves(moves)
     }
 }
 

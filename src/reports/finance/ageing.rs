@@ -5,29 +5,15 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use super::Span;
 use super::books::{amount, currencies, on_accounts, posted};
+use super::{Filter, Span};
 use crate::domain::ledger::RECEIVABLE;
 use crate::domain::money::{Currency, Money};
-use crate::reports::parts::Parts;
+use crate::reports::cards::{self, Card, Invoice, Tally};
 use crate::reports::sheet::{Cell, Column, Section, Teller};
 use crate::reports::shelf::Shelf;
 use crate::reports::{ReportError, SEPARATOR};
-use crate::store::db::{Row, Tx};
-use crate::values;
-
-crate::statements! {
-    /// Open invoices of some accounts at the end of day `$1`, as far as it was recorded by `$2`, in currency `$3`, with their due date.
-    OPEN = same(concat!(
-        "select case when i.issued_on > i.period_start then i.issued_on else i.period_start end as due_on, o.currency", then!(),
-        "o.account_id", then!(), "o.invoice_id", then!(), "i.number as named, o.open_minor from (select p.account_id, p.invoice_id, \
-         p.currency, cast(sum(p.amount_minor) as bigint) as open_minor from postings p where p.account_id >= $4 and p.account_id < $5 \
-         and p.ledger_account = 1100 and p.effective_on <= $1 and ", known!("$2"),
-        " and ($3 = '' or p.currency = $3) group by p.account_id, p.invoice_id, p.currency having sum(p.amount_minor) <> 0) o \
-         join invoices i on i.account_id = o.account_id and i.invoice_id = o.invoice_id \
-         where i.account_id >= $4 and i.account_id < $5 order by o.account_id, o.invoice_id"
-    ));
-}
+use crate::store::db::Tx;
 
 /// Names and keys of the bands, and the days past due with which each begins after the first.
 const BANDS_TOLD: [(&str, &str); 5] =
@@ -43,7 +29,7 @@ struct Band {
 }
 
 pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
-    let open = Open::read(tx, span).await?;
+    let open = span.memo.tally(tx, span.known_until(), Open::of(&span.filter)).await?;
     let ledger = posted(tx, span.to, span).await?;
     let mut books = open.bands.clone();
     for currency in currencies(&ledger, span) {
@@ -63,32 +49,33 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
 }
 
 /// The open invoices, set aside by the day on which they were due.
-#[derive(Default)]
-struct Open {
+pub(super) struct Open {
+    filter: Filter,
     shelf: Shelf,
     bands: BTreeMap<Currency, [Band; 5]>,
 }
 
 impl Open {
-    async fn read(tx: &mut Tx, span: &Span) -> Result<Self, ReportError> {
-        let (mut open, mut parts) = (Self::default(), Parts::new());
-        while let Some([first, end]) = parts.next(tx).await? {
-            let asked = values![span.to, span.known_until(), span.code(), first, end];
-            tx.for_each_batch(&OPEN, &asked, |rows| rows.iter().try_for_each(|row| open.add(row, span.to))).await?;
-        }
-        Ok(open)
+    fn of(filter: &Filter) -> (String, Self) {
+        (filter.name("open invoices"), Self { filter: *filter, shelf: Shelf::default(), bands: BTreeMap::new() })
     }
 
-    fn add(&mut self, row: &Row, on: NaiveDate) -> Result<(), ReportError> {
-        let (due_on, named, minor) = (row.date_at(0)?, row.str_at(1)?, row.int_at(2)?);
-        let code = named.split_once(SEPARATOR).map_or(named, |(code, _)| code);
-        let currency = Currency::parse(code).map_err(|_| row.corrupt("currency", "is not a currency"))?;
+    pub(super) fn boxed(filter: &Filter) -> (String, Box<dyn Tally>) {
+        let (name, tally) = Self::of(filter);
+        (name, Box::new(tally))
+    }
+
+    fn put(&mut self, account: &str, invoice: &Invoice<'_>, code: &str, open: i128) -> Result<(), ReportError> {
+        let currency = Currency::parse(code).map_err(|_| cards::corrupt("currency", "is not a currency"))?;
+        let minor = amount(open, invoice.id, currency)?.minor();
+        let due_on = invoice.issued_on.max(invoice.start);
         let bands = self.bands.entry(currency).or_default();
-        if let Some(band) = bands.get_mut(band_of(days_past(due_on, on))) {
+        if let Some(band) = bands.get_mut(band_of(days_past(due_on, self.filter.to))) {
             band.invoices += 1;
-            band.open += i128::from(minor);
+            band.open += open;
         }
-        Ok(self.shelf.put(due_on, format!("{named}{SEPARATOR}{minor}").as_bytes())?)
+        let named = [code, account, invoice.id, invoice.number, &minor.to_string()].join(&SEPARATOR.to_string());
+        Ok(self.shelf.put(due_on, named.as_bytes())?)
     }
 
     /// Tells those of a currency, and gives their sum.
@@ -113,6 +100,20 @@ impl Open {
             teller.row(&invoice_cells([account, invoice, number], open, due_on, on))
         })?;
         Ok(sum)
+    }
+}
+
+impl Tally for Open {
+    fn add(&mut self, card: &Card<'_>) -> Result<(), ReportError> {
+        for (invoice, legs) in card.invoiced() {
+            let mut open: BTreeMap<&str, i128> = BTreeMap::new();
+            for leg in legs.iter().filter(|leg| leg.is_on(&[RECEIVABLE.number]) && self.filter.has(leg)) {
+                *open.entry(leg.code).or_default() += i128::from(leg.minor);
+            }
+            open.retain(|_, open| *open != 0);
+            open.into_iter().try_for_each(|(code, open)| self.put(card.account, invoice, code, open))?;
+        }
+        Ok(())
     }
 }
 

@@ -42,13 +42,3 @@ pub(super) fn amount(exact: i128, what: &str, currency: Currency) -> Result<Mone
 pub(super) fn currency_at(row: &Row, at: usize) -> Result<Currency, DbError> {
     Currency::parse(row.str_at(at)?).map_err(|_| row.corrupt("currency", "is not a currency"))
 }
-
-/// The month in a column of the form `2026-03`, as its first day; nothing where it is empty.
-pub(super) fn month_at(row: &Row, at: usize) -> Result<Option<NaiveDate>, DbError> {
-    let text = row.str_at(at)?;
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let date = format!("{text}-01").parse().map_err(|_| row.corrupt("month", "is not a month"))?;
-    Ok(Some(date))
-}

@@ -2,25 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::Span;
 use super::books::currency_at;
+use super::{Filter, Span};
 use crate::domain::ledger::{DEFERRED_REVENUE, PREPAYMENTS};
 use crate::domain::money::Currency;
+use crate::reports::cards::{Card, Invoice, Tally};
 use crate::reports::{ReportError, sums};
 use crate::store::db::Tx;
 use crate::values;
 
 crate::statements! {
-    /// Invoices and notes that were issued in a range, by currency, by the cycle of their line and by what they are: 0 an invoice, 1 a
-    /// debit note, 2 a credit note. Those that were recorded by an instant: an invoice was when something was posted for it, a note when a
-    /// record named it; with the largest of all numbers that is not looked up.
-    ISSUED = same(concat!(
+    /// Notes that were issued in a range, by currency, by the cycle of their line and by what they are: 1 a debit note, 2 a credit note.
+    /// Those that were recorded by an instant, which is when a record named them; with the largest of all numbers that is not looked up.
+    NOTED = same(concat!(
         "select d.currency, d.cycle, d.kind, ", halves!("d.net"), ", cast(sum(d.tax / 4294967296) as bigint) as tax_high, \
-         cast(sum(d.tax % 4294967296) as bigint) as tax_low from (select a.currency, i.cycle, 0 as kind, i.invoiced_net_minor as net, \
-         i.invoiced_tax_minor as tax from invoices i join accounts a on a.account_id = i.account_id \
-         where i.issued_on >= $1 and i.issued_on <= $2 and ($3 = 9223372036854775807 or exists (select 1 from postings p \
-         join journal j on j.account_id = p.account_id and j.seq = p.seq where p.account_id = i.account_id \
-         and p.invoice_id = i.invoice_id and j.posted_at <= $3)) union all select a.currency, i.cycle, \
+         cast(sum(d.tax % 4294967296) as bigint) as tax_low from (select a.currency, i.cycle, \
          case when n.reason = 'undercharge' then 1 else 2 end as kind, n.net_minor as net, n.tax_minor as tax from notes n \
          join accounts a on a.account_id = n.account_id join invoices i on i.account_id = n.account_id and i.invoice_id = n.invoice_id \
          where n.issued_on >= $1 and n.issued_on <= $2 and ($3 = 9223372036854775807 or exists (select 1 from journal j \
@@ -47,13 +43,51 @@ pub(super) struct Documents {
     pub(super) taken: Amounts,
 }
 
+/// Invoices that were issued in a range, in the making.
+pub(super) struct Invoiced {
+    filter: Filter,
+    sums: BTreeMap<(Currency, u16), Amounts>,
+}
+
+impl Invoiced {
+    fn of(filter: &Filter) -> (String, Self) {
+        // What was issued is told of all currencies.
+        let filter = filter.in_all_currencies();
+        (filter.name("invoiced"), Self { filter, sums: BTreeMap::new() })
+    }
+
+    pub(super) fn boxed(filter: &Filter) -> (String, Box<dyn Tally>) {
+        let (name, tally) = Self::of(filter);
+        (name, Box::new(tally))
+    }
+}
+
+impl Tally for Invoiced {
+    fn add(&mut self, card: &Card<'_>) -> Result<(), ReportError> {
+        let Some(currency) = card.currency else { return Ok(()) };
+        // Something is posted for an invoice when it is recorded.
+        let is_known = |invoice: &Invoice<'_>| self.filter.known_at.is_none() || card.has_legs_of(invoice.id);
+        for invoice in card.invoices.iter().filter(|invoice| self.filter.has_day(invoice.issued_on) && is_known(invoice)) {
+            let account = if invoice.is_annual { PREPAYMENTS } else { DEFERRED_REVENUE };
+            let amounts = self.sums.entry((currency, account.number)).or_default();
+            amounts.net += i128::from(invoice.net_minor);
+            amounts.tax += i128::from(invoice.tax_minor);
+        }
+        Ok(())
+    }
+}
+
 /// All of it, by currency and prepayment account.
 pub(super) struct Issued(BTreeMap<(Currency, u16), Documents>);
 
 /// What was issued in a range, as far as it was recorded by the cut-off.
 pub(super) async fn issued(tx: &mut Tx, span: &Span) -> Result<Issued, ReportError> {
     let mut issued: BTreeMap<(Currency, u16), Documents> = BTreeMap::new();
-    for row in tx.fetch_all(&ISSUED, &values![span.from, span.to, span.known_until()]).await? {
+    let invoiced = span.memo.tally(tx, span.known_until(), Invoiced::of(&span.filter)).await?;
+    for (of, amounts) in &invoiced.sums {
+        issued.entry(*of).or_default().added = *amounts;
+    }
+    for row in tx.fetch_all(&NOTED, &values![span.from, span.to, span.known_until()]).await? {
         let account = if row.str_at(1)? == "annual" { PREPAYMENTS } else { DEFERRED_REVENUE };
         let documents = issued.entry((currency_at(&row, 0)?, account.number)).or_default();
         let (net, tax) = (sums::exact(&row, 3)?, sums::exact(&row, 5)?);

@@ -10,6 +10,7 @@ mod books;
 mod corrections;
 mod credits;
 mod documents;
+mod filter;
 mod journal_entries;
 mod mrr;
 mod reconciliation;
@@ -26,6 +27,8 @@ use std::rc::Rc;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::future::LocalBoxFuture;
 
+use self::filter::Filter;
+use super::memo::Tallies;
 use super::sheet::{Asked, Head, Sink, Teller, Told};
 use super::{Memo, ReportError};
 use crate::domain::calendar::{first_of_month, month_end};
@@ -34,7 +37,6 @@ use crate::store::db::{Sql, Tx};
 
 /// Every statement of these reports, for the test that prepares them all on both databases.
 pub const STATEMENTS: &[&[(&str, Sql)]] = &[
-    ageing::STATEMENTS,
     corrections::STATEMENTS,
     corrections::ORDER_STATEMENTS,
     credits::STATEMENTS,
@@ -45,9 +47,8 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     reconciliation::UNMATCHED_STATEMENTS,
     refunds::STATEMENTS,
     renewals::STATEMENTS,
+    renewals::ORDINARY_STATEMENTS,
     roll_forward::STATEMENTS,
-    sales_tax::STATEMENTS,
-    waterfall::STATEMENTS,
 ];
 
 /// Months that a report has at most.
@@ -143,6 +144,9 @@ impl Entry {
         if let Some(span) = span.as_ref().filter(|_| self.takes == Takes::Range) {
             memo.will_ask(std::iter::once(span.day_before()).chain(span.months().into_iter().flatten().map(|(_, last)| last)));
         }
+        if let Some(span) = &span {
+            memo.foresee(tx, span.known_until(), None, self.tallies(&span.filter)).await?;
+        }
         let asked = span.as_ref().map_or_else(|| asked.clone(), |span| span.asked(self.takes));
         let head = Head { name: self.name, title: self.title, about: self.about, asked };
         let mut teller = Teller::begin(sink, &head)?;
@@ -151,6 +155,27 @@ impl Entry {
             None => teller.note("Nothing was posted."),
         }
         teller.end()
+    }
+}
+
+impl Entry {
+    /// What the report sums from cards.
+    fn tallies(&self, filter: &Filter) -> Tallies {
+        match self.name {
+            "receivables-ageing" => vec![ageing::Open::boxed(filter)],
+            "prepayment-roll-forward" => vec![roll_forward::Rolling::boxed(filter), documents::Invoiced::boxed(filter)],
+            "waterfall" => vec![waterfall::Falling::boxed(filter), documents::Invoiced::boxed(filter)],
+            "sales-tax" => vec![sales_tax::Taxing::boxed(filter), documents::Invoiced::boxed(filter)],
+            "mrr" => mrr::Measuring::boxed(filter).into_iter().collect(),
+            "customer-credits" => vec![credits::Crediting::boxed(filter)],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The same, for reports whose dates are all given.
+    pub(super) fn foreseen(&self, asked: &Asked) -> Tallies {
+        let to = if self.takes == Takes::AsOf { asked.as_of } else { asked.to };
+        to.map_or_else(Vec::new, |to| self.tallies(&Filter::of(self.takes, asked, to)))
     }
 }
 
@@ -199,6 +224,8 @@ pub(super) struct Span {
     is_open: bool,
     known_at: Option<DateTime<Utc>>,
     currency: Option<Currency>,
+    /// What is summed from cards.
+    filter: Filter,
     memo: Rc<Memo>,
 }
 
@@ -215,7 +242,9 @@ impl Span {
             }
         };
         let is_open = if takes == Takes::AsOf { asked.as_of } else { asked.to }.is_none();
-        Ok(Some(Self { from, to, edges, is_open, known_at: asked.known_at, currency: asked.currency, memo: Rc::clone(memo) }))
+        let Asked { known_at, currency, .. } = *asked;
+        let filter = Filter::of(takes, asked, to);
+        Ok(Some(Self { from, to, edges, is_open, known_at, currency, filter, memo: Rc::clone(memo) }))
     }
 
     fn asked(&self, takes: Takes) -> Asked {
@@ -247,19 +276,24 @@ impl Span {
 
     /// The months of the range as their first and last dates, cut to the range.
     fn months(&self) -> Result<Vec<(NaiveDate, NaiveDate)>, ReportError> {
-        let mut months = Vec::new();
-        let mut first = self.from;
-        while first <= self.to {
-            if months.len() == MONTHS_MAX {
-                return Err(ReportError::TooLong { from: self.from, to: self.to, max: MONTHS_MAX });
-            }
-            let last = month_end(first);
-            months.push((first, last.min(self.to)));
-            let Some(next) = last.succ_opt() else { break };
-            first = next;
-        }
-        Ok(months)
+        months(self.from, self.to)
     }
+}
+
+/// The months of a range as their first and last dates, cut to the range.
+fn months(from: NaiveDate, to: NaiveDate) -> Result<Vec<(NaiveDate, NaiveDate)>, ReportError> {
+    let mut months = Vec::new();
+    let mut first = from;
+    while first <= to {
+        if months.len() == MONTHS_MAX {
+            return Err(ReportError::TooLong { from, to, max: MONTHS_MAX });
+        }
+        let last = month_end(first);
+        months.push((first, last.min(to)));
+        let Some(next) = last.succ_opt() else { break };
+        first = next;
+    }
+    Ok(months)
 }
 
 /// A month as it is written: `2026-03`.

@@ -6,48 +6,25 @@
 //! withdrawn later as if it had never been (RF-6) counts until the day on which that was decided, so that a past month stays as it was.
 //! Movements compare what each customer has at the ends of two months, so that they add up to the change exactly.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Days, NaiveDate};
+use futures::future::LocalBoxFuture;
 
-use super::books::{amount, currencies, currency_at, posted};
-use super::records::{next_accounts, unreadable};
-use super::{Span, month_name};
+use super::books::{amount, currencies, posted};
+use super::records::unreadable;
+use super::{Filter, Span, month_name, months};
 use crate::domain::event::Event;
+use crate::domain::ledger::{DEFERRED_REVENUE, PREPAYMENTS};
 use crate::domain::money::{Currency, Money};
 use crate::domain::subscription::Life;
+use crate::reports::ReportError;
+use crate::reports::cards::{Card, Invoice, Leg, Tally};
 use crate::reports::sheet::{Cell, Column, Section, Teller};
 use crate::reports::stored::Body;
-use crate::reports::{ReportError, sums};
 use crate::store::db::{Row, Sql, Tx, Value};
-use crate::values;
-
-/// That the first charge of the invoice `i` did not settle on the day of issue, so that the invoice may have been pending for a while
-/// (LC-3); the journal tells until when. Only a subscription's first period can be pending. Charges keep the day on which they
-/// settled, so that this says the same whatever range is asked about.
-macro_rules! waited {
-    () => {
-        "(i.term_no = 1 and i.period_no = 0 and exists (select 1 from charges w where w.account_id = i.account_id \
-         and w.invoice_id = i.invoice_id and w.purpose = 'period' and (w.state <> 'succeeded' or w.settled_on <> i.issued_on)))"
-    };
-}
 
 crate::statements! {
-    /// The next accounts of a currency that were invoiced anything.
-    INVOICED = same(
-        "select a.account_id from accounts a where a.currency = $1 and a.account_id > $2 \
-         and exists (select 1 from invoices i where i.account_id = a.account_id) order by a.account_id limit $3"
-    );
-    /// What these accounts were invoiced by a day, as far as it was recorded by an instant. An invoice without an amount counts for
-    /// nothing, and so does one that is pending still.
-    INVOICES = same(concat!(
-        "select i.account_id, i.invoice_id, i.subscription_id, i.cycle, i.period_start, i.period_end, i.issued_on, i.invoiced_net_minor, \
-         i.ended_on, i.term_no, i.period_no, a.currency, case when ", waited!(), " then 1 else 0 end as waited \
-         from invoices i join accounts a on a.account_id = i.account_id \
-         where i.account_id {in:$1} and i.issued_on <= $2 and i.invoiced_net_minor > 0 and i.pending = 0 \
-         and ($3 = 9223372036854775807 or exists (select 1 from postings p join journal j on j.account_id = p.account_id and j.seq = p.seq \
-         where p.account_id = i.account_id and p.invoice_id = i.invoice_id and j.posted_at <= $3)) order by i.account_id, i.period_start"
-    ));
     /// When first charges of these accounts settled.
     ACTIVATED = same(
         "select account_id, seq, effective_on, body from journal where account_id {in:$1} and posted_at <= $2 \
@@ -63,25 +40,11 @@ crate::statements! {
         "select account_id, seq, effective_on, body from journal where account_id {in:$1} and posted_at <= $2 \
          and body like '%\"service_ended.v1\"%' order by account_id, seq"
     );
-    /// What the periods that run on day `$1` were booked at when they were issued, by currency: of those whose first charge did not
-    /// wait and that were not withdrawn. An annual one counts a twelfth, rounded half up.
-    BOOKED = same(concat!(
-        "select b.currency, ", halves!("b.monthly"), " from (select p.currency, case when i.cycle = 'annual' \
-         then (6 - cast(sum(p.amount_minor) as bigint)) / 12 else cast(-sum(p.amount_minor) as bigint) end as monthly from invoices i \
-         join postings p on p.account_id = i.account_id \
-         and p.invoice_id = i.invoice_id where i.issued_on <= $1 and i.period_start <= $1 and i.period_end > $1 and i.pending = 0 \
-         and (i.ended_on is null or i.ended_on >= $1) and p.ledger_account in (2100, 2110) and p.amount_minor < 0 \
-         and p.seq = (select min(f.seq) from postings f where f.account_id = i.account_id and f.invoice_id = i.invoice_id) \
-         and not ", waited!(), " group by i.account_id, i.invoice_id, i.cycle, p.currency) b group by b.currency"
-    ));
 }
 
 /// An invoice as far as it counts.
 #[derive(Debug, Clone)]
 struct Line {
-    account: String,
-    invoice: String,
-    subscription: String,
     /// What it counts for a month, in minor units.
     monthly: i128,
     start: NaiveDate,
@@ -99,23 +62,19 @@ struct Line {
 }
 
 impl Line {
-    fn read(row: &Row) -> Result<Self, ReportError> {
-        let net = Money::new(row.int_at(7)?, currency_at(row, 11)?);
-        let monthly = if row.str_at(3)? == "annual" { net.share(1, 12)? } else { net };
-        let issued_on = row.date_at(6)?;
+    fn of(invoice: &Invoice<'_>, currency: Currency) -> Result<Self, ReportError> {
+        let net = Money::new(invoice.net_minor, currency);
+        let monthly = if invoice.is_annual { net.share(1, 12)? } else { net };
         Ok(Self {
-            account: row.text_at(0)?,
-            invoice: row.text_at(1)?,
-            subscription: row.text_at(2)?,
             monthly: monthly.minor().into(),
-            start: row.date_at(4)?,
-            end: row.date_at(5)?,
-            issued_on,
-            ended_on: row.opt_date_at(8)?,
-            is_first: (row.int_at(9)?, row.int_at(10)?) == (1, 0),
-            has_waited: row.flag_at(12)?,
-            settled_from: issued_on,
-            is_special: row.flag_at(12)?,
+            start: invoice.start,
+            end: invoice.end,
+            issued_on: invoice.issued_on,
+            ended_on: invoice.ended_on,
+            is_first: (invoice.term_no, invoice.period_no) == (1, 0),
+            has_waited: invoice.has_waited,
+            settled_from: invoice.issued_on,
+            is_special: invoice.has_waited,
         })
     }
 
@@ -171,8 +130,8 @@ impl Moves {
 }
 
 /// What is measured in one currency: MRR at the day before and at each month's end, and how it moved between them.
+#[derive(Clone)]
 struct Measured {
-    days: Vec<NaiveDate>,
     at: Vec<i128>,
     moves: Vec<Moves>,
     customers: i64,
@@ -181,20 +140,25 @@ struct Measured {
 }
 
 impl Measured {
+    fn new(days: &[NaiveDate]) -> Self {
+        let moves = vec![Moves::default(); days.len().saturating_sub(1)];
+        Self { at: vec![0; days.len()], moves, customers: 0, plain: 0 }
+    }
+
     /// Adds the lines of one customer.
-    fn add(&mut self, lines: &[Line]) {
-        if let Some(last) = self.days.last() {
-            self.plain += lines.iter().filter(|line| !line.is_special && line.counts_on(*last)).map(|line| line.monthly).sum::<i128>();
+    fn add<'a>(&mut self, days: &[NaiveDate], lines: &(impl Iterator<Item = &'a Line> + Clone)) {
+        if let Some(last) = days.last() {
+            self.plain += lines.clone().filter(|line| !line.is_special && line.counts_on(*last)).map(|line| line.monthly).sum::<i128>();
         }
         let mut before = None;
-        for (at, day) in self.days.iter().enumerate() {
+        for (at, day) in days.iter().enumerate() {
             let mut mrr = 0;
-            for line in lines.iter().filter(|line| line.counts_on(*day)) {
+            for line in lines.clone().filter(|line| line.counts_on(*day)) {
                 mrr += line.monthly;
                 self.at[at] += line.monthly;
             }
             if let Some((day_before, mrr_before)) = before {
-                let had_before = lines.iter().any(|line| line.has_begun_by(day_before));
+                let had_before = lines.clone().any(|line| line.has_begun_by(day_before));
                 self.moves[at - 1].add(mrr_before, mrr, had_before);
             } else if mrr > 0 {
                 self.customers += 1;
@@ -205,30 +169,15 @@ impl Measured {
 }
 
 pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
-    let months = span.months()?;
-    let days: Vec<NaiveDate> = std::iter::once(span.day_before()).chain(months.iter().map(|(_, last)| *last)).collect();
+    let days = days(span.from, span.to)?;
     let ledger = posted(tx, span.to, span).await?;
-    // Rows of invoices hold only the present.
-    let mut booked = BTreeMap::new();
-    if span.known_at.is_none() {
-        for row in tx.fetch_all(&BOOKED, &values![span.to]).await? {
-            booked.insert(currency_at(&row, 0)?, sums::exact(&row, 1)?);
-        }
-    }
+    let found = span.memo.tally(tx, span.known_until(), Measuring::of(&span.filter, days)).await?;
     for currency in currencies(&ledger, span) {
-        let (at, moves) = (vec![0; days.len()], vec![Moves::default(); months.len()]);
-        let mut measured = Measured { days: days.clone(), at, moves, customers: 0, plain: 0 };
-        let mut after = String::new();
-        loop {
-            let accounts = next_accounts(tx, &INVOICED, currency, &after).await?;
-            let Some(last) = accounts.last() else { break };
-            after.clone_from(last);
-            let lines = lines(tx, span, &accounts).await?;
-            lines.chunk_by(|left, right| left.account == right.account).for_each(|customer| measured.add(customer));
-        }
-        tell_currency(teller, currency, &measured)?;
+        let measured = found.books.get(&currency).cloned().unwrap_or_else(|| Measured::new(&found.days));
+        tell_currency(teller, currency, &found.days, &measured)?;
+        // Rows of invoices hold only the present.
         if span.known_at.is_none() {
-            let (here, there) = (measured.plain, booked.get(&currency).copied().unwrap_or_default());
+            let (here, there) = (measured.plain, found.booked.get(&currency).copied().unwrap_or_default());
             let what = "periods that run = what was booked when they were invoiced";
             teller.tie(what, amount(here, "MRR", currency)?, amount(there, "MRR", currency)?);
         }
@@ -240,12 +189,12 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
     Ok(())
 }
 
-fn tell_currency(teller: &mut Teller<'_>, currency: Currency, measured: &Measured) -> Result<(), ReportError> {
+fn tell_currency(teller: &mut Teller<'_>, currency: Currency, days: &[NaiveDate], measured: &Measured) -> Result<(), ReportError> {
     teller.section(Section::new("movements", "Movements by month", currency, columns()))?;
     let fitting = |exact: i128| amount(exact, "MRR", currency);
     let opening = measured.at.first().copied().unwrap_or_default();
     let (mut stands, mut customers) = (opening, measured.customers);
-    for (day, moves) in measured.days.iter().skip(1).zip(&measured.moves) {
+    for (day, moves) in days.iter().skip(1).zip(&measured.moves) {
         let mut cells = vec![Cell::text(month_name(*day)), Cell::Money(fitting(stands)?)];
         for part in moves.all() {
             stands += part;
@@ -277,44 +226,150 @@ fn columns() -> Vec<Column> {
     ]
 }
 
-/// What some accounts were invoiced, as it was known.
-async fn lines(tx: &mut Tx, span: &Span, accounts: &[String]) -> Result<Vec<Line>, ReportError> {
-    let list = Value::texts(accounts.iter().cloned());
-    let asked = [list.clone(), Value::from(span.to), Value::from(span.known_until())];
-    let mut lines = tx.fetch_all(&INVOICES, &asked).await?.iter().map(Line::read).collect::<Result<Vec<_>, _>>()?;
-    if span.known_at.is_some() {
-        let later = ended(tx, &ENDED_LATER, list, span).await?;
-        for line in lines.iter_mut().filter(|line| later.contains_key(&(line.account.clone(), line.invoice.clone()))) {
-            line.ended_on = None;
+/// The day before a range, and the last days of its months.
+fn days(from: NaiveDate, to: NaiveDate) -> Result<Vec<NaiveDate>, ReportError> {
+    let before = from.pred_opt().unwrap_or(from);
+    Ok(std::iter::once(before).chain(months(from, to)?.into_iter().map(|(_, last)| last)).collect())
+}
+
+/// What is measured, in the making.
+pub(super) struct Measuring {
+    filter: Filter,
+    days: Vec<NaiveDate>,
+    books: BTreeMap<Currency, Measured>,
+    /// What the periods that run on the last day were booked at when they were issued, by currency of the legs: of those whose first charge
+    /// did not wait and that were not withdrawn.
+    booked: BTreeMap<Currency, i128>,
+    /// Customers of this part of the accounts of whom the journal must be asked.
+    waiting: Vec<Waiting>,
+}
+
+/// A customer's lines, each with its invoice and its subscription.
+struct Waiting {
+    account: String,
+    currency: Currency,
+    lines: Vec<(String, String, Line)>,
+}
+
+impl Measuring {
+    fn of(filter: &Filter, days: Vec<NaiveDate>) -> (String, Self) {
+        let name = filter.name(&format!("mrr from {}", days.first().copied().unwrap_or_default()));
+        (name, Self { filter: *filter, days, books: BTreeMap::new(), booked: BTreeMap::new(), waiting: Vec::new() })
+    }
+
+    /// The same, where it is known on which days it is measured.
+    pub(super) fn boxed(filter: &Filter) -> Option<(String, Box<dyn Tally>)> {
+        let days = days(filter.from, filter.to).ok().filter(|_| filter.from > NaiveDate::MIN)?;
+        let (name, tally) = Self::of(filter, days);
+        Some((name, Box::new(tally)))
+    }
+
+    /// Rows do not tell whether a charge of the last day had settled by an instant on it.
+    fn is_in_question(&self, line: &Line) -> bool {
+        let known_on = self.filter.known_at.and_then(|at| at.date_naive().checked_sub_days(Days::new(1)));
+        line.has_waited || (line.is_first && known_on.is_some_and(|known_on| line.issued_on >= known_on))
+    }
+
+    /// Adds what the first record of an invoice booked, where its period runs on the last day. An annual one counts a twelfth, rounded half up.
+    fn add_booked(&mut self, invoice: &Invoice<'_>, legs: &[Leg<'_>]) -> Result<(), ReportError> {
+        let to = self.filter.to;
+        let runs = invoice.issued_on <= to && invoice.start <= to && invoice.end > to && invoice.ended_on.is_none_or(|last| last >= to);
+        if !runs || invoice.is_pending || invoice.has_waited {
+            return Ok(());
         }
-    }
-    let withdrawn: BTreeSet<&str> = lines.iter().filter(|line| line.is_withdrawn()).map(|line| line.account.as_str()).collect();
-    if !withdrawn.is_empty() {
-        let decided = ended(tx, &ENDED, Value::texts(withdrawn), span).await?;
-        for line in lines.iter_mut().filter(|line| line.is_withdrawn()) {
-            line.is_special = true;
-            let on = decided.get(&(line.account.clone(), line.invoice.clone())).and_then(NaiveDate::pred_opt);
-            line.ended_on = line.ended_on.max(on);
+        let first = legs.iter().map(|leg| leg.seq).min();
+        let prepaid = [PREPAYMENTS.number, DEFERRED_REVENUE.number];
+        let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
+        for leg in legs.iter().filter(|leg| Some(leg.seq) == first && leg.minor < 0 && leg.is_on(&prepaid)) {
+            *sums.entry(leg.currency()?).or_default() -= i128::from(leg.minor);
         }
+        for (currency, sum) in sums {
+            *self.booked.entry(currency).or_default() += if invoice.is_annual { (sum + 6) / 12 } else { sum };
+        }
+        Ok(())
     }
-    // Rows do not tell whether a charge of the last day had settled by an instant on it.
-    let known_on = span.known_at.and_then(|at| at.date_naive().checked_sub_days(Days::new(1)));
-    let is_in_question = |line: &Line| line.has_waited || (line.is_first && known_on.is_some_and(|known_on| line.issued_on >= known_on));
-    let in_question: BTreeSet<&str> = lines.iter().filter(|line| is_in_question(line)).map(|line| line.account.as_str()).collect();
-    if in_question.is_empty() {
-        return Ok(lines);
+}
+
+impl Tally for Measuring {
+    fn add(&mut self, card: &Card<'_>) -> Result<(), ReportError> {
+        let Some(currency) = card.currency else { return Ok(()) };
+        card.invoiced().try_for_each(|(invoice, legs)| self.add_booked(invoice, legs))?;
+        // An invoice without an amount counts for nothing, and so does one that is pending still.
+        let counts = |invoice: &&Invoice<'_>| {
+            let is_known = || self.filter.known_at.is_none() || card.by_invoice.iter().any(|leg| leg.invoice == invoice.id);
+            invoice.issued_on <= self.filter.to && invoice.net_minor > 0 && !invoice.is_pending && is_known()
+        };
+        let invoices: Vec<&Invoice<'_>> = card.invoices.iter().filter(counts).collect();
+        let lines = invoices.iter().map(|invoice| Line::of(invoice, currency)).collect::<Result<Vec<_>, _>>()?;
+        let must_ask = self.filter.known_at.is_some() || lines.iter().any(|line| line.is_withdrawn() || self.is_in_question(line));
+        if must_ask {
+            let named = |(invoice, line): (&Invoice<'_>, Line)| (invoice.id.to_owned(), invoice.subscription.to_owned(), line);
+            let lines = invoices.into_iter().zip(lines).map(named).collect();
+            self.waiting.push(Waiting { account: card.account.to_owned(), currency, lines });
+        } else if !lines.is_empty() {
+            let Self { books, days, .. } = self;
+            books.entry(currency).or_insert_with(|| Measured::new(days)).add(days, &lines.iter());
+        }
+        Ok(())
     }
-    let activated = activated(tx, Value::texts(in_question), span).await?;
-    for line in lines.iter_mut().filter(|line| is_in_question(line)) {
-        line.settled_from = activated.get(&(line.account.clone(), line.subscription.clone())).copied().unwrap_or(NaiveDate::MAX);
+
+    fn look_up<'a>(&'a mut self, tx: &'a mut Tx) -> LocalBoxFuture<'a, Result<(), ReportError>> {
+        Box::pin(async move {
+            let mut waiting = std::mem::take(&mut self.waiting);
+            self.ask(tx, &mut waiting).await?;
+            let Self { books, days, .. } = self;
+            for Waiting { currency, lines, .. } in &waiting {
+                books.entry(*currency).or_insert_with(|| Measured::new(days)).add(days, &lines.iter().map(|(_, _, line)| line));
+            }
+            Ok(())
+        })
     }
-    Ok(lines)
+}
+
+impl Measuring {
+    /// Puts right what only the journal tells.
+    async fn ask(&self, tx: &mut Tx, waiting: &mut [Waiting]) -> Result<(), ReportError> {
+        let known_until = self.filter.known_until();
+        if self.filter.known_at.is_some() && !waiting.is_empty() {
+            let later = ended(tx, &ENDED_LATER, Value::texts(waiting.iter().map(|of| of.account.as_str())), known_until).await?;
+            for Waiting { account, lines, .. } in waiting.iter_mut() {
+                for (invoice, _, line) in lines {
+                    if later.contains_key(&(account.clone(), invoice.clone())) {
+                        line.ended_on = None;
+                    }
+                }
+            }
+        }
+        let has = |of: &Waiting, is: &dyn Fn(&Line) -> bool| of.lines.iter().any(|(_, _, line)| is(line));
+        let withdrawn: Vec<&str> = waiting.iter().filter(|of| has(of, &Line::is_withdrawn)).map(|of| of.account.as_str()).collect();
+        if !withdrawn.is_empty() {
+            let decided = ended(tx, &ENDED, Value::texts(withdrawn), known_until).await?;
+            for Waiting { account, lines, .. } in waiting.iter_mut() {
+                for (invoice, _, line) in lines.iter_mut().filter(|(_, _, line)| line.is_withdrawn()) {
+                    line.is_special = true;
+                    let on = decided.get(&(account.clone(), invoice.clone())).and_then(NaiveDate::pred_opt);
+                    line.ended_on = line.ended_on.max(on);
+                }
+            }
+        }
+        let is_in_question = |line: &Line| self.is_in_question(line);
+        let in_question: Vec<&str> = waiting.iter().filter(|of| has(of, &is_in_question)).map(|of| of.account.as_str()).collect();
+        if !in_question.is_empty() {
+            let activated = activated(tx, Value::texts(in_question), known_until).await?;
+            for Waiting { account, lines, .. } in waiting.iter_mut() {
+                for (_, subscription, line) in lines.iter_mut().filter(|(_, _, line)| is_in_question(line)) {
+                    line.settled_from = activated.get(&(account.clone(), subscription.clone())).copied().unwrap_or(NaiveDate::MAX);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// When first charges settled, by account and subscription.
-async fn activated(tx: &mut Tx, accounts: Value, span: &Span) -> Result<HashMap<(String, String), NaiveDate>, ReportError> {
+async fn activated(tx: &mut Tx, accounts: Value, known_until: i64) -> Result<HashMap<(String, String), NaiveDate>, ReportError> {
     let mut activated = HashMap::new();
-    for row in tx.fetch_all(&ACTIVATED, &[accounts, Value::from(span.known_until())]).await? {
+    for row in tx.fetch_all(&ACTIVATED, &[accounts, Value::from(known_until)]).await? {
         for event in events(&row)? {
             if let Event::Life { subscription, life: Life::Activated } = event {
                 activated.entry((row.text_at(0)?, subscription.into())).or_insert(row.date_at(2)?);
@@ -325,9 +380,9 @@ async fn activated(tx: &mut Tx, accounts: Value, span: &Span) -> Result<HashMap<
 }
 
 /// The invoices whose service a statement says was ended, with the business date of that decision.
-async fn ended(tx: &mut Tx, sql: &Sql, accounts: Value, span: &Span) -> Result<HashMap<(String, String), NaiveDate>, ReportError> {
+async fn ended(tx: &mut Tx, sql: &Sql, accounts: Value, known_until: i64) -> Result<HashMap<(String, String), NaiveDate>, ReportError> {
     let mut ended = HashMap::new();
-    for row in tx.fetch_all(sql, &[accounts, Value::from(span.known_until())]).await? {
+    for row in tx.fetch_all(sql, &[accounts, Value::from(known_until)]).await? {
         for event in events(&row)? {
             if let Event::ServiceEnded { invoice, .. } = event {
                 ended.insert((row.text_at(0)?, invoice), row.date_at(2)?);

@@ -1,15 +1,20 @@
 //! Renewals ahead: what the 13 weeks after a date should bring. Each renewal is priced by the function that will price it (PR-5), at the
 //! version that its notices allow by then, with what is left of its promotion; account credit pays first (LC-4).
 //!
-//! As of the last date of the books the rows of accounts are read; for an earlier date, or a cut-off, accounts are rebuilt from
-//! their journals as they were.
+//! As of the last date of the books the rows of accounts are read, in whole only where an account is no ordinary one ([`ordinary`]); for an
+//! earlier date, or a cut-off, accounts are rebuilt from their journals as they were.
 
 mod accounts;
 mod forecast;
+mod ordinary;
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
 
 use super::Span;
 use super::books::{amount, currencies, posted};
-use crate::domain::change::{Context, Draft};
+use crate::domain::change::{Context, Draft, Reference};
 use crate::domain::money::Currency;
 use crate::reports::ReportError;
 use crate::reports::sheet::{Cell, Column, Section, Teller};
@@ -20,6 +25,7 @@ use crate::store::reference;
 use self::forecast::{Forecast, Sums};
 
 pub(super) use self::accounts::STATEMENTS;
+pub(super) use self::ordinary::STATEMENTS as ORDINARY_STATEMENTS;
 
 pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
     let reference = match reference::load(tx, Vec::new()).await {
@@ -31,22 +37,24 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
         Err(error) => return Err(error.into()),
     };
     let ledger = posted(tx, span.to, span).await?;
-    for currency in currencies(&ledger, span) {
-        let mut forecast = Forecast::after(span.to, currency);
-        let mut after = String::new();
-        loop {
-            let named = accounts::next(tx, span, currency, &after).await?;
-            let Some(last) = named.last() else { break };
-            after.clone_from(last);
-            let due = accounts::due(tx, span, &named).await?;
-            for account in accounts::as_known(tx, span, &named, &mut forecast).await? {
-                let now = accounts::end_of(span.to, account.profile.zone);
-                let (actor, promotion_uses) = ("system", std::collections::BTreeMap::new());
-                let context = Context { reference: &reference, now, actor, reason: None, promotion_uses, closed_through: None };
-                forecast.add(Draft::new(&context, account), due.as_ref());
+    let mut forecasts: Forecasts = currencies(&ledger, span).into_iter().map(|of| (of, Forecast::after(span.to, of))).collect();
+    if accounts::is_present(span) {
+        ordinary::add(tx, span, &reference, &mut forecasts).await?;
+    } else {
+        for (currency, forecast) in &mut forecasts {
+            let mut after = String::new();
+            loop {
+                let named = accounts::next(tx, *currency, &after).await?;
+                let Some(last) = named.last() else { break };
+                after.clone_from(last);
+                for account in accounts::rebuilt(tx, span, &named, forecast).await? {
+                    forecast.add(Draft::new(&context(&reference, span, account.profile.zone), account), None);
+                }
             }
         }
-        tell_currency(teller, currency, &forecast)?;
+    }
+    for (currency, forecast) in &forecasts {
+        tell_currency(teller, *currency, forecast)?;
         if accounts::is_present(span) {
             forecast.tie_next(teller)?;
         }
@@ -57,6 +65,15 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
     );
     teller.note("Not collected: renewals of accounts without a payment method that may be charged; they are shown with no cash.");
     Ok(())
+}
+
+/// The forecasts of all currencies that are told.
+type Forecasts = BTreeMap<Currency, Forecast>;
+
+/// What renewals of a time zone are priced by: at the end of the day.
+fn context<'a>(reference: &'a Reference, span: &Span, zone: Tz) -> Context<'a> {
+    let now = accounts::end_of(span.to, zone);
+    Context { reference, now, actor: "system", reason: None, promotion_uses: BTreeMap::new(), closed_through: None }
 }
 
 fn tell_currency(teller: &mut Teller<'_>, currency: Currency, forecast: &Forecast) -> Result<(), ReportError> {
@@ -88,7 +105,7 @@ fn tell_currency(teller: &mut Teller<'_>, currency: Currency, forecast: &Forecas
         teller.row(&cells)?;
     }
     forecast.tell_renewals(teller)?;
-    let cash = |sums: &std::collections::BTreeMap<_, Sums>| sums.values().map(Sums::cash).sum::<i128>();
+    let cash = |sums: &BTreeMap<_, Sums>| sums.values().map(Sums::cash).sum::<i128>();
     let (weeks, months) = (cash(&forecast.weeks), cash(&forecast.months));
     teller.tie("cash by week = cash by month", amount(weeks, "weeks", currency)?, amount(months, "months", currency)?);
     forecast.tell_left_out(teller);

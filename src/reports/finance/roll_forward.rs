@@ -6,64 +6,28 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use futures::future::LocalBoxFuture;
 
-use super::books::{accrued, amount, currencies, currency_at, month_at, on_accounts, posted};
+use super::books::{accrued, amount, currencies, on_accounts, posted};
 use super::documents::{self, Documents};
 use super::records::{event_at, unreadable};
-use super::{Span, month_name};
+use super::{Filter, Span, month_name};
 use crate::domain::account::NoteReason;
 use crate::domain::calendar::first_of_month;
 use crate::domain::event::Event;
 use crate::domain::ledger::{DEFERRED_REVENUE, LedgerAccount, PREPAYMENTS};
 use crate::domain::money::{Currency, Money};
+use crate::reports::ReportError;
 use crate::reports::accrued::Accrued;
+use crate::reports::cards::{Beside, Card, Invoice, Leg, Tally};
 use crate::reports::sheet::{Cell, Column, Section, Teller};
-use crate::reports::{ReportError, sums};
-use crate::store::db::Tx;
-use crate::values;
-
-/// That the event of a posting `p` recognises revenue.
-macro_rules! recognises {
-    () => {
-        "exists (select 1 from postings o where o.account_id = p.account_id and o.seq = p.seq and o.event_no = p.event_no \
-         and o.ledger_account in (4000, 4200, 4300))"
-    };
-}
-
-/// The month of a posting's business date.
-macro_rules! month {
-    () => {
-        "substr(cast(p.effective_on as text), 1, 7)"
-    };
-}
+use crate::store::db::{Tx, Value};
 
 crate::statements! {
-    /// What recognition moved, by month; positive to revenue, negative back.
-    RECOGNISED = same(concat!(
-        "select p.currency, p.ledger_account, ", month!(), " as month, case when p.amount_minor > 0 then 1 else 0 end as earned, ",
-        halves!("p.amount_minor"), " from postings p where p.ledger_account in (2100, 2110) and p.effective_on >= $1 \
-         and p.effective_on <= $2 and ", known!("$3"), " and ($4 = '' or p.currency = $4) and ", recognises!(),
-        " group by p.currency, p.ledger_account, ", month!(), ", case when p.amount_minor > 0 then 1 else 0 end"
-    ));
-    /// What documents added, by month: invoices at what was invoiced, and the rest, which are debit notes.
-    ADDED = same(concat!(
-        "select d.currency, d.ledger_account, d.month, ", halves!("d.billed"), ", cast(sum((d.added - d.billed) / 4294967296) as bigint) \
-         as noted_high, cast(sum((d.added - d.billed) % 4294967296) as bigint) as noted_low \
-         from (select p.currency, p.ledger_account, ", month!(), " as month, cast(-sum(p.amount_minor) as bigint) as added, \
-         case when i.issued_on >= $1 and substr(cast(i.issued_on as text), 1, 7) = ", month!(), " then i.invoiced_net_minor else 0 end as billed \
-         from postings p join invoices i on i.account_id = p.account_id and i.invoice_id = p.invoice_id \
-         where p.ledger_account in (2100, 2110) and p.amount_minor < 0 and p.effective_on >= $1 and p.effective_on <= $2 and ",
-        known!("$3"), " and ($4 = '' or p.currency = $4) and not ", recognises!(),
-        " group by p.account_id, p.invoice_id, p.currency, p.ledger_account, ", month!(), ", i.issued_on, i.invoiced_net_minor) d \
-         group by d.currency, d.ledger_account, d.month"
-    ));
-    /// What credit notes took, each with the record that says what for. (A cross join has SQLite look up the records of these alone.)
-    TAKEN = same(concat!(
-        "select p.currency, p.ledger_account, p.effective_on, p.amount_minor, p.account_id, p.seq, p.event_no, j.body \
-         from postings p cross join journal j where j.account_id = p.account_id and j.seq = p.seq \
-         and p.ledger_account in (2100, 2110) and p.amount_minor > 0 and p.effective_on >= $1 and p.effective_on <= $2 \
-         and j.posted_at <= $3 and ($4 = '' or p.currency = $4) and not ", recognises!()
-    ));
+    /// Records by account and number: what credit notes are for.
+    RECORDS = same(
+        "select j.account_id, j.seq, j.body from {pairs:$1} as p join journal j on j.account_id = p.owner and j.seq = cast(p.item as bigint)"
+    );
 }
 
 /// What moved in a month, in minor units, as it moves the balance: what adds to it is positive.
@@ -88,7 +52,7 @@ type Months = BTreeMap<(Currency, u16, NaiveDate), Moved>;
 
 pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
     let months = span.months()?;
-    let mut moved = moved(tx, span).await?;
+    let mut moved = span.memo.tally(tx, span.known_until(), Rolling::of(&span.filter)).await?.months.clone();
     let opening_accrued = accrued(tx, span.day_before(), span).await?;
     let mut before = by_account(&opening_accrued);
     for (_, last) in &months {
@@ -178,37 +142,92 @@ fn columns() -> Vec<Column> {
     ]
 }
 
-/// What was posted, month by month.
-async fn moved(tx: &mut Tx, span: &Span) -> Result<Months, ReportError> {
-    let asked = values![span.from, span.to, span.known_until(), span.code()];
-    let mut months = Months::new();
-    for row in tx.fetch_all(&RECOGNISED, &asked).await? {
-        let key = (currency_at(&row, 0)?, account_at(row.int_at(1)?), month_at(&row, 2)?.unwrap_or_default());
-        let (moved, exact) = (months.entry(key).or_default(), sums::exact(&row, 4)?);
-        *(if row.int_at(3)? == 1 { &mut moved.recognised } else { &mut moved.reversed }) -= exact;
-    }
-    for row in tx.fetch_all(&ADDED, &asked).await? {
-        let key = (currency_at(&row, 0)?, account_at(row.int_at(1)?), month_at(&row, 2)?.unwrap_or_default());
-        let moved = months.entry(key).or_default();
-        moved.billed += sums::exact(&row, 3)?;
-        moved.debit_notes += sums::exact(&row, 5)?;
-    }
-    tx.for_each_batch(&TAKEN, &asked, |rows| {
-        for row in &rows {
-            let key = (currency_at(row, 0)?, account_at(row.int_at(1)?), first_of_month(row.date_at(2)?));
-            let (account, seq) = (row.str_at(4)?, row.int_at(5)?);
-            let event = event_at(row.str_at(7)?, row.int_at(6)?).map_err(|error| unreadable(account, seq, &error))?;
-            let moved = months.entry(key).or_default();
-            *(if puts_right(event.as_ref()) { &mut moved.credit_notes } else { &mut moved.cancelled }) -= i128::from(row.int_at(3)?);
-        }
-        Ok::<(), ReportError>(())
-    })
-    .await?;
-    Ok(months)
+/// What was posted, month by month, in the making.
+pub(super) struct Rolling {
+    filter: Filter,
+    months: Months,
+    /// What credit notes of this part of the accounts took, by account and record; what they are for is looked up.
+    taken: BTreeMap<(String, i64), Vec<Taken>>,
 }
 
-fn account_at(number: i64) -> u16 {
-    u16::try_from(number).unwrap_or_default()
+/// A leg of a credit note.
+struct Taken {
+    of: (Currency, u16, NaiveDate),
+    event_no: i64,
+    minor: i64,
+}
+
+impl Rolling {
+    fn of(filter: &Filter) -> (String, Self) {
+        (filter.name("roll-forward"), Self { filter: *filter, months: Months::new(), taken: BTreeMap::new() })
+    }
+
+    pub(super) fn boxed(filter: &Filter) -> (String, Box<dyn Tally>) {
+        let (name, tally) = Self::of(filter);
+        (name, Box::new(tally))
+    }
+
+    /// What documents added to an invoice's line on an account: in the month of issue the invoice itself, and for the rest debit notes.
+    fn added(&mut self, invoice: &Invoice<'_>, legs: &[Leg<'_>]) -> Result<(), ReportError> {
+        let mut added: BTreeMap<(Currency, u16, NaiveDate), i128> = BTreeMap::new();
+        for leg in legs.iter().filter(|leg| self.filter.has(leg) && leg.minor < 0 && is_documented(leg)) {
+            *added.entry(place(leg)?).or_default() -= i128::from(leg.minor);
+        }
+        for (of, added) in added {
+            let is_issue = invoice.issued_on >= self.filter.from && first_of_month(invoice.issued_on) == of.2;
+            let billed = if is_issue { i128::from(invoice.net_minor) } else { 0 };
+            let moved = self.months.entry(of).or_default();
+            moved.billed += billed;
+            moved.debit_notes += added - billed;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a leg of a prepayment account is one of a document, and not of recognition.
+fn is_documented(leg: &Leg<'_>) -> bool {
+    leg.is_on(&PREPAID) && !leg.beside.has(Beside::REVENUE)
+}
+
+fn place(leg: &Leg<'_>) -> Result<(Currency, u16, NaiveDate), ReportError> {
+    Ok((leg.currency()?, u16::try_from(leg.ledger).unwrap_or_default(), first_of_month(leg.on)))
+}
+
+/// The prepayment accounts.
+const PREPAID: [u16; 2] = [PREPAYMENTS.number, DEFERRED_REVENUE.number];
+
+impl Tally for Rolling {
+    fn add(&mut self, card: &Card<'_>) -> Result<(), ReportError> {
+        for leg in card.legs.iter().filter(|leg| leg.is_on(&PREPAID) && self.filter.has(leg)) {
+            if leg.beside.has(Beside::REVENUE) {
+                let moved = self.months.entry(place(leg)?).or_default();
+                *(if leg.minor > 0 { &mut moved.recognised } else { &mut moved.reversed }) -= i128::from(leg.minor);
+            } else if leg.minor > 0 {
+                let taken = Taken { of: place(leg)?, event_no: leg.event_no, minor: leg.minor };
+                self.taken.entry((card.account.to_owned(), leg.seq)).or_default().push(taken);
+            }
+        }
+        card.invoiced().try_for_each(|(invoice, legs)| self.added(invoice, legs))
+    }
+
+    fn look_up<'a>(&'a mut self, tx: &'a mut Tx) -> LocalBoxFuture<'a, Result<(), ReportError>> {
+        Box::pin(async move {
+            let taken = std::mem::take(&mut self.taken);
+            if taken.is_empty() {
+                return Ok(());
+            }
+            let pairs = taken.keys().map(|(account, seq)| format!("{account}/{seq}"));
+            for row in tx.fetch_all(&RECORDS, &[Value::texts(pairs)]).await? {
+                let (account, seq, body) = (row.text_at(0)?, row.int_at(1)?, row.str_at(2)?);
+                for Taken { of, event_no, minor } in taken.get(&(account.clone(), seq)).into_iter().flatten() {
+                    let event = event_at(body, *event_no).map_err(|error| unreadable(&account, seq, &error))?;
+                    let moved = self.months.entry(*of).or_default();
+                    *(if puts_right(event.as_ref()) { &mut moved.credit_notes } else { &mut moved.cancelled }) -= i128::from(*minor);
+                }
+            }
+            Ok(())
+        })
+    }
 }
 
 /// Whether a note corrects the price of a service that goes on; all others end it.

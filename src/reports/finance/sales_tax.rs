@@ -3,42 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use super::Span;
-use super::books::{amount, currency_at, on_accounts, posted};
+use super::books::{amount, on_accounts, posted};
 use super::documents::{self, Documents};
-use crate::domain::ledger::SALES_TAX;
+use super::{Filter, Span};
+use crate::domain::ledger::{CREDIT_LOSSES, DEFERRED_REVENUE, PREPAYMENTS, SALES_TAX};
 use crate::domain::money::Currency;
+use crate::reports::ReportError;
+use crate::reports::cards::{Beside, Card, Tally};
 use crate::reports::sheet::{Cell, Column, Section, Teller};
-use crate::reports::{ReportError, sums};
 use crate::store::db::Tx;
-use crate::values;
-
-/// That the event of a posting `p` writes off what an invoice owes.
-macro_rules! is_loss {
-    () => {
-        "exists (select 1 from postings o join postings r on r.account_id = o.account_id and r.seq = o.seq and r.event_no = o.event_no \
-         where o.account_id = p.account_id and o.seq = p.seq and o.event_no = p.event_no and o.ledger_account = 5200 \
-         and r.ledger_account = 1100)"
-    };
-}
-
-crate::statements! {
-    /// Tax (2200) and the net amounts that it is on: of invoices and notes (2100 and 2110 but for recognition), and of write-offs (5200
-    /// beside 1100). `is_tax` tells the two apart, `is_charged` what was charged from what was taken back, `is_loss` what was written off.
-    TAXED = same(concat!(
-        "select p.currency, coalesce(i.jurisdiction, '') as jurisdiction, coalesce(i.rate_billionths, 0) as rate, \
-         case when p.ledger_account = 2200 then 1 else 0 end as is_tax, case when p.amount_minor < 0 then 1 else 0 end as is_charged, \
-         case when ", is_loss!(), " then 1 else 0 end as is_loss, ", halves!("p.amount_minor"),
-        " from postings p left join invoices i on i.account_id = p.account_id and i.invoice_id = p.invoice_id \
-         where p.ledger_account in (2100, 2110, 2200, 5200) and p.effective_on >= $1 and p.effective_on <= $2 and ", known!("$3"),
-        " and ($4 = '' or p.currency = $4) and (p.ledger_account = 2200 or (p.ledger_account = 5200 and ", is_loss!(), ") \
-         or (p.ledger_account in (2100, 2110) and not exists (select 1 from postings o where o.account_id = p.account_id and o.seq = p.seq \
-         and o.event_no = p.event_no and o.ledger_account in (4000, 4200, 4300)))) \
-         group by p.currency, coalesce(i.jurisdiction, ''), coalesce(i.rate_billionths, 0), \
-         case when p.ledger_account = 2200 then 1 else 0 end, case when p.amount_minor < 0 then 1 else 0 end, \
-         case when ", is_loss!(), " then 1 else 0 end"
-    ));
-}
 
 /// What was charged and what was taken back, net and tax; all positive.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,28 +22,66 @@ struct Taxed {
     tax_back: i128,
 }
 
-pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
-    let mut books: BTreeMap<Currency, BTreeMap<(String, i64), Taxed>> = BTreeMap::new();
-    let mut losses: BTreeMap<Currency, [i128; 2]> = BTreeMap::new();
-    for row in tx.fetch_all(&TAXED, &values![span.from, span.to, span.known_until(), span.code()]).await? {
-        let taxed = books.entry(currency_at(&row, 0)?).or_default().entry((row.text_at(1)?, row.int_at(2)?)).or_default();
-        let exact = sums::exact(&row, 6)?;
-        if row.flag_at(5)? {
-            let [net, tax] = losses.entry(currency_at(&row, 0)?).or_default();
-            *(if row.flag_at(3)? { tax } else { net }) += exact;
-        }
-        match (row.flag_at(3)?, row.flag_at(4)?) {
-            (true, true) => taxed.tax_charged -= exact,
-            (true, false) => taxed.tax_back += exact,
-            (false, true) => taxed.net_charged -= exact,
-            (false, false) => taxed.net_back += exact,
-        }
+/// Tax (2200) and the net amounts that it is on in the making: of invoices and notes (2100 and 2110 but for recognition), and of write-offs
+/// (5200 beside 1100).
+pub(super) struct Taxing {
+    filter: Filter,
+    /// By jurisdiction and rate.
+    books: BTreeMap<Currency, BTreeMap<(String, i64), Taxed>>,
+    /// Net and tax of write-offs.
+    losses: BTreeMap<Currency, [i128; 2]>,
+}
+
+impl Taxing {
+    fn of(filter: &Filter) -> (String, Self) {
+        (filter.name("sales tax"), Self { filter: *filter, books: BTreeMap::new(), losses: BTreeMap::new() })
     }
+
+    pub(super) fn boxed(filter: &Filter) -> (String, Box<dyn Tally>) {
+        let (name, tally) = Self::of(filter);
+        (name, Box::new(tally))
+    }
+}
+
+impl Tally for Taxing {
+    fn add(&mut self, card: &Card<'_>) -> Result<(), ReportError> {
+        for leg in card.legs.iter().filter(|leg| leg.is_on(&TAXED) && self.filter.has(leg)) {
+            let is_loss = leg.beside.has(Beside::CREDIT_LOSSES) && leg.beside.has(Beside::RECEIVABLE);
+            let is_tax = leg.is_on(&[SALES_TAX.number]);
+            let counts = is_tax || if leg.is_on(&[CREDIT_LOSSES.number]) { is_loss } else { !leg.beside.has(Beside::REVENUE) };
+            if !counts {
+                continue;
+            }
+            let (currency, exact) = (leg.currency()?, i128::from(leg.minor));
+            if is_loss {
+                let [net, tax] = self.losses.entry(currency).or_default();
+                *(if is_tax { tax } else { net }) += exact;
+            }
+            let (jurisdiction, rate) = card.invoice(leg.invoice).map_or(("", 0), |invoice| (invoice.jurisdiction, invoice.rate_billionths));
+            let taxed = self.books.entry(currency).or_default().entry((jurisdiction.to_owned(), rate)).or_default();
+            match (is_tax, exact < 0) {
+                (true, true) => taxed.tax_charged -= exact,
+                (true, false) => taxed.tax_back += exact,
+                (false, true) => taxed.net_charged -= exact,
+                (false, false) => taxed.net_back += exact,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The ledger accounts that are looked at.
+const TAXED: [u16; 4] = [PREPAYMENTS.number, DEFERRED_REVENUE.number, SALES_TAX.number, CREDIT_LOSSES.number];
+
+pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
+    let found = span.memo.tally(tx, span.known_until(), Taxing::of(&span.filter)).await?;
+    let Taxing { books, losses, .. } = found.as_ref();
     let (opening, closing) = (posted(tx, span.day_before(), span).await?, posted(tx, span.to, span).await?);
     let documents = documents::issued(tx, span).await?;
     for (currency, lines) in books {
+        let currency = *currency;
         teller.section(Section::new("jurisdictions", "By jurisdiction and rate", currency, columns()))?;
-        for ((jurisdiction, rate), taxed) in &lines {
+        for ((jurisdiction, rate), taxed) in lines {
             let Taxed { net_charged, tax_charged, net_back, tax_back } = *taxed;
             let mut cells = vec![Cell::text(jurisdiction), Cell::text(percent(*rate))];
             for part in [net_charged, tax_charged, -net_back, -tax_back, net_charged - net_back, tax_charged - tax_back] {

@@ -5,29 +5,17 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use super::books::{accrued, amount, currency_at, month_at, on_accounts, posted};
+use super::books::{accrued, amount, on_accounts, posted};
 use super::documents::{self, Documents};
-use super::{Span, month_name};
+use super::{Filter, Span, month_name};
 use crate::domain::calendar::first_of_month;
 use crate::domain::ledger::{DEFERRED_REVENUE, PREPAYMENTS, REVENUE, REVENUE_CORRECTIONS, REVENUE_DISPUTES};
 use crate::domain::money::Currency;
+use crate::reports::ReportError;
 use crate::reports::accrued::Accrued;
+use crate::reports::cards::{Card, Tally};
 use crate::reports::sheet::{Cell, Column, Section, Teller};
-use crate::reports::{ReportError, sums};
 use crate::store::db::Tx;
-use crate::values;
-
-crate::statements! {
-    /// Revenue of a range by month of issue (empty where there is no invoice), month of the business date, and ledger account.
-    REVENUES = same(concat!(
-        "select p.currency, coalesce(substr(cast(i.issued_on as text), 1, 7), '') as booked, \
-         substr(cast(p.effective_on as text), 1, 7) as recognised, p.ledger_account, ", halves!("p.amount_minor"),
-        " from postings p left join invoices i on i.account_id = p.account_id and i.invoice_id = p.invoice_id \
-         where p.ledger_account in (4000, 4200, 4300) and p.effective_on >= $1 and p.effective_on <= $2 and ", known!("$3"),
-        " and ($4 = '' or p.currency = $4) group by p.currency, coalesce(substr(cast(i.issued_on as text), 1, 7), ''), \
-         substr(cast(p.effective_on as text), 1, 7), p.ledger_account"
-    ));
-}
 
 /// The accounts of revenue, in the order of the columns.
 const ACCOUNTS: [u16; 3] = [REVENUE.number, REVENUE_CORRECTIONS.number, REVENUE_DISPUTES.number];
@@ -35,16 +23,38 @@ const ACCOUNTS: [u16; 3] = [REVENUE.number, REVENUE_CORRECTIONS.number, REVENUE_
 /// Amounts as they add to revenue, by month of issue and of recognition, in the order of [`ACCOUNTS`].
 type Squares = BTreeMap<(Option<NaiveDate>, NaiveDate), [i128; 3]>;
 
+/// Revenue in the making, by currency.
+pub(super) struct Falling {
+    filter: Filter,
+    books: BTreeMap<Currency, Squares>,
+}
+
+impl Falling {
+    fn of(filter: &Filter) -> (String, Self) {
+        (filter.name("waterfall"), Self { filter: *filter, books: BTreeMap::new() })
+    }
+
+    pub(super) fn boxed(filter: &Filter) -> (String, Box<dyn Tally>) {
+        let (name, tally) = Self::of(filter);
+        (name, Box::new(tally))
+    }
+}
+
+impl Tally for Falling {
+    fn add(&mut self, card: &Card<'_>) -> Result<(), ReportError> {
+        for leg in card.legs.iter().filter(|leg| leg.is_on(&ACCOUNTS) && self.filter.has(leg)) {
+            let Some(at) = ACCOUNTS.iter().position(|number| i64::from(*number) == leg.ledger) else { continue };
+            let booked = card.invoice(leg.invoice).map(|invoice| first_of_month(invoice.issued_on));
+            let square = self.books.entry(leg.currency()?).or_default().entry((booked, first_of_month(leg.on))).or_default();
+            square[at] -= i128::from(leg.minor);
+        }
+        Ok(())
+    }
+}
+
 pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
     let months = span.months()?;
-    let mut books: BTreeMap<Currency, Squares> = BTreeMap::new();
-    for row in tx.fetch_all(&REVENUES, &values![span.from, span.to, span.known_until(), span.code()]).await? {
-        let (booked, recognised) = (month_at(&row, 1)?, month_at(&row, 2)?.unwrap_or(span.from));
-        let account = row.int_at(3)?;
-        let at = ACCOUNTS.iter().position(|number| i64::from(*number) == account);
-        let at = at.ok_or_else(|| row.corrupt("ledger_account", "is none of revenue"))?;
-        books.entry(currency_at(&row, 0)?).or_default().entry((booked, recognised)).or_default()[at] -= sums::exact(&row, 4)?;
-    }
+    let mut books = span.memo.tally(tx, span.known_until(), Falling::of(&span.filter)).await?.books.clone();
     let mut before = accrued(tx, span.day_before(), span).await?;
     let mut accrued_before = by_currency(&before);
     for (first, last) in &months {

@@ -1,10 +1,12 @@
 //! What the events of a record say about the entries that book them.
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
 use crate::domain::account::{Note, NoteReason};
 use crate::domain::event::{Event, Reversal};
 use crate::domain::settlement::booking::Booking;
 use crate::reports::ReportError;
-use crate::reports::stored::Body;
 use crate::store::settlement;
 
 /// What the events of a record say about their entries.
@@ -12,9 +14,25 @@ pub(super) fn read(body: &str, account: &str, seq: i64) -> Result<Vec<About>, Re
     let read = if settlement::is_book(account) {
         serde_json::from_str::<settlement::Entry>(body).map(|entry| entry.events.iter().map(of_booking).collect())
     } else {
-        serde_json::from_str::<Body>(body).map(|body| body.events.iter().map(about).collect())
+        serde_json::from_str::<Events<'_>>(body).and_then(|body| body.events.into_iter().map(of_event).collect())
     };
     read.map_err(|error| ReportError::UnreadableRecord { account: account.to_owned(), seq, line: error.line(), column: error.column() })
+}
+
+/// The events of a record, not read yet.
+#[derive(Deserialize)]
+struct Events<'a> {
+    #[serde(borrow)]
+    events: Vec<&'a RawValue>,
+}
+
+/// What an event says. Those that an ordinary renewal has are most of a month, and of three of them nothing is asked but what they are.
+fn of_event(event: &RawValue) -> Result<About, serde_json::Error> {
+    match event.get().strip_prefix("{\"").and_then(|event| event.split_once('"')) {
+        Some(("invoice_issued.v1", _)) => Ok(About::INVOICE_ISSUED),
+        Some(("life.v1" | "charge_requested.v1", _)) => Ok(About::UNBOOKED),
+        _ => serde_json::from_str::<Event>(event.get()).map(|event| about(&event)),
+    }
 }
 
 /// What an event says about its entry.
@@ -31,6 +49,7 @@ impl About {
     pub(super) const UNKNOWN: Self = Self::titled("Unknown event");
     /// Of legs that stand at an event which books nothing: somebody has put them there.
     const UNBOOKED: Self = Self::titled("Not booked by its event");
+    const INVOICE_ISSUED: Self = Self::titled("Invoice issued");
 
     const fn titled(title: &'static str) -> Self {
         Self { title, reason_code: None, reference: None, correction_of: None }
@@ -57,7 +76,7 @@ fn of_booking(booking: &Booking) -> About {
 /// Every event that is booked has its title here; those that book nothing make no entry.
 fn about(event: &Event) -> About {
     match event {
-        Event::InvoiceIssued { .. } => About::titled("Invoice issued"),
+        Event::InvoiceIssued { .. } => About::INVOICE_ISSUED,
         Event::CreditApplied { .. } => About::titled("Account credit applied"),
         Event::CreditGranted { .. } => About::titled("Goodwill credit granted"),
         Event::CreditPaidByHand { document, .. } => About::titled("Account credit paid out by hand").reference(document),

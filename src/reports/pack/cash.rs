@@ -1,18 +1,21 @@
 //! Cash at the providers (1200), day by day and by what moved it. What a leg of 1200 is about is told by the leg that it stands against,
 //! which is the next one of a debit and the one before a credit (LE-1).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
+use futures::future::LocalBoxFuture;
 
 use super::Month;
 use crate::domain::event::Event;
-use crate::domain::ledger::PROVIDER_CLEARING;
+use crate::domain::ledger::{PROVIDER_CLEARING, UNAPPLIED};
 use crate::domain::money::{Currency, Money};
+use crate::reports::cards::{Card, Leg, Tally};
 use crate::reports::sheet::{Asked, Cell, Column, Head, Section, Sink, Teller, Told};
 use crate::reports::stored::Body;
 use crate::reports::{Memo, ReportError, sums};
-use crate::store::db::{Row, Tx, Value};
+use crate::store::db::{DbError, Row, Tx, Value};
+use crate::store::settlement::is_book;
 use crate::values;
 
 /// The report's name.
@@ -34,22 +37,11 @@ macro_rules! told_by {
 }
 
 crate::statements! {
-    /// What moved on 1200 in a range, by day and by what moved it; the numbers are positions in [`CAUSES`]. Of what stands against unapplied
-    /// payments, a dispute that was won after it was lost is no payment.
-    MOVED = same(concat!(
-        "select m.currency, m.effective_on, m.cause, ", halves!("m.amount_minor"), " from (select p.currency, p.effective_on, p.amount_minor, \
-         case when o.ledger_account = 1210 and p.amount_minor < 0 then 3 when o.ledger_account = 1210 then 4 \
-         when o.ledger_account in (5000, 5100) then 5 when o.ledger_account = 1020 then 6 when o.ledger_account = 1290 then 7 \
-         when o.ledger_account = 2310 and p.amount_minor < 0 then 1 when o.ledger_account = 2300 and p.amount_minor > 0 then 2 \
-         when o.ledger_account = 2320 and exists (select 1 from journal j where j.account_id = p.account_id and j.seq = p.seq \
-         and j.body like '%\"dispute_reversed.v1\"%') then 4 \
-         when p.amount_minor > 0 and p.account_id not like '(%' then 0 \
-         when o.ledger_account in (1100, 2320) and p.account_id not like '(%' then 0 else 8 end as cause \
-         from postings p left join postings o on o.account_id = p.account_id and o.seq = p.seq \
-         and o.leg_no = p.leg_no + (case when p.amount_minor > 0 then 1 else -1 end) \
-         where p.ledger_account = 1200 and p.effective_on >= $1 and p.effective_on <= $2 and ", known!("$3"), ") m \
-         group by m.currency, m.effective_on, m.cause"
-    ));
+    /// Which of these records say that a dispute was won after it was lost.
+    REVERSED = same(
+        "select j.account_id, j.seq from {pairs:$1} as p join journal j on j.account_id = p.owner and j.seq = cast(p.item as bigint) \
+         where j.body like '%\"dispute_reversed.v1\"%'"
+    );
     /// What charges of a range have brought, by their rows: as far as it was recorded that they had.
     CAPTURED = same(concat!(
         "select a.currency, ", halves!("c.amount_minor"), " from charges c join accounts a on a.account_id = c.account_id \
@@ -89,7 +81,7 @@ crate::statements! {
 /// Accounts whose refunds are read at once.
 const ACCOUNTS: u32 = 500;
 
-/// What moves cash, with its key and heading; the position is what [`MOVED`] says.
+/// What moves cash, with its key and heading; the position is what [`cause`] says.
 const CAUSES: [(&str, &str); 9] = [
     ("captured", "Paid by customers"),
     ("refunded", "Refunds paid out"),
@@ -104,6 +96,88 @@ const CAUSES: [(&str, &str); 9] = [
 
 /// What moved on a day, by [`CAUSES`].
 type Day = [i128; CAUSES.len()];
+
+/// What moved a leg of 1200, by the leg that it stands against. (What stands against unapplied payments may be a dispute that was won after
+/// it was lost, which only the journal tells.)
+fn cause(account: &str, leg: &Leg<'_>, against: Option<&Leg<'_>>) -> usize {
+    match against.map(|against| against.ledger) {
+        Some(1210) if leg.minor < 0 => 3,
+        Some(1210) => DISPUTES_WON,
+        Some(5000 | 5100) => 5,
+        Some(1020) => 6,
+        Some(1290) => 7,
+        Some(2310) if leg.minor < 0 => 1,
+        Some(2300) if leg.minor > 0 => 2,
+        _ if leg.minor > 0 && !is_book(account) => 0,
+        Some(1100 | 2320) if !is_book(account) => 0,
+        _ => OTHER,
+    }
+}
+
+const DISPUTES_WON: usize = 4;
+const OTHER: usize = 8;
+
+/// What moved in a month, in the making.
+pub(super) struct Moved {
+    first: NaiveDate,
+    last: NaiveDate,
+    days: BTreeMap<(Currency, NaiveDate), Day>,
+    /// Legs of this part of the accounts against unapplied payments, by account and record, with what they are otherwise.
+    unapplied: BTreeMap<(String, i64), Vec<Unapplied>>,
+}
+
+/// A leg against unapplied payments: where it counts, what it is otherwise, and how much.
+type Unapplied = ((Currency, NaiveDate), usize, i64);
+
+impl Moved {
+    fn of(month: Month, last: NaiveDate) -> (String, Self) {
+        let first = month.first();
+        (format!("cash {first} {last}"), Self { first, last, days: BTreeMap::new(), unapplied: BTreeMap::new() })
+    }
+
+    pub(super) fn boxed(month: Month, last: NaiveDate) -> (String, Box<dyn Tally>) {
+        let (name, tally) = Self::of(month, last);
+        (name, Box::new(tally))
+    }
+
+    fn put(&mut self, of: (Currency, NaiveDate), cause: usize, minor: i64) {
+        self.days.entry(of).or_default()[cause] += i128::from(minor);
+    }
+}
+
+impl Tally for Moved {
+    fn add(&mut self, card: &Card<'_>) -> Result<(), ReportError> {
+        let in_month = |leg: &&Leg<'_>| leg.is_on(&[PROVIDER_CLEARING.number]) && self.first <= leg.on && leg.on <= self.last;
+        let legs: Vec<&Leg<'_>> = card.legs.iter().filter(in_month).collect();
+        for leg in legs {
+            let against = card.leg(leg.seq, if leg.minor > 0 { leg.leg_no + 1 } else { leg.leg_no - 1 });
+            let (of, cause) = ((leg.currency()?, leg.on), cause(card.account, leg, against));
+            if against.is_some_and(|against| against.is_on(&[UNAPPLIED.number])) {
+                self.unapplied.entry((card.account.to_owned(), leg.seq)).or_default().push((of, cause, leg.minor));
+            } else {
+                self.put(of, cause, leg.minor);
+            }
+        }
+        Ok(())
+    }
+
+    fn look_up<'a>(&'a mut self, tx: &'a mut Tx) -> LocalBoxFuture<'a, Result<(), ReportError>> {
+        Box::pin(async move {
+            let unapplied = std::mem::take(&mut self.unapplied);
+            if unapplied.is_empty() {
+                return Ok(());
+            }
+            let pairs = unapplied.keys().map(|(account, seq)| format!("{account}/{seq}"));
+            let rows = tx.fetch_all(&REVERSED, &[Value::texts(pairs)]).await?;
+            let reversed = rows.iter().map(|row| Ok((row.text_at(0)?, row.int_at(1)?))).collect::<Result<BTreeSet<_>, DbError>>()?;
+            for (record, legs) in unapplied {
+                let is_reversed = reversed.contains(&record);
+                legs.into_iter().for_each(|(of, cause, minor)| self.put(of, if is_reversed { DISPUTES_WON } else { cause }, minor));
+            }
+            Ok(())
+        })
+    }
+}
 
 /// Amounts by currency.
 type Sums = BTreeMap<Currency, i128>;
@@ -120,12 +194,8 @@ pub(super) async fn tell(
     let asked = Asked { from: Some(month.first()), to: Some(last), known_at, ..Asked::default() };
     let mut teller = Teller::begin(sink, &Head { name: NAME, title: "Cash", about, asked })?;
     let known_until = known_at.map_or(i64::MAX, |at| at.timestamp_micros());
-    let mut days: BTreeMap<(Currency, NaiveDate), Day> = BTreeMap::new();
-    for row in tx.fetch_all(&MOVED, &values![month.first(), last, known_until]).await? {
-        let day = days.entry((currency_at(&row, 0)?, row.date_at(1)?)).or_default();
-        let cause = usize::try_from(row.int_at(2)?).ok().and_then(|at| day.get_mut(at));
-        *cause.ok_or_else(|| row.corrupt("cause", "is none"))? += sums::exact(&row, 3)?;
-    }
+    let found = memo.tally(tx, known_until, Moved::of(month, last)).await?;
+    let days = &found.days;
     let before = month.first().pred_opt().unwrap_or(month.first());
     let (opening, closing) = (memo.posted(tx, before, known_until).await?, memo.posted(tx, last, known_until).await?);
     let Rows { captured, disputed, refunded, came_back } = Rows::read(tx, (month.first(), last), known_until).await?;

@@ -16,6 +16,7 @@ mod index;
 mod journals;
 mod lanes;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
@@ -31,6 +32,7 @@ pub use self::lanes::Step;
 use self::lanes::{Heard, Job, Queue, Told, What};
 use super::finance::{Entry, Takes, last_known, today};
 use super::journal::{Books, Legs, Range};
+use super::memo::Tallies;
 use super::sheet::gathered::Gathered;
 use super::sheet::html;
 use super::sheet::xlsx::Book;
@@ -90,9 +92,10 @@ pub async fn write(
     let known_until = known_at.map_or(i64::MAX, |at| at.timestamp_micros());
     // All postings are summed while the entries of the month are read.
     let mut others: Vec<Tx> = readers.collect();
+    let mut first = jobs(reports, (month, through), known_at);
     let summing = others.pop().map(|other| {
-        let heard = Arc::clone(&heard);
-        spawn_blocking(move || Handle::current().block_on(summed(other, (month, through), known_until, heard)))
+        let (heard, wanted) = (Arc::clone(&heard), wanted(&first));
+        spawn_blocking(move || Handle::current().block_on(summed(other, (month, through), known_until, (wanted, heard))))
     });
     heard(Step::Begins("Reading the entries"));
     let legs = Arc::new(Legs::read(&mut tx, &range).await?);
@@ -104,7 +107,7 @@ pub async fn write(
             memo
         }
         None => {
-            let (same, memo) = summed(tx, (month, through), known_until, Arc::clone(&heard)).await?;
+            let (same, memo) = summed(tx, (month, through), known_until, (wanted(&first), Arc::clone(&heard))).await?;
             tx = same;
             memo
         }
@@ -112,7 +115,6 @@ pub async fn write(
     memo.keep_legs((month.first(), through), known_at, Arc::clone(&legs));
     let moves = memo.moves(&mut tx, known_until).await?;
     let journals = Journals::begin(Books::of(&range, &moves, legs), &mut packing.folder)?;
-    let mut first = jobs(reports, (month, through), known_at);
     let later = first.split_off(first.iter().position(|job| job.is(ENTRIES)).map_or(0, |entries| entries + 1));
     let queue = Queue::new(later, known_at, Arc::clone(&heard));
     let lanes: Vec<_> = others.into_iter().map(|other| queue.lane(other, memo.clone())).collect();
@@ -140,26 +142,35 @@ pub async fn write(
 /// How many steps a pack of these reports has.
 #[must_use]
 pub fn steps(reports: &[Entry], month: Month) -> usize {
-    const BESIDES: usize = 5;
+    const BESIDES: usize = 4;
     BESIDES + jobs(reports, (month, month.last()), None).len()
 }
 
 /// The report that has a row a leg.
 const ENTRIES: &str = "journal-entries";
 
-/// What was posted by day, and what has accrued at the ends of all days that the reports will ask about.
-async fn summed(mut tx: Tx, (month, through): (Month, NaiveDate), known_until: i64, heard: Heard) -> Result<(Tx, Memo), ReportError> {
+/// What was posted by day, what has accrued at the ends of all days that the reports will ask about, and what else they sum.
+async fn summed(
+    mut tx: Tx,
+    (month, through): (Month, NaiveDate),
+    known_until: i64,
+    (wanted, heard): (Tallies, Heard),
+) -> Result<(Tx, Memo), ReportError> {
     let memo = Memo::default();
     heard(Step::Begins("Summing the postings"));
-    let edges = memo.moves(&mut tx, known_until).await?.edges();
+    memo.foresee(&mut tx, known_until, Some(days_asked(month, through)), wanted).await?;
     heard(Step::Ends("Summing the postings"));
-    if let Some((first, _)) = edges {
-        heard(Step::Begins("Accrued revenue"));
-        memo.will_ask(days_asked(month, first, through));
-        memo.accrued(&mut tx, through, known_until).await?;
-        heard(Step::Ends("Accrued revenue"));
-    }
     Ok((tx, memo))
+}
+
+/// What these will sum.
+fn wanted(jobs: &[Job]) -> Tallies {
+    let of = |job: &Job| match &job.what {
+        What::Cash(month, last) => vec![cash::Moved::boxed(*month, *last)],
+        What::Report(report, asked) => report.foreseen(asked),
+        What::Closing(..) => Vec::new(),
+    };
+    jobs.iter().flat_map(of).collect()
 }
 
 /// What is told, in the order in which people read it.
@@ -181,15 +192,15 @@ fn jobs(reports: &[Entry], (month, through): (Month, NaiveDate), known_at: Optio
     jobs
 }
 
-/// The days at whose ends the reports of a month ask what has accrued, where the books begin on a day: those of the month and of the
-/// month before, and of the year that charts show.
-fn days_asked(month: Month, first: NaiveDate, through: NaiveDate) -> Vec<NaiveDate> {
-    let from = month.first().checked_sub_months(YEAR_BEFORE).unwrap_or(first).max(first);
-    let mut days: Vec<NaiveDate> = from.pred_opt().into_iter().collect();
+/// The days at whose ends the reports of a month ask what has accrued: those of the month and of the month before, and of the year that
+/// charts show.
+fn days_asked(month: Month, through: NaiveDate) -> BTreeSet<NaiveDate> {
+    let from = month.first().checked_sub_months(YEAR_BEFORE).unwrap_or(month.first());
+    let mut days: BTreeSet<NaiveDate> = from.pred_opt().into_iter().collect();
     let mut next = Some(from);
     while let Some(day) = next.filter(|day| *day <= through) {
         let last = month_end(day).min(through);
-        days.push(last);
+        days.insert(last);
         next = last.succ_opt();
     }
     days

@@ -2,6 +2,7 @@
 //! tell the same, and that a cut-off keeps them as they were.
 
 mod ageing;
+mod ahead;
 mod close;
 mod command;
 mod corrections;

@@ -21,7 +21,7 @@ use crate::journal::{bean_check, hledger};
 use crate::world::on_both;
 use crate::world::town::{Town, noon};
 
-async fn lived(db: &Db) {
+pub async fn lived(db: &Db) {
     let town = Town::on(db).await;
     live(town.engine.clone(), town.runner.clone(), DemoOptions { accounts: 60, months: 6, seed: 5 }, |_| {}).await.unwrap();
 }

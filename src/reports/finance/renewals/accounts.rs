@@ -18,11 +18,17 @@ use crate::store::db::{Tx, Value};
 use crate::values;
 
 crate::statements! {
-    /// The next accounts of a currency to which something is due; those that have any subscription where `$4` is 1.
+    /// The next accounts of a currency that have a subscription, or a charge to be sent.
     NEXT = same(
         "select a.account_id from accounts a where a.currency = $1 and a.account_id > $2 and (exists (select 1 from subscriptions s \
-         where s.account_id = a.account_id and ($4 = 1 or s.due_at is not null)) or exists (select 1 from charges c \
-         where c.account_id = a.account_id and c.due_at is not null)) order by a.account_id limit $3"
+         where s.account_id = a.account_id) or exists (select 1 from charges c where c.account_id = a.account_id \
+         and c.due_at is not null)) order by a.account_id limit $3"
+    );
+    /// Those of some accounts to which something is due.
+    WITH_DUE = same(
+        "select a.account_id from accounts a where a.account_id {in:$1} and (exists (select 1 from subscriptions s \
+         where s.account_id = a.account_id and s.due_at is not null) or exists (select 1 from charges c \
+         where c.account_id = a.account_id and c.due_at is not null)) order by a.account_id"
     );
     /// When the subscriptions of these accounts are due.
     DUE = same("select account_id, subscription_id, due_at from subscriptions where account_id {in:$1} and due_at is not null");
@@ -34,30 +40,27 @@ pub(super) fn is_present(span: &Span) -> bool {
 }
 
 /// The next accounts that may have something ahead.
-pub(super) async fn next(tx: &mut Tx, span: &Span, currency: Currency, after: &str) -> Result<Vec<String>, ReportError> {
-    let asked = values![currency.code(), after, records::ACCOUNTS, !is_present(span)];
+pub(super) async fn next(tx: &mut Tx, currency: Currency, after: &str) -> Result<Vec<String>, ReportError> {
+    let asked = values![currency.code(), after, records::ACCOUNTS];
     Ok(tx.fetch_all(&NEXT, &asked).await?.iter().map(|row| row.text_at(0)).collect::<Result<_, _>>()?)
 }
 
-/// When their subscriptions are due by what is stored; nothing where the rows are of another time.
-pub(super) async fn due(tx: &mut Tx, span: &Span, named: &[String]) -> Result<Option<Due>, ReportError> {
-    if !is_present(span) {
-        return Ok(None);
-    }
+/// Those of some accounts to which something is due, whole, by their rows; and when their subscriptions are due by what is stored.
+pub(super) async fn present(tx: &mut Tx, named: &[String]) -> Result<(Vec<Account>, Due), ReportError> {
+    let rows = tx.fetch_all(&WITH_DUE, &[Value::texts(named.iter().cloned())]).await?;
+    let ids: Vec<AccountId> = rows.iter().filter_map(|row| row.str_at(0).ok().and_then(|id| AccountId::parse(id).ok())).collect();
     let mut due = Due::new();
-    for row in tx.fetch_all(&DUE, &[Value::texts(named.iter().cloned())]).await? {
+    for row in tx.fetch_all(&DUE, &[Value::texts(ids.iter().map(AccountId::as_str))]).await? {
         let at = DateTime::from_timestamp_micros(row.int_at(2)?).ok_or_else(|| row.corrupt("due_at", "is out of range"))?;
         due.insert((row.text_at(0)?, row.text_at(1)?), at);
     }
-    Ok(Some(due))
+    let scope = Scope::SUBSCRIPTIONS | Scope::CHARGES_OPEN;
+    Ok((accounts::load(tx, &ids, scope).await?, due))
 }
 
 /// These accounts as they stood. One that cannot be rebuilt is left out and counted.
-pub(super) async fn as_known(tx: &mut Tx, span: &Span, named: &[String], forecast: &mut Forecast) -> Result<Vec<Account>, ReportError> {
+pub(super) async fn rebuilt(tx: &mut Tx, span: &Span, named: &[String], forecast: &mut Forecast) -> Result<Vec<Account>, ReportError> {
     let ids: Vec<AccountId> = named.iter().filter_map(|name| AccountId::parse(name).ok()).collect();
-    if is_present(span) {
-        return Ok(accounts::load(tx, &ids, Scope::SUBSCRIPTIONS | Scope::CHARGES_OPEN | Scope::INVOICES_OPEN).await?);
-    }
     let mut profiles: HashMap<String, Account> = HashMap::new();
     for account in accounts::load(tx, &ids, Scope::PROFILE).await? {
         profiles.insert(account.profile.id.to_string(), account);

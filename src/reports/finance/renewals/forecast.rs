@@ -1,6 +1,7 @@
 //! The forecast in the making: every renewal and planned retry of every account, summed by week and by month.
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
@@ -55,6 +56,13 @@ struct Renewal {
     cash: Money,
 }
 
+/// A period that will be billed, with its price where it has one. Others that are billed alike share it.
+pub(super) struct Priced {
+    ahead: Ahead,
+    can_be_charged: bool,
+    renewal: Option<Rc<Renewal>>,
+}
+
 /// The forecast of one currency.
 pub(super) struct Forecast {
     currency: Currency,
@@ -64,7 +72,7 @@ pub(super) struct Forecast {
     pub(super) weeks: BTreeMap<NaiveDate, Sums>,
     /// By their first day.
     pub(super) months: BTreeMap<NaiveDate, Sums>,
-    listed: BTreeMap<(NaiveDate, String, String), Renewal>,
+    listed: BTreeMap<(NaiveDate, String, String), Rc<Renewal>>,
     unlisted: u64,
     parked: u64,
     unpriced: u64,
@@ -110,22 +118,37 @@ impl Forecast {
             return;
         }
         self.add_retries(&draft.account);
-        let ahead = self.ahead(&draft.account, due);
+        let priced = self.priced(&mut draft, due);
+        let account = draft.account.profile.id.as_str();
+        for period in &priced {
+            self.add_priced(account, period.ahead.subscription.as_str(), period);
+        }
+    }
+
+    /// What an account will be billed, in the order of the dates.
+    pub(super) fn priced(&self, draft: &mut Draft<'_>, due: Option<&Due>) -> Vec<Priced> {
         let can_be_charged = draft.account.profile.method.as_ref().is_some_and(|method| !method.blocked);
-        for period in ahead {
-            match price(&mut draft, &period, can_be_charged) {
-                Ok(renewal) => {
-                    if let Some(by_rows) = period.next_by_rows {
-                        let net = i128::from(renewal.net.minor());
-                        self.next[0] += if period.is_in_time { net } else { 0 };
-                        self.next[1] += if by_rows { net } else { 0 };
-                    }
-                    if period.is_in_time {
-                        self.add_renewal(&draft.account, &period, renewal, can_be_charged);
-                    }
-                }
-                Err(_) => self.unpriced += 1,
-            }
+        let ahead = self.ahead(&draft.account, due).into_iter();
+        let mut priced = |ahead: Ahead| {
+            let renewal = price(draft, &ahead, can_be_charged).ok().map(Rc::new);
+            Priced { ahead, can_be_charged, renewal }
+        };
+        ahead.map(&mut priced).collect()
+    }
+
+    /// Adds a period of a subscription.
+    pub(super) fn add_priced(&mut self, account: &str, subscription: &str, period: &Priced) {
+        let Some(renewal) = &period.renewal else {
+            self.unpriced += 1;
+            return;
+        };
+        if let Some(by_rows) = period.ahead.next_by_rows {
+            let net = i128::from(renewal.net.minor());
+            self.next[0] += if period.ahead.is_in_time { net } else { 0 };
+            self.next[1] += if by_rows { net } else { 0 };
+        }
+        if period.ahead.is_in_time {
+            self.add_renewal((account, subscription), &period.ahead, renewal, period.can_be_charged);
         }
     }
 
@@ -155,7 +178,7 @@ impl Forecast {
         ahead
     }
 
-    fn add_renewal(&mut self, account: &Account, period: &Ahead, renewal: Renewal, can_be_charged: bool) {
+    fn add_renewal(&mut self, (account, subscription): (&str, &str), period: &Ahead, renewal: &Rc<Renewal>, can_be_charged: bool) {
         let minor = |amount: Money| i128::from(amount.minor());
         self.at(period.on, |sums| {
             sums.renewals += 1;
@@ -167,12 +190,14 @@ impl Forecast {
             }
         });
         // What would come after all that are listed is not kept for a moment.
-        let is_late = self.listed.last_key_value().is_some_and(|((last, ..), _)| *last < period.on);
+        let last = self.listed.last_key_value();
+        let is_late = last.is_some_and(|((on, last, _), _)| (*on, last.as_str()) < (period.on, account));
         if is_late && self.listed.len() >= LISTED_MAX {
             self.unlisted += 1;
             return;
         }
-        self.listed.insert((period.on, account.profile.id.to_string(), format!("{} {}", period.subscription, period.starts)), renewal);
+        let key = (period.on, account.to_owned(), format!("{subscription} {}", period.starts));
+        self.listed.insert(key, Rc::clone(renewal));
         if self.listed.len() > LISTED_MAX {
             self.listed.pop_last();
             self.unlisted += 1;
