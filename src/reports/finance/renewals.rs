@@ -1,8 +1,8 @@
 //! Renewals ahead: what the 13 weeks after a date should bring. Each renewal is priced by the function that will price it (PR-5), at the
 //! version that its notices allow by then, with what is left of its promotion; account credit pays first (LC-4).
 //!
-//! As of the last date of the books the rows of accounts are read, in whole only where an account is no ordinary one ([`ordinary`]); for an
-//! earlier date, or a cut-off, accounts are rebuilt from their journals as they were.
+//! The rows of accounts are read, in whole only where an account is no ordinary one ([`ordinary`]). Accounts of which something was recorded
+//! later than what is asked about are rebuilt from their journals as they were.
 
 mod accounts;
 mod forecast;
@@ -14,7 +14,7 @@ use chrono_tz::Tz;
 
 use super::Span;
 use super::books::{amount, currencies, posted};
-use crate::domain::change::{Context, Draft, Reference};
+use crate::domain::change::{Context, Reference};
 use crate::domain::money::Currency;
 use crate::reports::ReportError;
 use crate::reports::sheet::{Cell, Column, Section, Teller};
@@ -38,21 +38,7 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
     };
     let ledger = posted(tx, span.to, span).await?;
     let mut forecasts: Forecasts = currencies(&ledger, span).into_iter().map(|of| (of, Forecast::after(span.to, of))).collect();
-    if accounts::is_present(span) {
-        ordinary::add(tx, span, &reference, &mut forecasts).await?;
-    } else {
-        for (currency, forecast) in &mut forecasts {
-            let mut after = String::new();
-            loop {
-                let named = accounts::next(tx, *currency, &after).await?;
-                let Some(last) = named.last() else { break };
-                after.clone_from(last);
-                for account in accounts::rebuilt(tx, span, &named, forecast).await? {
-                    forecast.add(Draft::new(&context(&reference, span, account.profile.zone), account), None);
-                }
-            }
-        }
-    }
+    ordinary::add(tx, span, &reference, &mut forecasts).await?;
     for (currency, forecast) in &forecasts {
         tell_currency(teller, *currency, forecast)?;
         if accounts::is_present(span) {

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::super::Span;
-use super::super::records;
-use super::forecast::{Due, Forecast};
+use super::super::{FIRST_ZONE_AHEAD, Span};
+use super::forecast::Due;
 use crate::domain::account::Account;
 use crate::domain::calendar::start_of_day;
 use crate::domain::ids::AccountId;
@@ -15,15 +14,8 @@ use crate::domain::money::Currency;
 use crate::reports::{ReportError, check, stored};
 use crate::store::account::{self as accounts, Scope};
 use crate::store::db::{Tx, Value};
-use crate::values;
 
 crate::statements! {
-    /// The next accounts of a currency that have a subscription, or a charge to be sent.
-    NEXT = same(
-        "select a.account_id from accounts a where a.currency = $1 and a.account_id > $2 and (exists (select 1 from subscriptions s \
-         where s.account_id = a.account_id) or exists (select 1 from charges c where c.account_id = a.account_id \
-         and c.due_at is not null)) order by a.account_id limit $3"
-    );
     /// Those of some accounts to which something is due.
     WITH_DUE = same(
         "select a.account_id from accounts a where a.account_id {in:$1} and (exists (select 1 from subscriptions s \
@@ -34,15 +26,9 @@ crate::statements! {
     DUE = same("select account_id, subscription_id, due_at from subscriptions where account_id {in:$1} and due_at is not null");
 }
 
-/// Whether the rows of accounts tell what is asked for: nothing was posted later.
+/// Whether all rows of accounts tell what is asked for: nothing was posted later.
 pub(super) fn is_present(span: &Span) -> bool {
     span.known_at.is_none() && span.to >= span.edges.1
-}
-
-/// The next accounts that may have something ahead.
-pub(super) async fn next(tx: &mut Tx, currency: Currency, after: &str) -> Result<Vec<String>, ReportError> {
-    let asked = values![currency.code(), after, records::ACCOUNTS];
-    Ok(tx.fetch_all(&NEXT, &asked).await?.iter().map(|row| row.text_at(0)).collect::<Result<_, _>>()?)
 }
 
 /// Those of some accounts to which something is due, whole, by their rows; and when their subscriptions are due by what is stored.
@@ -58,23 +44,23 @@ pub(super) async fn present(tx: &mut Tx, named: &[String]) -> Result<(Vec<Accoun
     Ok((accounts::load(tx, &ids, scope).await?, due))
 }
 
-/// These accounts as they stood. One that cannot be rebuilt is left out and counted.
-pub(super) async fn rebuilt(tx: &mut Tx, span: &Span, named: &[String], forecast: &mut Forecast) -> Result<Vec<Account>, ReportError> {
+/// These accounts as they stood, and the currencies of those that cannot be rebuilt.
+pub(super) async fn rebuilt(tx: &mut Tx, span: &Span, named: &[String]) -> Result<(Vec<Account>, Vec<Currency>), ReportError> {
     let ids: Vec<AccountId> = named.iter().filter_map(|name| AccountId::parse(name).ok()).collect();
     let mut profiles: HashMap<String, Account> = HashMap::new();
     for account in accounts::load(tx, &ids, Scope::PROFILE).await? {
         profiles.insert(account.profile.id.to_string(), account);
     }
     let mut journals = stored::journals(tx, &ids).await?;
-    let mut rebuilt = Vec::with_capacity(ids.len());
+    let (mut rebuilt, mut unreadable) = (Vec::with_capacity(ids.len()), Vec::new());
     for id in &ids {
         let (Some(account), Some(journal)) = (profiles.remove(id.as_str()), journals.remove(id.as_str())) else { continue };
         match rebuild(&account, &journal, span)? {
             Some(account) => rebuilt.push(account),
-            None => forecast.unreadable += 1,
+            None => unreadable.push(account.profile.currency),
         }
     }
-    Ok(rebuilt)
+    Ok((rebuilt, unreadable))
 }
 
 /// An account from its journal, up to a date and an instant.
@@ -91,6 +77,12 @@ fn rebuild(present: &Account, journal: &stored::Journal, span: &Span) -> Result<
         }
     }
     Ok(Some(account))
+}
+
+/// The last instant at which it is nowhere later than a day.
+pub(super) fn end_anywhere(day: NaiveDate) -> DateTime<Utc> {
+    let next = day.succ_opt().unwrap_or(day).and_time(NaiveTime::MIN).and_utc();
+    next.checked_sub_signed(FIRST_ZONE_AHEAD + TimeDelta::microseconds(1)).unwrap_or(next)
 }
 
 /// The last instant of a day in a zone.

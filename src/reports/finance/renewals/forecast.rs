@@ -72,7 +72,7 @@ pub(super) struct Forecast {
     pub(super) weeks: BTreeMap<NaiveDate, Sums>,
     /// By their first day.
     pub(super) months: BTreeMap<NaiveDate, Sums>,
-    listed: BTreeMap<(NaiveDate, String, String), Rc<Renewal>>,
+    listed: BTreeMap<(NaiveDate, String, String, NaiveDate), Rc<Renewal>>,
     unlisted: u64,
     parked: u64,
     unpriced: u64,
@@ -191,12 +191,12 @@ impl Forecast {
         });
         // What would come after all that are listed is not kept for a moment.
         let last = self.listed.last_key_value();
-        let is_late = last.is_some_and(|((on, last, _), _)| (*on, last.as_str()) < (period.on, account));
+        let is_late = last.is_some_and(|((on, last, _, _), _)| (*on, last.as_str()) < (period.on, account));
         if is_late && self.listed.len() >= LISTED_MAX {
             self.unlisted += 1;
             return;
         }
-        let key = (period.on, account.to_owned(), format!("{subscription} {}", period.starts));
+        let key = (period.on, account.to_owned(), subscription.to_owned(), period.starts);
         self.listed.insert(key, Rc::clone(renewal));
         if self.listed.len() > LISTED_MAX {
             self.listed.pop_last();
@@ -228,7 +228,8 @@ impl Forecast {
         let columns = vec![
             Column::date("on", "On"),
             Column::text("account", "Account"),
-            Column::text("subscription", "Subscription and period"),
+            Column::text("subscription", "Subscription"),
+            Column::date("period_from", "Period from"),
             Column::text("plan", "Plan"),
             Column::text("promotion", "Promotion"),
             Column::sum("net", "Net"),
@@ -237,12 +238,13 @@ impl Forecast {
             Column::sum("cash", "Expected cash"),
         ];
         teller.section(Section::detail("renewals", "Renewals", self.currency, columns))?;
-        for ((on, account, subscription), renewal) in &self.listed {
+        for ((on, account, subscription, starts), renewal) in &self.listed {
             let amounts = [renewal.net, renewal.tax, renewal.credit, renewal.cash].map(Cell::Money);
             let named = [
                 Cell::Date(*on),
                 Cell::text(account),
                 Cell::text(subscription),
+                Cell::Date(*starts),
                 Cell::text(renewal.plan.to_string()),
                 Cell::or_empty(renewal.promotion.clone(), Cell::Text),
             ];

@@ -1,6 +1,7 @@
 //! Ordinary accounts: no credit, no trial, no change of plan to come, no charge under way. What such a
 //! subscription will be billed follows from a few columns, and many have the same in all of them: it is reckoned once, by the function that
-//! reckons all others, and is then looked up. Accounts that are not ordinary are read as a whole.
+//! reckons all others, and is then looked up. Accounts that are not ordinary are read as a whole. All this goes by rows, which tell how an
+//! account stands now: one of which more was recorded since is rebuilt from its journal.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -33,11 +34,21 @@ macro_rules! unusual {
     };
 }
 
+/// That something was recorded of the account `a` with a date after `$4`, or after the instant `$5`. Nothing is recorded with a date ahead of
+/// its instant: the last record is looked at first, and the others only where it came after `$6`, when that date ends somewhere.
+macro_rules! gone_on {
+    () => {
+        "(exists (select 1 from journal l where l.account_id = a.account_id and l.seq = a.journal_seq and l.posted_at > $6) \
+         and exists (select 1 from journal j where j.account_id = a.account_id and (j.effective_on > $4 or j.posted_at > $5)))"
+    };
+}
+
 crate::statements! {
     /// The subscriptions of some accounts that will renew as they are, with all that their price and its day depend on; nothing of that
-    /// where the account is not ordinary. Such accounts come without a subscription, too.
+    /// where the account is not ordinary, and a mark where more was recorded since. Such accounts come without a subscription, too.
     RENEWING = same(concat!(
-        "select a.account_id, coalesce(s.subscription_id, '') as subscription_id, case when ", unusual!(), " then '' else a.currency",
+        "select a.account_id, coalesce(s.subscription_id, '') as subscription_id, case when ", gone_on!(),
+        " then '\u{1d}' when ", unusual!(), " then '' else a.currency",
         then!(), "a.time_zone", then!(), "a.jurisdiction", then!(),
         "case when a.method_no is not null and a.method_blocked = 0 then '1' else '' end", then!(), "coalesce(cast(s.due_at as text), '')",
         then!(), "s.terms_version", then!(), "s.tier", then!(), "s.cycle", then!(), "s.price_version", then!(), "cast(s.period_no as text)",
@@ -48,7 +59,7 @@ crate::statements! {
          left join subscriptions s on s.account_id = a.account_id and s.account_id >= $1 and s.account_id < $2 and s.channel = 'direct' \
          and s.cancel_requested_on is null and s.state in ('active', 'past_due') and s.intent = 'renews' \
          where a.account_id >= $1 and a.account_id < $2 and ($3 = '' or a.currency = $3) and (s.subscription_id is not null or ",
-        unusual!(), ") order by a.account_id, s.subscription_id"
+        gone_on!(), " or ", unusual!(), ") order by a.account_id, s.subscription_id"
     ));
 }
 
@@ -61,22 +72,49 @@ const WHOLE_MAX: usize = 500;
 /// Adds all accounts, by their rows.
 pub(super) async fn add(tx: &mut Tx, span: &Span, reference: &Reference, forecasts: &mut Forecasts) -> Result<(), ReportError> {
     let mut kinds = Kinds { span, reference, known: HashMap::new() };
-    let (mut parts, mut unusual) = (Parts::new(), Vec::new());
+    let (mut parts, mut unusual, mut gone_on) = (Parts::new(), Vec::new(), Vec::new());
+    let known_until = span.known_until();
+    let day_ends = accounts::end_anywhere(span.to).timestamp_micros().min(known_until);
     while let Some([first, end]) = parts.next(tx).await? {
-        let rows = tx.fetch_all(&RENEWING, &values![first, end, span.code()]).await?;
+        let rows = tx.fetch_all(&RENEWING, &values![first, end, span.code(), span.to, known_until, day_ends]).await?;
         let rows = rows.iter().map(Renewing::read).collect::<Result<Vec<_>, _>>()?;
         for account in rows.chunk_by(|left, right| left.account == right.account) {
             if account.iter().all(|renewing| renewing.is_ordinary) {
                 account.iter().try_for_each(|renewing| kinds.add(renewing, forecasts))?;
-            } else {
-                unusual.extend(account.first().map(|renewing| renewing.account.to_owned()));
+            } else if let Some(first) = account.first() {
+                if first.has_gone_on() { &mut gone_on } else { &mut unusual }.push(first.account.to_owned());
             }
         }
         if unusual.len() >= WHOLE_MAX {
             add_whole(tx, span, reference, &std::mem::take(&mut unusual), forecasts).await?;
         }
+        if gone_on.len() >= WHOLE_MAX {
+            add_rebuilt(tx, span, reference, &std::mem::take(&mut gone_on), forecasts).await?;
+        }
     }
-    add_whole(tx, span, reference, &unusual, forecasts).await
+    add_whole(tx, span, reference, &unusual, forecasts).await?;
+    add_rebuilt(tx, span, reference, &gone_on, forecasts).await
+}
+
+/// Adds accounts that are rebuilt as they were.
+async fn add_rebuilt(
+    tx: &mut Tx,
+    span: &Span,
+    reference: &Reference,
+    named: &[String],
+    forecasts: &mut Forecasts,
+) -> Result<(), ReportError> {
+    for named in named.chunks(WHOLE_MAX) {
+        let (accounts, unreadable) = accounts::rebuilt(tx, span, named).await?;
+        for account in accounts {
+            let Some(forecast) = forecasts.get_mut(&account.profile.currency) else { continue };
+            forecast.add(Draft::new(&context(reference, span, account.profile.zone), account), None);
+        }
+        for currency in unreadable {
+            forecasts.entry(currency).and_modify(|forecast| forecast.unreadable += 1);
+        }
+    }
+    Ok(())
 }
 
 /// Adds accounts that are read as a whole.
@@ -113,6 +151,11 @@ impl<'a> Renewing<'a> {
         // One that goes on and is not due is looked into, too.
         let is_ordinary = known.split(SEPARATOR).nth(DUE_AT).is_some_and(|due| !due.is_empty());
         Ok(Self { row, account: row.str_at(0)?, subscription: row.str_at(1)?, known, is_ordinary })
+    }
+
+    /// Whether more was recorded since.
+    fn has_gone_on(&self) -> bool {
+        self.known.starts_with(NOTICE_FIELD)
     }
 }
 
@@ -236,7 +279,7 @@ fn notices_of(text: &str) -> Option<Vec<PriceNotice>> {
     Some(notices.into_iter().map(|(_, notice)| notice).collect())
 }
 
-/// What separates notices, and their fields.
+/// What separates notices, and their fields. (The latter alone is the mark of an account of which more was recorded since.)
 const NOTICE: char = '\u{1e}';
 const NOTICE_FIELD: char = '\u{1d}';
 
