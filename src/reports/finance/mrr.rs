@@ -6,11 +6,14 @@
 //! withdrawn later as if it had never been (RF-6) counts until the day on which that was decided, so that a past month stays as it was.
 //! Movements compare what each customer has at the ends of two months, so that they add up to the change exactly.
 
+mod moves;
+
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Days, NaiveDate};
 use futures::future::LocalBoxFuture;
 
+use self::moves::{Listed, Moved, Moves};
 use super::books::{amount, currencies, posted};
 use super::records::unreadable;
 use super::{Filter, Span, month_name, months};
@@ -94,46 +97,12 @@ impl Line {
     }
 }
 
-/// How MRR moved in a month, in minor units; and of how many customers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Moves {
-    new: i128,
-    expansion: i128,
-    contraction: i128,
-    churn: i128,
-    reactivation: i128,
-    came: i64,
-    went: i64,
-}
-
-impl Moves {
-    const fn all(self) -> [i128; 5] {
-        [self.new, self.expansion, self.contraction, self.churn, self.reactivation]
-    }
-
-    /// Adds a customer's month. `had_before` tells whether there was anything before it.
-    fn add(&mut self, before: i128, after: i128, had_before: bool) {
-        let change = after - before;
-        match (before, after) {
-            (0, 0) => {}
-            (0, _) => {
-                *(if had_before { &mut self.reactivation } else { &mut self.new }) += change;
-                self.came += 1;
-            }
-            (_, 0) => {
-                self.churn += change;
-                self.went += 1;
-            }
-            _ => *(if change > 0 { &mut self.expansion } else { &mut self.contraction }) += change,
-        }
-    }
-}
-
 /// What is measured in one currency: MRR at the day before and at each month's end, and how it moved between them.
 #[derive(Clone)]
 struct Measured {
     at: Vec<i128>,
     moves: Vec<Moves>,
+    listed: Listed,
     customers: i64,
     /// Of the last day, the lines whose rows tell all by themselves.
     plain: i128,
@@ -142,11 +111,11 @@ struct Measured {
 impl Measured {
     fn new(days: &[NaiveDate]) -> Self {
         let moves = vec![Moves::default(); days.len().saturating_sub(1)];
-        Self { at: vec![0; days.len()], moves, customers: 0, plain: 0 }
+        Self { at: vec![0; days.len()], moves, listed: Listed::default(), customers: 0, plain: 0 }
     }
 
     /// Adds the lines of one customer.
-    fn add<'a>(&mut self, days: &[NaiveDate], lines: &(impl Iterator<Item = &'a Line> + Clone)) {
+    fn add<'a>(&mut self, days: &[NaiveDate], customer: &str, lines: &(impl Iterator<Item = &'a Line> + Clone)) {
         if let Some(last) = days.last() {
             self.plain += lines.clone().filter(|line| !line.is_special && line.counts_on(*last)).map(|line| line.monthly).sum::<i128>();
         }
@@ -159,7 +128,9 @@ impl Measured {
             }
             if let Some((day_before, mrr_before)) = before {
                 let had_before = lines.clone().any(|line| line.has_begun_by(day_before));
-                self.moves[at - 1].add(mrr_before, mrr, had_before);
+                if let Some(movement) = self.moves[at - 1].add(mrr_before, mrr, had_before) {
+                    self.listed.add(at - 1, customer, Moved { movement, before: mrr_before, after: mrr });
+                }
             } else if mrr > 0 {
                 self.customers += 1;
             }
@@ -172,9 +143,10 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
     let days = days(span.from, span.to)?;
     let ledger = posted(tx, span.to, span).await?;
     let found = span.memo.tally(tx, span.known_until(), Measuring::of(&span.filter, days)).await?;
+    let nothing = Measured::new(&found.days);
     for currency in currencies(&ledger, span) {
-        let measured = found.books.get(&currency).cloned().unwrap_or_else(|| Measured::new(&found.days));
-        tell_currency(teller, currency, &found.days, &measured)?;
+        let measured = found.books.get(&currency).unwrap_or(&nothing);
+        tell_currency(teller, currency, &found.days, measured)?;
         // Rows of invoices hold only the present.
         if span.known_at.is_none() {
             let (here, there) = (measured.plain, found.booked.get(&currency).copied().unwrap_or_default());
@@ -207,6 +179,38 @@ fn tell_currency(teller: &mut Teller<'_>, currency: Currency, days: &[NaiveDate]
     let closing = measured.at.last().copied().unwrap_or_default();
     let moved: i128 = measured.moves.iter().flat_map(|moves| moves.all()).sum();
     teller.tie("movements = change in MRR", fitting(moved)?, fitting(closing - opening)?);
+    tell_customers(teller, currency, days, (&measured.listed, moved))
+}
+
+/// Whose MRR moved, and how.
+fn tell_customers(
+    teller: &mut Teller<'_>,
+    currency: Currency,
+    days: &[NaiveDate],
+    (listed, moved): (&Listed, i128),
+) -> Result<(), ReportError> {
+    let columns = vec![
+        Column::text("month", "Month"),
+        Column::text("account", "Account"),
+        Column::text("movement", "Movement"),
+        Column::sum("before", "Before"),
+        Column::sum("after", "After"),
+        Column::sum("change", "Change"),
+    ];
+    let fitting = |exact: i128| amount(exact, "MRR", currency);
+    teller.section(Section::detail("customers", "Movements by customer", currency, columns))?;
+    for ((at, account), Moved { movement, before, after }) in &listed.by_customer {
+        let month = days.get(at + 1).copied().map(month_name).unwrap_or_default();
+        let amounts = [*before, *after, after - before].map(|exact| fitting(exact).map(Cell::Money));
+        let [before, after, change] = amounts;
+        teller.row(&[Cell::text(month), Cell::text(account), Cell::text(movement.tag()), before?, after?, change?])?;
+    }
+    let sum: i128 = listed.by_customer.values().map(|moved| moved.after - moved.before).sum();
+    if listed.unlisted == 0 {
+        teller.tie("movements by customer = movements by month", fitting(sum)?, fitting(moved)?);
+    } else {
+        teller.note(format!("{currency}: {} more movements of customers are in the sums and not in the list.", listed.unlisted));
+    }
     Ok(())
 }
 
@@ -296,7 +300,7 @@ impl Tally for Measuring {
         card.invoiced().try_for_each(|(invoice, legs)| self.add_booked(invoice, legs))?;
         // An invoice without an amount counts for nothing, and so does one that is pending still.
         let counts = |invoice: &&Invoice<'_>| {
-            let is_known = || self.filter.known_at.is_none() || card.by_invoice.iter().any(|leg| leg.invoice == invoice.id);
+            let is_known = || self.filter.known_at.is_none() || card.has_legs_of(invoice.id);
             invoice.issued_on <= self.filter.to && invoice.net_minor > 0 && !invoice.is_pending && is_known()
         };
         let invoices: Vec<&Invoice<'_>> = card.invoices.iter().filter(counts).collect();
@@ -308,7 +312,7 @@ impl Tally for Measuring {
             self.waiting.push(Waiting { account: card.account.to_owned(), currency, lines });
         } else if !lines.is_empty() {
             let Self { books, days, .. } = self;
-            books.entry(currency).or_insert_with(|| Measured::new(days)).add(days, &lines.iter());
+            books.entry(currency).or_insert_with(|| Measured::new(days)).add(days, card.account, &lines.iter());
         }
         Ok(())
     }
@@ -318,8 +322,8 @@ impl Tally for Measuring {
             let mut waiting = std::mem::take(&mut self.waiting);
             self.ask(tx, &mut waiting).await?;
             let Self { books, days, .. } = self;
-            for Waiting { currency, lines, .. } in &waiting {
-                books.entry(*currency).or_insert_with(|| Measured::new(days)).add(days, &lines.iter().map(|(_, _, line)| line));
+            for Waiting { account, currency, lines } in &waiting {
+                books.entry(*currency).or_insert_with(|| Measured::new(days)).add(days, account, &lines.iter().map(|(_, _, line)| line));
             }
             Ok(())
         })
@@ -398,26 +402,4 @@ fn events(row: &Row) -> Result<Vec<Event>, ReportError> {
         (Err(error), _) | (_, Err(error)) => error.into(),
     })?;
     Ok(body.events)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_customers_month_is_one_movement() {
-        let moved = |before, after, had_before| {
-            let mut moves = Moves::default();
-            moves.add(before, after, had_before);
-            moves
-        };
-        let none = Moves::default();
-        assert_eq!(moved(0, 0, true), none);
-        assert_eq!(moved(0, 999, false), Moves { new: 999, came: 1, ..none });
-        assert_eq!(moved(0, 999, true), Moves { reactivation: 999, came: 1, ..none });
-        assert_eq!(moved(999, 0, true), Moves { churn: -999, went: 1, ..none });
-        assert_eq!(moved(999, 1_999, true), Moves { expansion: 1_000, ..none });
-        assert_eq!(moved(1_999, 999, true), Moves { contraction: -1_000, ..none });
-        assert_eq!(moved(999, 999, true), none);
-    }
 }

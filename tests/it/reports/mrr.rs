@@ -40,6 +40,18 @@ async fn each_customer_moves_as_reckoned_by_hand() {
             "2026-04 29.98 0.00 0.00 0.00 0.00 9.99 39.97 3",
         ];
         assert_eq!(report.part("movements").shows(&columns), expected);
+        // Whose it was, a row a customer and month: in March only `back` moves, by all of its 8.33.
+        let customers = report.part("customers").shows(&["month", "account", "movement", "before", "after", "change"]);
+        let expected_customers = [
+            "2026-01 back new 0.00 8.33 8.33",
+            "2026-01 down new 0.00 19.99 19.99",
+            "2026-01 up new 0.00 9.99 9.99",
+            "2026-02 down contraction 19.99 9.99 -10.00",
+            "2026-02 up expansion 9.99 19.99 10.00",
+            "2026-03 back churn 8.33 0.00 -8.33",
+            "2026-04 back reactivation 0.00 9.99 9.99",
+        ];
+        assert_eq!(customers, expected_customers);
         // Of one month alone it says the same.
         let april = told(&db, "mrr", &range("2026-04-01", "2026-04-30")).await;
         assert_eq!(april.part("movements").shows(&columns), expected[3..]);
