@@ -22,8 +22,8 @@ use crate::values;
 crate::statements! {
     /// The next accounts of a currency that have corrections.
     WITH_CORRECTIONS = same(
-        "select a.account_id from accounts a where a.currency = $1 and a.account_id > $2 \
-         and exists (select 1 from corrections c where c.account_id = a.account_id) order by a.account_id limit $3"
+        "select distinct c.account_id from corrections c join accounts a on a.account_id = c.account_id \
+         where a.currency = $1 and c.account_id > $2 order by c.account_id limit $3"
     );
     /// What their journals say of corrections.
     RECORDS = same(

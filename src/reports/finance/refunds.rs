@@ -20,8 +20,8 @@ use crate::store::db::{Tx, Value};
 crate::statements! {
     /// The next accounts of a currency that have refunds.
     WITH_REFUNDS = same(
-        "select a.account_id from accounts a where a.currency = $1 and a.account_id > $2 \
-         and exists (select 1 from refunds r where r.account_id = a.account_id) order by a.account_id limit $3"
+        "select distinct r.account_id from refunds r join accounts a on a.account_id = r.account_id \
+         where a.currency = $1 and r.account_id > $2 order by r.account_id limit $3"
     );
     /// What their journals say of refunds.
     RECORDS = same(

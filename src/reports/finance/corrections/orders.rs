@@ -16,8 +16,8 @@ use crate::values;
 crate::statements! {
     /// The next accounts of a currency that have such orders.
     WITH_ORDERS = same(
-        "select a.account_id from accounts a where a.currency = $1 and a.account_id > $2 and exists (select 1 from subscriptions s \
-         where s.account_id = a.account_id and s.closed_cause = 'order_cancelled') order by a.account_id limit $3"
+        "select distinct s.account_id from subscriptions s join accounts a on a.account_id = s.account_id \
+         where a.currency = $1 and s.account_id > $2 and s.closed_cause = 'order_cancelled' order by s.account_id limit $3"
     );
     /// What their journals say of them.
     RECORDS = same(
