@@ -1,6 +1,7 @@
 //! The rows of a section, set aside until it is known how many there are: small ones in memory, longer ones in a file that
 //! nobody else sees and that is gone with the program.
 
+use std::fmt::Write as _;
 use std::io::{Seek, SeekFrom};
 
 use chrono::NaiveDate;
@@ -18,6 +19,8 @@ const IN_MEMORY_BYTES_MAX: usize = 1 << 20;
 /// Rows that are set aside.
 pub(super) struct Spool {
     out: Writer<SpooledTempFile>,
+    /// Room for a cell.
+    packed: String,
 }
 
 /// The same rows, being read.
@@ -29,11 +32,16 @@ pub(super) struct Rows {
 impl Spool {
     pub(super) fn new() -> Self {
         let file = SpooledTempFile::new(IN_MEMORY_BYTES_MAX);
-        Self { out: WriterBuilder::new().has_headers(false).from_writer(file) }
+        Self { out: WriterBuilder::new().has_headers(false).from_writer(file), packed: String::new() }
     }
 
     pub(super) fn put(&mut self, cells: &[Cell]) -> Result<(), ReportError> {
-        self.out.write_record(cells.iter().map(packed)).map_err(failed)
+        for cell in cells {
+            self.packed.clear();
+            pack(cell, &mut self.packed);
+            self.out.write_field(&self.packed).map_err(failed)?;
+        }
+        self.out.write_record(None::<&[u8]>).map_err(failed)
     }
 
     pub(super) fn rows(self) -> Result<Rows, ReportError> {
@@ -55,14 +63,15 @@ impl Rows {
 }
 
 /// A letter for the kind of cell, and what is in it.
-fn packed(cell: &Cell) -> String {
-    match cell {
-        Cell::Empty => "-".to_owned(),
-        Cell::Text(text) => format!("t{text}"),
-        Cell::Date(date) => format!("d{date}"),
-        Cell::Money(amount) => format!("m{amount}"),
-        Cell::Count(count) => format!("c{count}"),
-    }
+fn pack(cell: &Cell, out: &mut String) {
+    // Writing to a string cannot fail.
+    let _ = match cell {
+        Cell::Empty => out.write_char('-'),
+        Cell::Text(text) => out.write_char('t').and_then(|()| out.write_str(text)),
+        Cell::Date(date) => write!(out, "d{date}"),
+        Cell::Money(amount) => write!(out, "m{amount}"),
+        Cell::Count(count) => write!(out, "c{count}"),
+    };
 }
 
 fn unpacked(text: &str) -> Option<Cell> {

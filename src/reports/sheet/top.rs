@@ -68,21 +68,22 @@ impl Top {
             _ => None,
         });
         let size = amounts.max().unwrap_or_default();
-        let is_full = self.kept.len() >= self.max;
-        if is_full && self.kept.peek().is_some_and(|least| size < least.0.size) {
-            return;
-        }
-        let texts = cells.iter().filter_map(|cell| match cell {
-            Cell::Text(text) => Some(text.clone()),
-            Cell::Empty | Cell::Date(_) | Cell::Money(_) | Cell::Count(_) => None,
-        });
-        let kept = Kept { size, says: Reverse(texts.collect()), number: Reverse(number), cells: Cells(cells.to_vec()) };
-        if !is_full {
-            self.kept.push(Reverse(kept));
-        } else if let Some(mut least) = self.kept.peek_mut()
-            && kept > least.0
-        {
-            least.0 = kept;
+        let texts = || {
+            cells.iter().filter_map(|cell| match cell {
+                Cell::Text(text) => Some(text.as_str()),
+                Cell::Empty | Cell::Date(_) | Cell::Money(_) | Cell::Count(_) => None,
+            })
+        };
+        let says = || Reverse(texts().map(str::to_owned).collect());
+        let kept = || Kept { size, says: says(), number: Reverse(number), cells: Cells(cells.to_vec()) };
+        if self.kept.len() < self.max {
+            self.kept.push(Reverse(kept()));
+        } else if let Some(mut least) = self.kept.peek_mut() {
+            // Of many rows that are as great most come too late: nothing is copied of them.
+            let is_greater = size > least.0.size || (size == least.0.size && texts().lt(least.0.says.0.iter().map(String::as_str)));
+            if is_greater {
+                least.0 = kept();
+            }
         }
     }
 
