@@ -111,9 +111,12 @@ impl From<ReportError> for CliError {
             ReportError::Store(error) => error.into(),
             ReportError::Write(error) => Self::Write(error),
             ReportError::NotFound { .. } => Self::NotFound(error.to_string()),
-            ReportError::Ambiguous { .. } | ReportError::Taken { .. } | ReportError::TooLong { .. } | ReportError::NotYet { .. } => {
-                Self::BadInput(error.to_string())
-            }
+            ReportError::Ambiguous { .. }
+            | ReportError::Taken { .. }
+            | ReportError::OtherMonth { .. }
+            | ReportError::TooLong { .. }
+            | ReportError::CutOffAhead { .. }
+            | ReportError::NotYet { .. } => Self::BadInput(error.to_string()),
             ReportError::UnreadableRecord { .. }
             | ReportError::SumTooLarge { .. }
             | ReportError::Shape { .. }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 
 use crate::domain::money::{Currency, MoneyError};
 use crate::store::StoreError;
@@ -87,9 +87,27 @@ pub enum ReportError {
         /// The last day that can be asked about.
         last: NaiveDate,
     },
+    /// A cut-off up to which not everything has been recorded yet: asked again later, the figures would be others.
+    #[error("the cut-off {at} lies ahead: what is recorded by then is not known yet; leave --known-at out, or name an instant up to {now}", at = written(at), now = written(now))]
+    CutOffAhead {
+        /// The cut-off.
+        at: DateTime<Utc>,
+        /// What it is now.
+        now: DateTime<Utc>,
+    },
+    /// The pack of another month is where one is to be written.
+    #[error("{} has the pack of another month; name another folder, or delete it", path.display())]
+    OtherMonth {
+        /// The place.
+        path: PathBuf,
+    },
     /// A part of the work ended before it was done.
     #[error("the report was stopped before it was complete")]
     Stopped,
+}
+
+fn written(at: &DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 impl From<DbError> for ReportError {

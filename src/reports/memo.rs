@@ -20,6 +20,16 @@ use crate::values;
 crate::statements! {
     /// The first and the last business date of what was recorded by an instant.
     EDGES = same(concat!("select min(p.effective_on) as first, max(p.effective_on) as last from postings p where ", known!("$1")));
+    /// When the newest record was made.
+    NEWEST = same("select max(posted_at) from journal");
+}
+
+/// When the newest record was made, in microseconds; nothing where there is none.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn newest_record(tx: &mut Tx) -> Result<Option<i64>, ReportError> {
+    Ok(tx.fetch_one(&NEWEST, &[]).await?.opt_int_at(0)?)
 }
 
 /// The first and the last business date; nothing where nothing was posted.

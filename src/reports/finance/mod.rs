@@ -28,7 +28,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::future::LocalBoxFuture;
 
 use self::filter::Filter;
-use super::memo::Tallies;
+pub(super) use self::reconciliation::RUNS_TOLD;
+use super::memo::{Tallies, newest_record};
 use super::sheet::{Asked, Head, Sink, Teller, Told};
 use super::{Memo, ReportError};
 use crate::domain::calendar::{first_of_month, month_end};
@@ -50,6 +51,9 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     renewals::ORDINARY_STATEMENTS,
     roll_forward::STATEMENTS,
 ];
+
+/// The name of the report that has [`RUNS_TOLD`].
+pub(super) const RECONCILIATION: &str = "reconciliation";
 
 /// Months that a report has at most.
 pub const MONTHS_MAX: usize = 600;
@@ -199,11 +203,22 @@ pub async fn last_known(tx: &mut Tx, known_at: Option<DateTime<Utc>>, now: DateT
     Ok(edges.map_or(today, |(_, last)| last.max(today)))
 }
 
-/// Refuses days of which nothing can be known yet: what they will bring would be told as if it had come.
+/// Refuses a cut-off by which more may be recorded yet. (A clock that is behind the books does not hide them.)
 ///
 /// # Errors
-/// [`ReportError::NotYet`], what the database says.
+/// [`ReportError::CutOffAhead`], what the database says.
+pub(super) async fn refuse_cut_off_ahead(tx: &mut Tx, known_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<(), ReportError> {
+    let Some(at) = known_at.filter(|at| *at > now) else { return Ok(()) };
+    let newest = newest_record(tx).await?;
+    if newest.is_some_and(|newest| at.timestamp_micros() <= newest) { Ok(()) } else { Err(ReportError::CutOffAhead { at, now }) }
+}
+
+/// Refuses days of which nothing can be known yet, and cut-offs: what they will bring would be told as if it had come.
+///
+/// # Errors
+/// [`ReportError::NotYet`], [`ReportError::CutOffAhead`], what the database says.
 pub async fn refuse_ahead(tx: &mut Tx, asked: &Asked, now: DateTime<Utc>) -> Result<(), ReportError> {
+    refuse_cut_off_ahead(tx, asked.known_at, now).await?;
     let last = last_known(tx, asked.known_at, now, &Memo::default()).await?;
     match [asked.from, asked.to, asked.as_of].into_iter().flatten().find(|day| *day > last) {
         Some(day) => Err(ReportError::NotYet { day, last }),

@@ -2,6 +2,7 @@
 //! Who did it is left out.
 
 mod clearing;
+mod stored;
 mod unmatched;
 
 pub(super) use self::clearing::STATEMENTS as CLEARING_STATEMENTS;
@@ -10,14 +11,14 @@ pub(super) use unmatched::STATEMENTS as UNMATCHED_STATEMENTS;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
-use serde::Deserialize;
 
+use self::stored::{Break, Day, Known, Run, Stored, chosen};
 use super::Span;
 use super::books::{amount, posted};
 use crate::domain::calendar::DATE_MAX;
 use crate::domain::ledger::UNMATCHED;
 use crate::domain::money::{Currency, Money};
-use crate::domain::reconcile::{BreakKind, BreakState, age_band, age_days};
+use crate::domain::reconcile::BreakState;
 use crate::domain::settlement::is_booked;
 use crate::reports::ReportError;
 use crate::reports::sheet::{Cell, Column, Section, Teller};
@@ -40,112 +41,8 @@ crate::statements! {
     );
 }
 
-/// What a stored run has, as far as it is told here.
-#[derive(Deserialize)]
-struct Run {
-    agreed: u64,
-    equations: Vec<Day>,
-    payouts: Vec<Payout>,
-    breaks: Vec<Break>,
-}
-
-/// The first equation on one day.
-#[derive(Deserialize)]
-struct Day {
-    on: NaiveDate,
-    opening: Money,
-    captures: Money,
-    refunds: Money,
-    failed_refunds: Money,
-    disputes: Money,
-    disputes_won: Money,
-    fees: Money,
-    adjustments: Money,
-    payouts: Money,
-    closing: Money,
-    provider_balance: Money,
-    residual: Money,
-    timing: Money,
-    breaks: Money,
-    unexplained: Money,
-}
-
-/// The second equation.
-#[derive(Deserialize)]
-struct Payout {
-    payout: String,
-    sent_on: NaiveDate,
-    arrives_on: NaiveDate,
-    amount: Money,
-    lines: u64,
-    lines_net: Option<Money>,
-    residual: Option<Money>,
-    bank_line: Option<String>,
-    bank_residual: Option<Money>,
-    stands: String,
-}
-
-#[derive(Deserialize)]
-struct Break {
-    id: String,
-    kind: BreakKind,
-    state: BreakState,
-    since: NaiveDate,
-    age_days: i64,
-    age: String,
-    amount: Money,
-    /// What stands on 1290 under it at the report's day, debits positive.
-    #[serde(skip)]
-    unmatched: Option<Money>,
-    account: Option<String>,
-    ours: Option<String>,
-    theirs: Option<String>,
-    proposal: String,
-}
-
-/// A run with whose it is and until when it is told.
-struct Stored {
-    provider: String,
-    through: NaiveDate,
-    /// The day through which it went, where that is later.
-    goes_on: Option<NaiveDate>,
-    started_at: i64,
-    run: Run,
-}
-
-/// A run, without what it found.
-struct Known {
-    id: String,
-    provider: String,
-    through: NaiveDate,
-    started_at: i64,
-}
-
-/// Of each provider the run that tells of a day: the last one through it; where none goes so far, the first one that goes on beyond it; else
-/// the last one before it.
-fn chosen(runs: Vec<Known>, through: NaiveDate) -> BTreeMap<String, Known> {
-    let mut chosen: BTreeMap<String, Known> = BTreeMap::new();
-    // They stand in the order of their days, and of when they were made.
-    for run in runs {
-        let is_better = chosen.get(&run.provider).is_none_or(|best| best.through < through || run.through == best.through);
-        if is_better {
-            chosen.insert(run.provider.clone(), run);
-        }
-    }
-    chosen
-}
-
-impl Run {
-    /// Leaves out what is of later days.
-    fn cut(&mut self, through: NaiveDate) {
-        self.equations.retain(|day| day.on <= through);
-        self.payouts.retain(|payout| payout.sent_on <= through);
-        self.breaks.retain(|it| it.since <= through);
-        for it in &mut self.breaks {
-            (it.age_days, it.age) = (age_days(it.since, through), age_band(it.since, through).to_owned());
-        }
-    }
-}
+/// The section that says how far each provider is reconciled.
+pub(in crate::reports) const RUNS_TOLD: &str = "runs";
 
 pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> Result<(), ReportError> {
     // A run may go on through days on which nothing of ours was posted.
@@ -171,10 +68,15 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
     // What stands on 1290, by currency: of customers, and under the breaks of every provider.
     let mut on_1290: BTreeMap<Currency, i128> = BTreeMap::new();
     let day = through;
-    for Stored { provider, through, goes_on, started_at, run } in &mut runs {
+    let mut under = Vec::new();
+    for Stored { provider, run, .. } in &mut runs {
         let under_breaks = unmatched::under_breaks(tx, provider, day, span.known_until()).await?;
         unmatched::told(tx, &mut run.breaks, &under_breaks, day).await?;
         follow(tx, &mut run.breaks, span).await?;
+        under.push(under_breaks);
+    }
+    tell_runs(teller, &runs)?;
+    for (Stored { provider, through, goes_on, started_at, run }, under_breaks) in runs.iter().zip(under) {
         match goes_on {
             None => teller.note(format!("{provider} through {through}: {} pairs agree.", run.agreed)),
             Some(last) => {
@@ -207,6 +109,26 @@ pub(super) async fn tell(tx: &mut Tx, span: &Span, teller: &mut Teller<'_>) -> R
         let there = balances.get(&(currency, UNMATCHED.number)).copied().unwrap_or_default();
         let (here, there) = (amount(told, "1290", currency)?, amount(there, "1290", currency)?);
         teller.tie("1290 under breaks of all providers + refunds that moved too much = 1290", here, there);
+    }
+    Ok(())
+}
+
+/// How far each provider is reconciled.
+fn tell_runs(teller: &mut Teller<'_>, runs: &[Stored]) -> Result<(), ReportError> {
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let columns = vec![
+        Column::text("provider", "Provider"),
+        Column::date("through", "Reconciled through"),
+        Column::count("agreed", "Pairs that agree"),
+        Column::count("waiting", "Breaks that wait"),
+    ];
+    teller.section(Section::new(RUNS_TOLD, "Runs", None, columns))?;
+    for Stored { provider, through, run, .. } in runs {
+        let waiting = run.breaks.iter().filter(|it| it.state.waits()).count();
+        let count = |count: u64| Cell::Count(i64::try_from(count).unwrap_or(i64::MAX));
+        teller.row(&[Cell::text(provider), Cell::Date(*through), count(run.agreed), count(waiting.try_into().unwrap_or(u64::MAX))])?;
     }
     Ok(())
 }
@@ -409,30 +331,5 @@ impl<'a> Part<'a> {
             teller.row(&cells.collect::<Vec<_>>())?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_run_that_tells_of_a_day_is_the_one_that_reaches_it() {
-        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        let chosen_of = |days: &[&str], through: &str| {
-            let run = |(at, on): (usize, &&str)| Known {
-                id: format!("{on}#{at}"),
-                provider: "p".to_owned(),
-                through: day(on),
-                started_at: i64::try_from(at).unwrap(),
-            };
-            chosen(days.iter().enumerate().map(run).collect(), day(through)).remove("p").map(|run| run.id)
-        };
-        let days = ["2026-10-20", "2026-10-31", "2026-10-31", "2026-11-05", "2026-11-06"];
-        assert_eq!(chosen_of(&days, "2026-10-31").unwrap(), "2026-10-31#2", "the last one through the day");
-        assert_eq!(chosen_of(&days, "2026-11-01").unwrap(), "2026-11-05#3", "the first one that goes on beyond it");
-        assert_eq!(chosen_of(&days, "2026-12-31").unwrap(), "2026-11-06#4", "the last one before it");
-        assert_eq!(chosen_of(&days, "2026-01-01").unwrap(), "2026-10-20#0");
-        assert_eq!(chosen_of(&[], "2026-01-01"), None);
     }
 }

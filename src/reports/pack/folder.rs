@@ -52,6 +52,8 @@ impl Write for Growing {
 /// A folder that is being written under another name.
 pub(super) struct Folder {
     place: PathBuf,
+    /// A file that tells of what pack it is: every pack of the same month has it.
+    mark: String,
     /// Where it is written; gone when it has taken its place.
     growing: Option<PathBuf>,
     files: Vec<Filed>,
@@ -64,16 +66,16 @@ fn beside(place: &Path, what: &str) -> Result<PathBuf, ReportError> {
 }
 
 impl Folder {
-    pub(super) fn begin(place: &Path) -> Result<Self, ReportError> {
+    pub(super) fn begin(place: &Path, mark: &str) -> Result<Self, ReportError> {
         // Through links and `..`, so that there is a name to write beside.
         let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
-        refuse_others(&place)?;
+        refuse_others(&place, mark)?;
         if let Some(parent) = place.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             fs::create_dir_all(parent)?;
         }
         let growing = beside(&place, "tmp")?;
         fs::create_dir(&growing)?;
-        Ok(Self { place, growing: Some(growing), files: Vec::new() })
+        Ok(Self { place, mark: mark.to_owned(), growing: Some(growing), files: Vec::new() })
     }
 
     pub(super) fn files(&self) -> &[Filed] {
@@ -110,7 +112,7 @@ impl Folder {
         let mut sums = File::create_new(growing.join(SUMS))?;
         sums.write_all(lines.concat().as_bytes())?;
         sums.sync_all()?;
-        refuse_others(&self.place)?;
+        refuse_others(&self.place, &self.mark)?;
         let former = beside(&self.place, "old")?;
         let is_there = self.place.exists();
         if is_there {
@@ -138,8 +140,8 @@ impl Drop for Folder {
     }
 }
 
-/// Refuses a place with anything in it that is not of an earlier pack: that would be gone.
-fn refuse_others(place: &Path) -> Result<(), ReportError> {
+/// Refuses a place with anything in it that is not of an earlier pack with the same mark: that would be gone.
+fn refuse_others(place: &Path, mark: &str) -> Result<(), ReportError> {
     let taken = || ReportError::Taken { path: place.to_owned() };
     match fs::metadata(place) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -149,6 +151,9 @@ fn refuse_others(place: &Path) -> Result<(), ReportError> {
     }
     let list = fs::read_to_string(place.join(SUMS)).unwrap_or_default();
     let own: BTreeSet<PathBuf> = list.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| place.join(name)).collect();
+    if !own.is_empty() && !own.contains(&place.join(mark)) {
+        return Err(ReportError::OtherMonth { path: place.to_owned() });
+    }
     let mut folders = vec![place.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder)? {

@@ -7,6 +7,8 @@ use super::Month;
 use super::folder::Filed;
 use super::glance::{self, Glance};
 use crate::reports::ReportError;
+use crate::reports::finance::{RECONCILIATION, RUNS_TOLD};
+use crate::reports::sheet::Cell;
 use crate::reports::sheet::gathered::{Gathered, Report};
 use crate::reports::sheet::html;
 use crate::reports::sheet::view::{ReportView, first_currency};
@@ -15,7 +17,7 @@ use crate::reports::sheet::view::{ReportView, first_currency};
 const ORDER: &[&str] = &[
     "month-close",
     "cash",
-    "reconciliation",
+    RECONCILIATION,
     "prepayment-roll-forward",
     "waterfall",
     "mrr",
@@ -42,10 +44,32 @@ struct Facts {
     closing: Option<String>,
     ties: usize,
     broken: usize,
+    reconciled: Reconciled,
     glance: Option<Glance>,
     others: Vec<Glance>,
     reports: Vec<ReportView>,
     files: Vec<Filed>,
+}
+
+/// How far cash was compared with what providers say: ties hold without that, too.
+#[derive(Serialize)]
+struct Reconciled {
+    /// The last day, of the provider that is behind; nothing where no run is stored.
+    through: Option<String>,
+    /// Whether that is all that the page tells of.
+    is_all: bool,
+}
+
+impl Reconciled {
+    fn of(told: &Gathered, through: NaiveDate) -> Self {
+        let sheets = told.report(RECONCILIATION).into_iter().flat_map(|report| report.sheets(RUNS_TOLD));
+        let days = sheets.flat_map(|sheet| &sheet.rows).flatten().filter_map(|cell| match cell {
+            Cell::Date(day) => Some(*day),
+            Cell::Empty | Cell::Text(_) | Cell::Money(_) | Cell::Count(_) => None,
+        });
+        let first = days.min();
+        Self { through: first.map(|day| day.to_string()), is_all: first.is_some_and(|day| day >= through) }
+    }
 }
 
 /// What the page is about.
@@ -78,6 +102,7 @@ pub(super) fn page(about: About, told: &Gathered, glance: Vec<Glance>, files: &[
         closing,
         ties: ties().count(),
         broken: ties().filter(|tie| !tie.holds()).count(),
+        reconciled: Reconciled::of(told, through),
         glance,
         others,
         reports: reports.into_iter().map(|report| ReportView::new(report, first)).collect::<Result<_, _>>()?,

@@ -30,7 +30,7 @@ use self::folder::Folder;
 use self::journals::Journals;
 pub use self::lanes::Step;
 use self::lanes::{Heard, Job, Queue, Told, What};
-use super::finance::{Entry, Takes, last_known, today};
+use super::finance::{Entry, Takes, last_known, refuse_cut_off_ahead, today};
 use super::journal::{Books, Legs, Range};
 use super::memo::Tallies;
 use super::sheet::gathered::Gathered;
@@ -66,8 +66,8 @@ const READERS: usize = 3;
 /// Writes a month's pack from these reports; `heard` hears of each step.
 ///
 /// # Errors
-/// [`ReportError::Taken`] where something else than an earlier pack is at the place, a month in which the books had not begun or that lies
-/// ahead, what the database or the system says. Then nothing is there that was not there before.
+/// [`ReportError::Taken`] and [`ReportError::OtherMonth`] where something else than an earlier pack of the month is at the place, a month in
+/// which the books had not begun or that lies ahead, what the database or the system says. Then nothing is there that was not there before.
 pub async fn write(
     db: &Db,
     reports: &[Entry],
@@ -75,19 +75,13 @@ pub async fn write(
     place: &Path,
     heard: impl Fn(Step<'_>) + Send + Sync + 'static,
 ) -> Result<Packed, ReportError> {
-    let Order { month, known_at, now } = order;
+    let Order { month, known_at, .. } = order;
     let heard: Heard = Arc::new(heard);
     let mut packing = Packing::begin(place, month, known_at)?;
     let mut readers = db.begin_reads(READERS).await?.into_iter();
     let mut tx = readers.next().ok_or(ReportError::Stopped)?;
-    // The books may go further than today; it need not be known how far where the month is over.
-    let today = today(known_at, now);
-    let last = if today < month.last() { last_known(&mut tx, known_at, now, &Memo::default()).await? } else { today };
-    if month.first() > last {
-        return Err(ReportError::NotYet { day: month.first(), last });
-    }
-    packing.through = month.last().min(last);
-    let through = packing.through;
+    let through = last_day(&mut tx, order).await?;
+    packing.through = through;
     let range = Range { from: Some(month.first()), to: Some(through), account: None, known_at };
     let known_until = known_at.map_or(i64::MAX, |at| at.timestamp_micros());
     // All postings are summed while the entries of the month are read.
@@ -139,6 +133,15 @@ pub async fn write(
     Ok(packed)
 }
 
+/// The last day that a pack tells of: that of its month, where it is known already.
+async fn last_day(tx: &mut Tx, Order { month, known_at, now }: Order) -> Result<NaiveDate, ReportError> {
+    refuse_cut_off_ahead(tx, known_at, now).await?;
+    // The books may go further than today; it need not be known how far where the month is over.
+    let today = today(known_at, now);
+    let last = if today < month.last() { last_known(tx, known_at, now, &Memo::default()).await? } else { today };
+    if month.first() > last { Err(ReportError::NotYet { day: month.first(), last }) } else { Ok(month.last().min(last)) }
+}
+
 /// How many steps a pack of these reports has.
 #[must_use]
 pub fn steps(reports: &[Entry], month: Month) -> usize {
@@ -171,6 +174,11 @@ fn wanted(jobs: &[Job]) -> Tallies {
         What::Closing(..) => Vec::new(),
     };
     jobs.iter().flat_map(of).collect()
+}
+
+/// The workbook of a month.
+fn workbook(month: Month) -> String {
+    format!("books-{}.xlsx", month.in_digits())
 }
 
 /// What is told, in the order in which people read it.
@@ -296,7 +304,8 @@ impl Packing {
     /// Begins to write. What is at the place already is not touched before [`Packing::finish`].
     ///
     /// # Errors
-    /// [`ReportError::Taken`] where something else than an earlier pack is there; what the system says.
+    /// [`ReportError::Taken`] and [`ReportError::OtherMonth`] where something else than an earlier pack of the month is there; what the system
+    /// says.
     pub fn begin(place: &Path, month: Month, known_at: Option<DateTime<Utc>>) -> Result<Self, ReportError> {
         let book = Book::new(&format!("Kasa Care, the books of {}", month.in_words()))?;
         Ok(Self {
@@ -304,7 +313,7 @@ impl Packing {
             known_at,
             through: month.last(),
             closing: None,
-            folder: Folder::begin(place)?,
+            folder: Folder::begin(place, &workbook(month))?,
             csvs: Csvs::default(),
             book,
             page: Gathered::keeping(html::ROWS_SHOWN),
@@ -332,7 +341,7 @@ impl Packing {
     pub fn finish(mut self) -> Result<Packed, ReportError> {
         let glances = glance::of(self.month, &self.page, &self.before);
         glance::tell(self.month, &self.month.asked(self.known_at, self.through), &glances, &mut self)?;
-        let mut file = self.folder.file(&format!("books-{}.xlsx", self.month.in_digits()), "every report as a sheet, with live totals")?;
+        let mut file = self.folder.file(&workbook(self.month), "every report as a sheet, with live totals")?;
         self.book.save(&mut file)?;
         self.folder.filed(file)?;
         let about = index::About { month: self.month, known_at: self.known_at, through: self.through, closing: self.closing };

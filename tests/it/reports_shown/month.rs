@@ -268,6 +268,7 @@ async fn the_command_writes_a_pack_or_says_why_not() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("pack");
         let line = |month: &str| format!("report pack --month {month} --out {}", place.display());
+        let elsewhere = folder.path().join("elsewhere").display().to_string();
         let said = shop.does(&line("2026-02"));
         assert!(said.starts_with("The pack of February 2026: ") && said.contains("ties hold. Open "), "{said}");
         let first = files(&place);
@@ -276,7 +277,8 @@ async fn the_command_writes_a_pack_or_says_why_not() {
         assert_eq!((json["broken"].as_u64(), json["files"].as_array().unwrap().len()), (Some(0), first.len() - 1));
         assert!(first == files(&place), "the bytes differ");
         shop.says(&line("2026-13")).fails(2, "write a month as 2026-10");
-        shop.says(&line("2025-11")).fails(4, "2025-11");
+        shop.says(&line("2025-11")).fails(2, "has the pack of another month; name another folder, or delete it");
+        shop.says(&line("2025-11").replace(&place.display().to_string(), &elsewhere)).fails(4, "2025-11");
         shop.says(&format!("{} --format csv", line("2026-02"))).fails(2, "--format");
         fs::write(place.join("mine.txt"), "mine").unwrap();
         shop.says(&line("2026-02")).fails(2, "is there already, with other things in it than a pack");

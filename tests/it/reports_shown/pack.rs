@@ -63,6 +63,11 @@ fn nothing_else_is_ever_removed() {
     fs::write(place.join("csv/notes.txt"), "mine").unwrap();
     let before = files(folder.path());
     assert!(matches!(Packing::begin(&place, october(), None), Err(ReportError::Taken { .. })));
+    // The pack of another month is no earlier pack of this one.
+    fs::remove_file(place.join("csv/notes.txt")).unwrap();
+    assert!(matches!(Packing::begin(&place, "2026-11".parse().unwrap(), None), Err(ReportError::OtherMonth { .. })));
+    assert!(Packing::begin(&place, october(), None).is_ok());
+    fs::write(place.join("csv/notes.txt"), "mine").unwrap();
     // Also where it comes while the pack is written.
     fs::remove_file(place.join("csv/notes.txt")).unwrap();
     let mut packing = Packing::begin(&place, october(), None).unwrap();

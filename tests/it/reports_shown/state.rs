@@ -7,7 +7,7 @@ use kasacare::domain::change::settle::Settlement;
 use kasacare::domain::ids::AccountId;
 use kasacare::reports::ReportError;
 use kasacare::reports::finance::{ALL, refuse_ahead};
-use kasacare::reports::pack::{self, Order};
+use kasacare::reports::pack::{self, Order, Packed};
 use kasacare::reports::sheet::Asked;
 use kasacare::store::db::{Db, Sql};
 
@@ -16,9 +16,17 @@ use crate::cli::shop::kasacare;
 use crate::world::on_both;
 use crate::world::town::{OREGON, Town, day, noon};
 
+/// Writes a pack where that of another month may be.
+async fn packed(db: &Db, order: Order, place: &Path) -> Packed {
+    if place.exists() {
+        fs::remove_dir_all(place).unwrap();
+    }
+    pack::write(db, ALL, order, place, |_| {}).await.unwrap()
+}
+
 /// The row of a pack that says whether the month is closed, and its page.
 async fn state(db: &Db, order: Order, place: &Path) -> (Vec<String>, String) {
-    pack::write(db, ALL, order, place, |_| {}).await.unwrap();
+    packed(db, order, place).await;
     let row = csvs(place)["month-close.state"][""][0].clone();
     (row, fs::read_to_string(place.join("index.html")).unwrap())
 }
@@ -75,11 +83,18 @@ async fn dates_that_lie_ahead_are_refused() {
             // Nothing was known of the 15th on the 12th.
             (Asked { as_of: Some(day("2026-01-15")), known_at: Some(noon("2026-01-12")), ..Asked::default() }, false),
             (Asked { as_of: Some(day("2026-01-12")), known_at: Some(noon("2026-01-12")), ..Asked::default() }, true),
+            // What is recorded by the 21st is not known on the 20th.
+            (Asked { known_at: Some(now), ..Asked::default() }, true),
+            (Asked { known_at: Some(noon("2026-01-21")), ..Asked::default() }, false),
         ] {
             let answer = refuse_ahead(&mut tx, &asked, now).await;
             assert_eq!(answer.is_ok(), holds, "{asked:?}: {answer:?}");
         }
-        // A clock that is behind the books does not hide them.
+        // A clock that is behind the books does not hide them; their newest record is of the 10th.
+        for (at, holds) in [("2026-01-10", true), ("2026-01-11", false)] {
+            let asked = Asked { known_at: Some(noon(at)), ..Asked::default() };
+            assert_eq!(refuse_ahead(&mut tx, &asked, noon("2020-01-01")).await.is_ok(), holds, "{at}");
+        }
         assert!(refuse_ahead(&mut tx, &Asked { as_of: Some(day("2026-01-10")), ..Asked::default() }, noon("2020-01-01")).await.is_ok());
         tx.rollback().await.unwrap();
     })
@@ -115,7 +130,7 @@ async fn cash_is_told_by_what_moved_it() {
         town.act(noon("2026-06-25"), &subscriptions[2].0, |draft| draft.win_dispute("dp_lost")).await;
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("pack");
-        let packed = pack::write(&db, ALL, order("2026-06"), &place, |_| {}).await.unwrap();
+        let packed = self::packed(&db, order("2026-06"), &place).await;
         assert_eq!(packed.broken, 0);
         // Day, paid, refunded, came back, disputed, won, fees, payouts, set aside, other, 1200. It begins with 3 x 99.99.
         let cash: Vec<String> = csvs(&place)["cash.cash"]["USD"].iter().map(|row| row.join(" ")).collect();
@@ -127,7 +142,7 @@ async fn cash_is_told_by_what_moved_it() {
             "2026-06-25 0.00 0.00 0.00 0.00 99.99 0.00 0.00 0.00 0.00 269.97",
         ];
         assert_eq!(cash, expected);
-        let packed = pack::write(&db, ALL, order("2026-01"), &place, |_| {}).await.unwrap();
+        let packed = self::packed(&db, order("2026-01"), &place).await;
         assert_eq!(packed.broken, 0);
         assert_eq!(csvs(&place)["cash.cash"]["USD"][0][1], "299.97");
         paid_out_after_all((&town, &db), back, &expected, &place).await;
@@ -145,7 +160,7 @@ async fn cash_is_told_by_what_moved_it() {
             let mut tx = db.begin().await.unwrap();
             assert!(tx.execute(&Sql::same(fault), &[]).await.unwrap() > 0, "{fault}");
             tx.commit().await.unwrap();
-            let packed = pack::write(&db, ALL, order(month), &place, |_| {}).await.unwrap();
+            let packed = self::packed(&db, order(month), &place).await;
             assert!(packed.broken > 0, "{fault}");
             let page = fs::read_to_string(place.join("index.html")).unwrap();
             assert!(page.contains(&format!("{tie} <strong>does not hold:")), "{fault}: {tie}");
@@ -161,11 +176,11 @@ async fn paid_out_after_all((town, db): (&Town, &Db), back: &AccountId, expected
         draft.refund_was_paid("re_back-s1_1_0_1_1", "re_late", Some(super::super::reports::usd(5_000)), None)
     })
     .await;
-    let packed = pack::write(db, ALL, order("2026-07"), place, |_| {}).await.unwrap();
+    let packed = self::packed(db, order("2026-07"), place).await;
     assert_eq!(packed.broken, 0);
     assert_eq!(csvs(place)["cash.cash"]["USD"][0][..3], ["2026-07-02", "0.00", "-50.00"]);
     for (known_at, rows) in [(None, expected.len()), (Some(noon("2026-06-22")), 4), (Some(noon("2026-06-03")), 1)] {
-        let packed = pack::write(db, ALL, Order { known_at, ..order("2026-06") }, place, |_| {}).await.unwrap();
+        let packed = self::packed(db, Order { known_at, ..order("2026-06") }, place).await;
         assert_eq!(packed.broken, 0, "{known_at:?}");
         let cash: Vec<String> = csvs(place)["cash.cash"]["USD"].iter().map(|row| row.join(" ")).collect();
         assert_eq!(cash, expected[..rows], "{known_at:?}");
