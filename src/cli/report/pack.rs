@@ -16,7 +16,7 @@ Examples:
   kasacare report pack --month 2026-10 --out packs/2026-10
   kasacare report pack --month 2026-10 --known-at 2026-11-03 --out packs/2026-10-as-closed
 
-The folder is complete or not there. An earlier pack in its place gives way; a folder with anything else in it is left alone.
+The folder is complete or not there. An earlier pack of the month gives way; a folder with anything else in it is left alone.
 Open index.html; it needs no network. `sha256sum -c SHA256SUMS` checks the files.
 
 Exit code 0: everything ties out. 1: something does not; the page says what.";

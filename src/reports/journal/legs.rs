@@ -22,12 +22,12 @@ use crate::values;
 crate::statements! {
     /// The records of some accounts that have legs in a range, with these.
     RECORDS = same(concat!(
-        "select j.account_id, cast(j.seq as text)", then!(), "cast(j.posted_at as text)", then!(), "j.kind as known, \
-         string_agg(concat_ws('\u{1f}', p.leg_no, p.event_no, p.effective_on, p.ledger_account, p.amount_minor, p.currency, \
-         coalesce(p.subscription_id, ''), coalesce(p.invoice_id, '')), '\u{1e}') as legs, j.actor, j.reason, j.body from journal j \
-         join postings p on p.account_id = j.account_id and p.seq = j.seq where j.account_id >= $4 and j.account_id < $5 \
-         and p.account_id >= $4 and p.account_id < $5 and p.effective_on >= $1 and p.effective_on <= $2 and j.posted_at <= $3 \
-         group by j.account_id, j.seq order by j.account_id, j.seq"
+        "select l.account_id, cast(j.seq as text)", then!(), "cast(j.posted_at as text)", then!(), "j.kind as known, l.legs, \
+         j.actor, j.reason, j.body from (select p.account_id, p.seq, string_agg(concat_ws('\u{1f}', p.leg_no, p.event_no, \
+         p.effective_on, p.ledger_account, p.amount_minor, p.currency, coalesce(p.subscription_id, ''), coalesce(p.invoice_id, '')), \
+         '\u{1e}') as legs from postings p where p.account_id >= $4 and p.account_id < $5 and p.effective_on >= $1 \
+         and p.effective_on <= $2 group by p.account_id, p.seq) l join journal j on j.account_id = l.account_id and j.seq = l.seq \
+         where j.account_id >= $4 and j.account_id < $5 and j.posted_at <= $3 order by l.account_id, l.seq"
     ));
     /// What the invoices of some accounts say of their legs, an account a row.
     INVOICED = same(
