@@ -255,7 +255,7 @@ const fn of_store(error: &StoreError) -> Exit {
         StoreError::Db(error) => of_database(error),
         StoreError::AlreadyDone { .. } => Exit::Done,
         StoreError::Conflict { .. } => Exit::Conflict,
-        StoreError::PromotionUsedUp { .. } | StoreError::VersionDiffers { .. } => Exit::Refused,
+        StoreError::PromotionUsedUp { .. } | StoreError::VersionDiffers { .. } | StoreError::AnotherProvider { .. } => Exit::Refused,
         StoreError::NoPromotion { .. } | StoreError::NoCatalog => Exit::NotFound,
         StoreError::Corrupt { .. }
         | StoreError::Currency { .. }

@@ -112,8 +112,16 @@ pub async fn take(db: &Db, file: &SettlementFile, input: impl Read + Send + 'sta
     let id = intake.id().to_owned();
     let mut problems = Problems::new(&file.name);
     while let Some(chunk) = chunks.recv().await {
-        store(&mut tx, &mut intake, chunk, &mut problems).await?;
+        match store(&mut tx, &mut intake, chunk, &mut problems).await {
+            // It is about the file, and not about those beside it; the rest of it need not be read.
+            Err(refused @ StoreError::AnotherProvider { .. }) => {
+                problems.note(RowProblem::of_file(Problem::Rule(refused.to_string())));
+                break;
+            }
+            stored => stored?,
+        }
     }
+    drop(chunks);
     for (line, contradiction) in intake.settle(&mut tx).await? {
         let problem = Problem::Rule(Refused(&contradiction).to_string());
         problems.note(RowProblem { line: Some(line.into()), field: Some("id".to_owned()), problem });

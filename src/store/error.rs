@@ -79,6 +79,17 @@ pub enum StoreError {
         /// The currency.
         currency: Currency,
     },
+    /// The money of another provider is in the books, which do not tell whose charges are whose. Nothing was stored.
+    #[error(
+        "this database holds the money of {held}; did you mean --provider {held}? The books do not tell whose charges are whose, \
+         so that what is of {provider} needs a database of its own"
+    )]
+    AnotherProvider {
+        /// Whose movements came.
+        provider: String,
+        /// Whose are here.
+        held: String,
+    },
     /// A record for the journal cannot be written as JSON.
     #[error("the record of account {account} cannot be written as JSON (line {line}, column {column})")]
     Json {

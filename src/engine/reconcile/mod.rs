@@ -35,7 +35,7 @@ use crate::domain::settlement::is_booked;
 use crate::engine::EngineError;
 use crate::store::StoreError;
 use crate::store::db::{Db, DbError, Tx};
-use crate::store::settlement::Book;
+use crate::store::settlement::{Book, booked_beside};
 
 /// Why a reconciliation could not run.
 #[derive(Debug, thiserror::Error)]
@@ -185,11 +185,9 @@ async fn must_not_go_back(tx: &mut Tx, order: &Order) -> Result<(), ReconcileErr
     }
 }
 
-/// Neither our charges nor 1200 say whose they are, so that only one provider whose money is in our books can be held against them.
+/// A database of which an older version has taken in movements of two.
 async fn must_be_alone(tx: &mut Tx, provider: &str) -> Result<(), ReconcileError> {
-    let rows = tx.fetch_all(&crate::store::reconcile::PROVIDERS, &[]).await?;
-    let all = rows.iter().map(|row| row.text_at(0)).collect::<Result<Vec<_>, _>>()?;
-    match all.iter().find(|other| *other != provider && is_booked(other)).filter(|_| is_booked(provider)) {
+    match booked_beside(tx, provider).await? {
         Some(other) => Err(ReconcileError::Refused(format!(
             "movements of {provider} and of {other} are here, and the books do not tell whose charges are whose: \
              a database is for one of them"

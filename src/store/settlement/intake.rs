@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::super::binding;
 use super::super::db::{Columns, Row, Tx, Value};
 use super::super::error::StoreError;
 use super::super::rows::micros;
+use super::booked_beside;
 use super::books::{Book, Posted};
 use super::tables::{BANK_LINES, IMPORTS, MOVEMENTS, PAYOUT_LINES, PAYOUTS, TOTALS};
 use super::wholes::{Is, Sent, Settled, Wholes, known_sent, sent_key};
@@ -128,6 +130,8 @@ pub struct Intake {
     payouts: BTreeMap<NaiveDate, Vec<Booking>>,
     /// Payouts that were known from a part of their lines.
     wholes: Wholes,
+    /// Whether nobody else's money was seen in the books.
+    is_alone: bool,
 }
 
 impl Intake {
@@ -138,7 +142,8 @@ impl Intake {
     pub async fn begin(tx: &mut Tx, import: Import) -> Result<Self, StoreError> {
         let number = tx.fetch_one(&NEXT_IMPORT, &[]).await?.int("number")?;
         let id = format!("si_{number:06}");
-        Ok(Self { import, id, stored: Stored::default(), rows: 0, fees: Fees::new(), payouts: BTreeMap::new(), wholes: Wholes::default() })
+        let (stored, wholes) = (Stored::default(), Wholes::default());
+        Ok(Self { import, id, stored, rows: 0, fees: Fees::new(), payouts: BTreeMap::new(), wholes, is_alone: false })
     }
 
     /// The import's id.
@@ -156,8 +161,11 @@ impl Intake {
     /// Stores those of a chunk that are new. `lines` are their places in the file.
     ///
     /// # Errors
-    /// [`StoreError::Db`], sums that are too large.
+    /// [`StoreError::AnotherProvider`], [`StoreError::Db`], sums that are too large.
     pub async fn movements(&mut self, tx: &mut Tx, chunk: &[(u64, Movement)]) -> Result<Vec<Contradiction>, StoreError> {
+        if !self.is_alone && !chunk.is_empty() {
+            self.must_be_alone(tx).await?;
+        }
         let keys = values(&self.import.provider, chunk.iter().map(|(_, movement)| movement.id.as_str()));
         let rows = tx.fetch_all(&KNOWN_MOVEMENTS, &keys).await?;
         let read = |row: &Row| Ok((row.text_at(0)?, (row.text_at(1)?, row.int_at(2)?, row.int_at(3)?, row.text_at(4)?)));
@@ -188,6 +196,19 @@ impl Intake {
         tx.insert_rows(&new).await?;
         found.extend(self.payout_lines(tx, chunk).await?);
         Ok(found)
+    }
+
+    /// Whoever imports waits for whoever does already ([`NEXT_IMPORT`]): what is not here now comes from nobody else.
+    async fn must_be_alone(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
+        let provider = &self.import.provider;
+        let held = match booked_beside(tx, provider).await? {
+            None if is_booked(provider) && provider != binding::SIMULATED && binding::has_simulated_money(tx).await? => {
+                Some(binding::SIMULATED.to_owned())
+            }
+            held => held,
+        };
+        self.is_alone = held.is_none();
+        held.map_or(Ok(()), |held| Err(StoreError::AnotherProvider { provider: provider.clone(), held }))
     }
 
     fn add(&mut self, new: &mut Columns, line: u64, movement: &Movement) -> Result<(), StoreError> {

@@ -18,6 +18,7 @@ use super::db::{Row, Sql, Table, Tx};
 use super::error::StoreError;
 use super::rows::instant;
 use super::sums;
+use crate::domain::settlement::is_booked;
 
 /// The movements `m` that are known to have been in a payout `p`.
 macro_rules! in_it {
@@ -28,6 +29,8 @@ macro_rules! in_it {
 }
 
 crate::statements! {
+    /// The next provider by name of whom movements are stored: one look into the index, however many there are.
+    NEXT_PROVIDER = same("select min(provider) as provider from provider_movements where provider > $1");
     /// Files that were taken, the newest first.
     IMPORTS = same(
         "select import_id, imported_at, rows_read, rows_new, provider, source, name, digest, actor from settlement_imports \
@@ -125,6 +128,22 @@ pub async fn totals(tx: &mut Tx, limit: u32) -> Result<Vec<ListedTotals>, StoreE
         Ok(ListedTotals { provider, import, totals: row.int("totals")?, first_on: row.date("first_on")?, last_on: row.date("last_on")? })
     };
     tx.fetch_all(&TOTALS, &crate::values![limit]).await?.iter().map(read).collect()
+}
+
+/// Another provider whose money is in the books. Neither our charges nor 1200 say whose they are, so that only one can be held against them;
+/// stores and the like are booked nowhere.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn booked_beside(tx: &mut Tx, provider: &str) -> Result<Option<String>, StoreError> {
+    let mut after = is_booked(provider).then(String::new);
+    while let Some(last) = after {
+        after = tx.fetch_one(&NEXT_PROVIDER, &crate::values![&last]).await?.opt_text_at(0)?;
+        if let Some(found) = after.as_ref().filter(|found| *found != provider && is_booked(found)) {
+            return Ok(Some(found.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// When the first charge was asked for: nothing of ours can have moved before.

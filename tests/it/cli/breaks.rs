@@ -168,8 +168,21 @@ async fn a_run_goes_forward_alone_and_within_limits() {
             "transaction_id,transaction_event_code,transaction_initiation_date,transaction_amount,transaction_currency,fee_amount\n\
              1AB,T0002,2026-02-01T10:00:00+0000,9.99,USD,-0.59\n",
         );
-        shop.does(&format!("settlement import {paypal}"));
+        shop.says(&format!("settlement import {paypal}"))
+            .fails(2, "this database holds the money of stripe; did you mean --provider stripe?");
+        shop.does("check --as-of 2026-02-22");
+        // As an older version has left it.
+        let mut tx = shop.db.begin().await.unwrap();
+        let second = Sql::same(
+            "insert into provider_movements (provider, movement_id, occurred_at, gross_minor, fee_minor, net_minor, line_no, occurred_on, \
+             currency, category, raw_category, import_id) select 'paypal', '1AB', occurred_at, 999, 0, 999, 1, occurred_on, currency, \
+             'charge', 'T0002', import_id from provider_movements where movement_id = 'txn_2'",
+        );
+        tx.execute(&second, &[]).await.unwrap();
+        tx.commit().await.unwrap();
         shop.says(&run("02-21", "02-22")).fails(2, "movements of stripe and of paypal are here");
+        let said = shop.says("check --as-of 2026-02-22").code(1).out;
+        assert!(said.contains("settlement_alone"), "{said}");
     })
     .await;
 }

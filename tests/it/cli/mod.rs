@@ -13,6 +13,7 @@ mod prices;
 mod refusals;
 mod requests;
 mod settlement;
+mod settlement_guards;
 mod settlement_parts;
 mod settlement_rows;
 pub mod shop;
