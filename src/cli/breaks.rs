@@ -130,13 +130,13 @@ struct Match {
 }
 
 impl Signed {
-    fn by(&self) -> Result<By, CliError> {
+    async fn by(&self, db: &Db) -> Result<By, CliError> {
         let second = self.approved_by.as_deref();
         Ok(By {
             actor: one_line("--by", &self.by, BY_CHARS_MAX)?,
             reason: one_line("--reason", &self.reason, REASON_CHARS_MAX)?,
             approved_by: second.map(|name| one_line("--approved-by", name, BY_CHARS_MAX)).transpose()?,
-            at: self.as_of.clock().now(),
+            at: self.as_of.with_money(db).await?,
         })
     }
 }
@@ -173,9 +173,12 @@ async fn decide(
     context: &Context,
     act: impl AsyncFnOnce(&Db, &By) -> Result<StoredBreak, ReconcileError>,
 ) -> Result<Exit, CliError> {
-    let by = done.by.by()?;
     let db = database::open(context, 1).await?;
-    let found = act(&db, &by).await;
+    db.check_schema().await?;
+    let found = match done.by.by(&db).await {
+        Ok(by) => act(&db, &by).await.map_err(CliError::from),
+        Err(error) => Err(error),
+    };
     db.close().await;
     told(&found?, context).map(|()| Exit::Done)
 }

@@ -255,6 +255,7 @@ const fn of_store(error: &StoreError) -> Exit {
         StoreError::Db(error) => of_database(error),
         StoreError::AlreadyDone { .. } => Exit::Done,
         StoreError::Conflict { .. } => Exit::Conflict,
+        StoreError::Backdated { .. } => Exit::BadInput,
         StoreError::PromotionUsedUp { .. } | StoreError::VersionDiffers { .. } | StoreError::AnotherProvider { .. } => Exit::Refused,
         StoreError::NoPromotion { .. } | StoreError::NoCatalog => Exit::NotFound,
         StoreError::Corrupt { .. }

@@ -141,14 +141,12 @@ async fn import_files(args: &Import, context: &Context) -> Result<Exit, CliError
     if let Some(provider) = &args.provider {
         check_id(provider).map_err(|bad| CliError::Option { option: "--provider", problem: bad.to_string() })?;
     }
-    let how = Taking {
-        at: args.as_of.clock().now(),
-        actor: one_line("--by", args.by.as_deref().unwrap_or("import"), BY_CHARS_MAX)?,
-        dry_run: args.dry_run,
-    };
+    let actor = one_line("--by", args.by.as_deref().unwrap_or("import"), BY_CHARS_MAX)?;
     // Every file is looked at before the first is taken.
     let files = args.files.iter().map(|path| settlement_file(args, path)).collect::<Result<Vec<_>, _>>()?;
     let db = database::open(context, 1).await?;
+    db.check_schema().await?;
+    let how = Taking { at: args.as_of.with_money(&db).await?, actor, dry_run: args.dry_run };
     let mut all = Vec::new();
     let mut refused = Vec::new();
     for (path, file) in args.files.iter().zip(files) {

@@ -1,5 +1,7 @@
 //! What can go wrong between the rows and the domain.
 
+use chrono::{DateTime, Utc};
+
 use super::db::{DbError, Retryable};
 use crate::domain::money::Currency;
 
@@ -89,6 +91,16 @@ pub enum StoreError {
         provider: String,
         /// Whose are here.
         held: String,
+    },
+    /// An instant that lies before the day of what is recorded already. Nothing was stored.
+    #[error("{what} at {last}, and {now} lies before that day: what was reported of it would change; take --as-of {} or later", last.date_naive())]
+    Backdated {
+        /// What was recorded.
+        what: String,
+        /// The instant.
+        now: DateTime<Utc>,
+        /// That of what is recorded.
+        last: DateTime<Utc>,
     },
     /// A record for the journal cannot be written as JSON.
     #[error("the record of account {account} cannot be written as JSON (line {line}, column {column})")]

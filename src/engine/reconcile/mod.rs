@@ -35,7 +35,7 @@ use crate::domain::settlement::is_booked;
 use crate::engine::EngineError;
 use crate::store::StoreError;
 use crate::store::db::{Db, DbError, Tx};
-use crate::store::settlement::{Book, booked_beside};
+use crate::store::settlement::{Book, booked_beside, last_imported, not_before};
 
 /// Why a reconciliation could not run.
 #[derive(Debug, thiserror::Error)]
@@ -153,15 +153,21 @@ pub(in crate::engine::reconcile) struct Difference {
 /// [`ReconcileError`]; then nothing was changed.
 pub async fn run(db: &Db, order: &Order) -> Result<RunReport, ReconcileError> {
     db.check_schema().await?;
+    let mut at = order.at;
     let mut tx = if order.depth == Depth::Dry {
         db.begin_read().await?
     } else {
         let mut tx = db.begin().await?;
         // Before anything is read: whoever acts on breaks of this provider waits, or is waited for.
-        Book::lock(&mut tx, &order.provider).await?;
+        let book = Book::lock(&mut tx, &order.provider).await?;
         must_not_go_back(&mut tx, order).await?;
+        // Reports cut the books off at a run's instant: all that it reads is from before it.
+        let imported_at = last_imported(&mut tx, &order.provider).await?;
+        at = not_before(at, imported_at, || format!("a file or page of {} or of a bank was last taken", order.provider))?;
+        at = not_before(at, book.last_at(), || format!("the book of {} was last written", order.provider))?;
         tx
     };
+    let order = &Order { at, ..order.clone() };
     must_be_alone(&mut tx, &order.provider).await?;
     let planned = plan(&mut tx, order).await?;
     if order.depth == Depth::Dry {

@@ -8,10 +8,10 @@ use super::super::binding;
 use super::super::db::{Columns, Row, Tx, Value};
 use super::super::error::StoreError;
 use super::super::rows::micros;
-use super::booked_beside;
 use super::books::{Book, Posted};
 use super::tables::{BANK_LINES, IMPORTS, MOVEMENTS, PAYOUT_LINES, PAYOUTS, TOTALS};
 use super::wholes::{Is, Sent, Settled, Wholes, known_sent, sent_key};
+use super::{booked_beside, last_reconciled, not_before};
 use crate::domain::money::{Currency, Money};
 use crate::domain::settlement::booking::{Booking, FeeOf};
 use crate::domain::settlement::{AmountFrom, BankLine, Category, Movement, Payout, StoreTotal, is_booked};
@@ -404,11 +404,14 @@ impl Intake {
     /// kept, and the id of that import is given: the transaction must then be rolled back.
     ///
     /// # Errors
-    /// [`StoreError::Db`], [`StoreError::Unstorable`].
+    /// [`StoreError::Backdated`], [`StoreError::Db`], [`StoreError::Unstorable`].
     pub async fn finish(mut self, tx: &mut Tx, digest: &str) -> Result<Result<Stored, String>, StoreError> {
         if let Some(row) = tx.fetch_optional(&BY_DIGEST, &crate::values![digest]).await? {
             return Ok(Err(row.text("import_id")?));
         }
+        // What a run has not seen comes after it: its month is to be reconciled again.
+        let reconciled_at = last_reconciled(tx, &self.import.provider).await?;
+        self.import.at = not_before(self.import.at, reconciled_at, || "a run that has not seen this was made".to_owned())?;
         let mut row = Columns::of(&IMPORTS);
         let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
         let Import { provider, source, name, actor, at } = &self.import;

@@ -325,7 +325,7 @@ async fn a_run_says_by_its_code_what_it_found_and_is_shown_again_byte_for_byte()
         let shop = Shop::empty(db);
         shop.says("reconcile --through 2026-02-10").fails(2, "could not run: nothing of provider");
         let file = shop.file("payouts.csv", PAYOUTS);
-        shop.does(&format!("settlement import {file}"));
+        shop.does(&format!("settlement import {file} --as-of 2026-02-05"));
         // Nothing of it is in our books.
         let run = "reconcile --through 2026-02-10 --provider stripe --as-of 2026-02-11";
         let dry = shop.says(run).code(1).out;

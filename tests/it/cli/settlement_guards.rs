@@ -46,3 +46,124 @@ async fn a_real_provider_is_refused_where_money_is_simulated() {
     })
     .await;
 }
+
+/// 97.00 paid out on 4 February, and told on 10 March.
+fn told_in_march(shop: &Shop) {
+    let file = shop.file("1.csv", &[HEAD, FIRST].concat());
+    shop.does(&format!("settlement import {file} --as-of 2026-03-10"));
+}
+
+fn run(how: &str) -> String {
+    format!("reconcile --through 2026-02-10 --provider stripe {how}")
+}
+
+/// Reports cut the books off at the instant of a run: fees that were posted after it would not be in 1200.
+#[tokio::test]
+async fn a_run_is_not_dated_before_what_it_reads() {
+    on_both(async |db| {
+        let shop = Shop::empty(db);
+        told_in_march(&shop);
+        let before = shop.digest().await;
+        for how in ["--propose", "--apply --by Ada"] {
+            let said = shop.says(&run(&format!("{how} --as-of 2026-03-09"))).code(2).err;
+            let words = "a file or page of stripe or of a bank was last taken at 2026-03-10 23:59:59.999999 UTC, and 2026-03-09 23:59:59.999999 UTC \
+                         lies before that day: what was reported of it would change; take --as-of 2026-03-10 or later";
+            assert!(said.contains(words), "{said}");
+        }
+        // What only looks may look at any day.
+        shop.says(&run("--as-of 2026-03-09")).code(1);
+        assert_eq!(shop.digest().await, before);
+        // On the same day it counts as made right after.
+        shop.says(&run("--apply --by Ada --as-of 2026-03-10T08:00:00Z")).code(1);
+        let runs = shop.says("reconcile list --format json").json();
+        assert_eq!(runs["runs"][0]["at"], "2026-03-10T23:59:59.999999Z");
+        // 97.00 paid out, a fee of 3.00, and the charge of 100.00 that nobody knows is set aside.
+        let csv = shop.does("report reconciliation --as-of 2026-02-28 --currency USD --format csv");
+        assert!(csv.contains("1200 at the end,0.00") && csv.contains("1200 by the trial balance,0.00"), "{csv}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_comes_into_a_providers_book_before_its_last_record_or_a_run() {
+    on_both(async |db| {
+        let shop = Shop::empty(db);
+        told_in_march(&shop);
+        let two = shop.file("2.csv", &[HEAD, SECOND].concat());
+        let before = shop.digest().await;
+        shop.says(&format!("settlement import {two} --as-of 2026-03-09"))
+            .fails(2, "the book of stripe was last written at 2026-03-10 23:59:59.999999 UTC, and 2026-03-09");
+        assert_eq!(shop.digest().await, before);
+        // A line of the bank posts nothing, and a run that has not seen it comes before it.
+        shop.says(&run("--propose --as-of 2026-03-12")).code(1);
+        let bank = shop.file("bank.csv", "booked_on,amount,text\n2026-02-05,97.00,STRIPE po_1\n");
+        let bank = format!("settlement import {bank} --source bank-csv --account US1 --currency USD");
+        shop.says(&format!("{bank} --as-of 2026-03-11")).fails(2, "take --as-of 2026-03-12 or later");
+        shop.does(&format!("{bank} --as-of 2026-03-12"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_acts_on_a_break_before_it_was_there() {
+    on_both(async |db| {
+        let shop = Shop::empty(db);
+        told_in_march(&shop);
+        shop.says(&run("--propose --as-of 2026-03-12")).code(1);
+        let (id, kind) = shop.rows("select break_id, kind from breaks where kind = 'missing_here'").await.remove(0);
+        assert_eq!(kind, "missing_here");
+        let before = shop.digest().await;
+        let by = "--by Ada --approved-by Ben --reason lost --as-of";
+        for (act, on) in [("write-off", "2020-01-01"), ("explain", "2026-01-31"), ("resolve", "2026-03-11")] {
+            let words =
+                format!("is there since 2026-02-01 and was last touched on 2026-03-12, which {on} lies before: take --as-of 2026-03-12");
+            shop.says(&format!("breaks {act} {id} {by} {on}")).fails(3, &words);
+        }
+        assert_eq!(shop.digest().await, before);
+        shop.does(&format!("breaks write-off {id} {by} 2026-03-12"));
+    })
+    .await;
+}
+
+/// F17: nothing is booked in a year that has not come, but where money is simulated, and time with it.
+#[tokio::test]
+async fn nothing_is_booked_ahead_of_today() {
+    on_both(async |db| {
+        let shop = Shop::empty(db);
+        told_in_march(&shop);
+        shop.says(&run("--propose --as-of 2026-03-12")).code(1);
+        let (id, _) = shop.rows("select break_id, kind from breaks").await.remove(0);
+        let two = shop.file("2.csv", &[HEAD, SECOND].concat());
+        let before = shop.digest().await;
+        let far = "--as-of 9000-01-01";
+        for line in [
+            format!("breaks write-off {id} --by Ada --approved-by Ben --reason lost {far}"),
+            format!("breaks explain {id} --by Ada --reason late {far}"),
+            format!("reconcile --through 8999-06-30 --provider stripe --apply {far}"),
+            format!("settlement import {two} {far}"),
+        ] {
+            shop.says(&line).fails(2, "--as-of: 9000-01-01 23:59:59 UTC lies in the future, for which nothing is booked (F17)");
+        }
+        assert_eq!(shop.digest().await, before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_money_is_simulated_time_is_as_well() {
+    on_both(async |db| {
+        let shop = Shop::open(db);
+        shop.does("subscribe us plus/monthly --camera us-c1 --as-of 2026-02-01");
+        shop.runs("2026-02-01");
+        let sent = |number: u32| february(&[(&format!("txn_{number}"), "payout", -1_000, 4, &format!("po_{number}"))]);
+        let (one, two) = (shop.file("1.json", &sent(1)), shop.file("2.json", &sent(2)));
+        shop.does(&format!("settlement import {one} --provider simulated --as-of 2026-02-05"));
+        // Not before what customers' books have.
+        shop.runs("2026-03-02");
+        let run = "reconcile --through 2026-02-10 --provider simulated --propose --as-of";
+        shop.says(&format!("{run} 2026-03-01")).fails(2, "which the run reads: take --as-of 2026-03-02 or later");
+        shop.does(&format!("settlement import {two} --provider simulated --as-of 2090-01-01"));
+        shop.says(&format!("{run} 2090-01-01")).code(1);
+    })
+    .await;
+}

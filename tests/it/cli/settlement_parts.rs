@@ -95,8 +95,8 @@ async fn a_payout_that_the_bank_has_stays_what_it_is() {
         let shop = Shop::empty(db);
         let one = shop.file("1.csv", &[HEAD, FIRST].concat());
         let bank = shop.file("bank.csv", "day,amount,text\n2026-02-05,97.00,STRIPE po_1\n");
-        shop.does(&format!("settlement import {one}"));
-        shop.does(&format!("settlement import {bank} {BANK}"));
+        shop.does(&format!("settlement import {one} --as-of 2026-02-05"));
+        shop.does(&format!("settlement import {bank} {BANK} --as-of 2026-02-05"));
         // The charge is nobody's: the run has its break.
         shop.says("reconcile --through 2026-02-05 --provider stripe --apply --by Ada --as-of 2026-02-06").code(1);
         assert_eq!([balance(&shop, 1010).await, balance(&shop, 1020).await], [9_700, 0]);

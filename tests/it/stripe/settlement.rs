@@ -93,7 +93,7 @@ pub async fn balances(db: &Db) -> Vec<(i64, i64)> {
 }
 
 async fn file(db: &Db, reading: Reading, text: String) -> Result<Taken, TakingError> {
-    let how = Taking { at: noon("2026-03-01"), actor: "test".to_owned(), dry_run: false };
+    let how = Taking { at: noon("2026-02-05"), actor: "test".to_owned(), dry_run: false };
     take(db, &SettlementFile { name: "a file".to_owned(), reading, provider: None }, std::io::Cursor::new(text.into_bytes()), &how).await
 }
 
@@ -103,7 +103,7 @@ fn pages() -> Reading {
 
 async fn reconcile(db: &Db, through: NaiveDate) -> RunReport {
     let (provider, actor) = ("stripe".to_owned(), "test".to_owned());
-    run(db, &Order { provider, through, depth: Depth::Apply, actor, at: noon("2026-03-01") }).await.unwrap()
+    run(db, &Order { provider, through, depth: Depth::Apply, actor, at: noon("2026-02-06") + TimeDelta::hours(1) }).await.unwrap()
 }
 
 async fn journal(db: &Db) -> i64 {
