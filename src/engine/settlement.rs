@@ -19,7 +19,7 @@ use crate::import::settlement::{ReadFile, Reading, Source, read};
 use crate::import::{ImportError, Placed, Problem, Problems, RowProblem};
 use crate::store::StoreError;
 use crate::store::db::{Db, DbError, Tx};
-use crate::store::settlement::{Contradiction, Import, Intake, Stored};
+use crate::store::settlement::{Contradiction, Import, Intake, Stored, Why};
 
 /// A settlement file.
 #[derive(Debug, Clone)]
@@ -212,10 +212,11 @@ struct Refused<'a>(&'a Contradiction);
 
 impl fmt::Display for Refused<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Contradiction { what, id, known, .. } = self.0;
-        match known {
-            None => write!(f, "{what} `{id}` is stored already, with another amount, category or payout"),
-            Some(known) => write!(
+        let Contradiction { what, id, why, .. } = self.0;
+        match why {
+            Why::Differs | Why::Makes(None) => write!(f, "{what} `{id}` is stored already, with another amount, category or payout"),
+            Why::Twice => write!(f, "{what} `{id}` occurs twice in this file, with another amount, category or payout"),
+            Why::Makes(Some(known)) => write!(
                 f,
                 "{what} `{id}` is stored already, and what is known of it makes {known}: take in what was in it first, or ask its provider"
             ),

@@ -26,21 +26,23 @@ crate::statements! {
     BY_DIGEST = same("select import_id from settlement_imports where digest = $1");
     /// What is stored of these movements.
     KNOWN_MOVEMENTS = same(
-        "select movement_id, category, gross_minor, fee_minor, currency from provider_movements \
+        "select movement_id, category, gross_minor, fee_minor, currency, import_id from provider_movements \
          where provider = $1 and movement_id {in:$2}"
     );
     /// Which payouts these movements are known to have been in.
-    KNOWN_PAYOUT_LINES = same("select movement_id, payout_id from payout_lines where provider = $1 and movement_id {in:$2}");
+    KNOWN_PAYOUT_LINES = same("select movement_id, payout_id, import_id from payout_lines where provider = $1 and movement_id {in:$2}");
     /// What is stored of these payouts.
     KNOWN_PAYOUTS = same(
-        "select payout_id, amount_minor, currency, amount_from from provider_payouts where provider = $1 and payout_id {in:$2}"
+        "select payout_id, amount_minor, currency, import_id, amount_from from provider_payouts where provider = $1 and payout_id {in:$2}"
     );
     /// What is stored of these lines.
     KNOWN_BANK_LINES = same(
-        "select line_id, amount_minor, currency from bank_lines where bank_account = $1 and line_id {in:$2}"
+        "select line_id, amount_minor, currency, import_id from bank_lines where bank_account = $1 and line_id {in:$2}"
     );
     /// What is stored of these totals.
-    KNOWN_TOTALS = same("select total_id, share_minor, share_currency from store_totals where provider = $1 and total_id {in:$2}");
+    KNOWN_TOTALS = same(
+        "select total_id, share_minor, share_currency, import_id from store_totals where provider = $1 and total_id {in:$2}"
+    );
 }
 
 /// A row that contradicts what is stored under its name.
@@ -52,13 +54,24 @@ pub struct Contradiction {
     pub what: &'static str,
     /// Its name.
     pub id: String,
-    /// Of a payout that was made of its lines: what they, or the bank, make it.
-    pub known: Option<Money>,
+    /// What is wrong with it.
+    pub why: Why,
+}
+
+/// Why a row is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// An earlier import has said something else.
+    Differs,
+    /// This import has, before.
+    Twice,
+    /// A payout that was made of its lines: what they, or the bank, make it.
+    Makes(Option<Money>),
 }
 
 impl Contradiction {
-    fn new(at: usize, what: &'static str, id: &str) -> Self {
-        Self { at, what, id: id.to_owned(), known: None }
+    fn new(at: usize, what: &'static str, id: &str, is_of_this: bool) -> Self {
+        Self { at, what, id: id.to_owned(), why: if is_of_this { Why::Twice } else { Why::Differs } }
     }
 }
 
@@ -107,6 +120,9 @@ const DERIVED: &str = "derived";
 
 /// What a movement says: category, gross, fee, currency.
 type Told = (String, i64, i64, String);
+
+/// Amount and currency by id, and the import that brought it.
+type Amounts = HashMap<String, (i64, String, String)>;
 
 /// Whether two say the same of a movement. What was fetched before its word was known here stays what it was: a person has dealt with it.
 fn agree(stored: &Told, told: &Told) -> bool {
@@ -168,8 +184,11 @@ impl Intake {
         }
         let keys = values(&self.import.provider, chunk.iter().map(|(_, movement)| movement.id.as_str()));
         let rows = tx.fetch_all(&KNOWN_MOVEMENTS, &keys).await?;
-        let read = |row: &Row| Ok((row.text_at(0)?, (row.text_at(1)?, row.int_at(2)?, row.int_at(3)?, row.text_at(4)?)));
-        let mut known: HashMap<String, Told> = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        let read = |row: &Row| {
+            let told: Told = (row.text_at(1)?, row.int_at(2)?, row.int_at(3)?, row.text_at(4)?);
+            Ok((row.text_at(0)?, (told, row.str_at(5)? == self.id)))
+        };
+        let mut known: HashMap<String, (Told, bool)> = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
         let keys: Vec<String> = chunk.iter().filter_map(|(_, movement)| sent_key(movement)).map(|(payout, _)| payout).collect();
         let mut sent = known_sent(tx, &self.import.provider, &keys).await?;
         let (mut found, mut new) = (Vec::new(), Columns::of(&MOVEMENTS));
@@ -179,17 +198,20 @@ impl Intake {
             let told = (movement.category.tag().to_owned(), movement.gross_minor, movement.fee_minor, movement.currency.code().to_owned());
             let is = match (key.as_ref().and_then(|key| sent.get(key)), stored) {
                 (Some(sent), stored) => Some(sent.is(movement, stored.is_some())),
-                (None, Some(stored)) => Some(if agree(stored, &told) { Is::Known } else { Is::Other }),
+                (None, Some((stored, _))) => Some(if agree(stored, &told) { Is::Known } else { Is::Other }),
                 (None, None) => None,
             };
             match is {
                 Some(Is::Known) => self.stored.known += 1,
                 Some(Is::Whole) if self.wholes.is_told(*line, movement) => {}
-                Some(Is::Whole | Is::Other) => found.push(Contradiction::new(at, "movement", &movement.id)),
+                Some(Is::Whole | Is::Other) => {
+                    let is_of_this = stored.is_some_and(|(_, is_of_this)| *is_of_this);
+                    found.push(Contradiction::new(at, "movement", &movement.id, is_of_this));
+                }
                 None => {
                     self.add(&mut new, *line, movement)?;
                     sent.extend(key.map(|key| (key, Sent::first(movement))));
-                    known.insert(movement.id.clone(), told);
+                    known.insert(movement.id.clone(), (told, true));
                 }
             }
         }
@@ -254,20 +276,20 @@ impl Intake {
         }
         let keys = values(&self.import.provider, in_payouts().map(|(_, movement, _)| movement.id.as_str()));
         let rows = tx.fetch_all(&KNOWN_PAYOUT_LINES, &keys).await?;
-        let read = |row: &Row| Ok((row.text_at(0)?, row.text_at(1)?));
-        let mut known: HashMap<String, String> = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        let read = |row: &Row| Ok((row.text_at(0)?, (row.text_at(1)?, row.str_at(2)? == self.id)));
+        let mut known: HashMap<String, (String, bool)> = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
         let (mut found, mut new) = (Vec::new(), Columns::of(&PAYOUT_LINES));
         for (at, movement, payout) in in_payouts() {
             match known.get(&movement.id) {
-                Some(stored) if stored == payout => {}
-                Some(_) => found.push(Contradiction::new(at, "payout of movement", &movement.id)),
+                Some((stored, _)) if stored == payout => {}
+                Some((_, is_of_this)) => found.push(Contradiction::new(at, "payout of movement", &movement.id, *is_of_this)),
                 None => {
                     new.row().text(&self.import.provider).text(&movement.id).text(payout).text(&self.id);
                     self.stored.payout_lines += 1;
                     if sent_key(movement).is_none() {
                         self.wholes.has_grown(payout);
                     }
-                    known.insert(movement.id.clone(), payout.to_owned());
+                    known.insert(movement.id.clone(), (payout.to_owned(), true));
                 }
             }
         }
@@ -283,14 +305,14 @@ impl Intake {
         let keys = values(&self.import.provider, chunk.iter().map(|payout| payout.id.as_str()));
         let rows = tx.fetch_all(&KNOWN_PAYOUTS, &keys).await?;
         let mut known = amounts(&rows)?;
-        let derived = |row: &Row| Ok((row.str_at(3)? == DERIVED).then(|| row.text_at(0)).transpose()?);
+        let derived = |row: &Row| Ok((row.str_at(4)? == DERIVED).then(|| row.text_at(0)).transpose()?);
         let derived: HashSet<String> = rows.iter().filter_map(|row| derived(row).transpose()).collect::<Result<_, StoreError>>()?;
         let (mut found, mut new) = (Vec::new(), Columns::of(&PAYOUTS));
         for (at, payout) in chunk.iter().enumerate() {
             self.rows += 1;
             let is_sum = payout.amount_from == AmountFrom::Derived || derived.contains(&payout.id);
             // What is made of lines is as much as they are; whether it may be what is told now, its movement says.
-            if is_sum && known.get(&payout.id).is_some_and(|(_, currency)| currency == payout.amount.currency().code()) {
+            if is_sum && known.get(&payout.id).is_some_and(|(_, currency, _)| currency == payout.amount.currency().code()) {
                 self.stored.known += 1;
                 continue;
             }
@@ -365,19 +387,20 @@ impl Intake {
 
     fn is_new(
         &mut self,
-        known: &mut HashMap<String, (i64, String)>,
+        known: &mut Amounts,
         id: &str,
         amount: Money,
         at: usize,
         what: &'static str,
         found: &mut Vec<Contradiction>,
     ) -> bool {
-        let told = (amount.minor(), amount.currency().code().to_owned());
+        let (currency, minor) = (amount.currency(), amount.minor());
+        let told = (minor, currency.code());
         match known.get(id) {
-            Some(stored) if *stored == told => self.stored.known += 1,
-            Some(_) => found.push(Contradiction::new(at, what, id)),
+            Some((minor, currency, _)) if (*minor, currency.as_str()) == told => self.stored.known += 1,
+            Some((.., import)) => found.push(Contradiction::new(at, what, id, *import == self.id)),
             None => {
-                known.insert(id.to_owned(), told);
+                known.insert(id.to_owned(), (told.0, told.1.to_owned(), self.id.clone()));
                 return true;
             }
         }
@@ -449,6 +472,6 @@ fn values<'a>(first: &str, ids: impl Iterator<Item = &'a str>) -> [Value; 2] {
     [Value::from(first), Value::texts(ids)]
 }
 
-fn amounts(rows: &[Row]) -> Result<HashMap<String, (i64, String)>, StoreError> {
-    rows.iter().map(|row| Ok((row.text_at(0)?, (row.int_at(1)?, row.text_at(2)?)))).collect()
+fn amounts(rows: &[Row]) -> Result<Amounts, StoreError> {
+    rows.iter().map(|row| Ok((row.text_at(0)?, (row.int_at(1)?, row.text_at(2)?, row.text_at(3)?)))).collect()
 }

@@ -10,7 +10,7 @@ mod tables;
 mod wholes;
 
 pub use books::{Book, Entry, Posted, book_id, is_book};
-pub use intake::{Contradiction, Import, Intake, Stored};
+pub use intake::{Contradiction, Import, Intake, Stored, Why};
 
 use chrono::{DateTime, NaiveDate, Utc};
 

@@ -11,7 +11,7 @@ use chrono::NaiveTime;
 use super::super::db::{Row, Tx, Value};
 use super::super::error::StoreError;
 use super::super::sums;
-use super::intake::Contradiction;
+use super::intake::{Contradiction, Why};
 use crate::domain::money::{Currency, Money};
 use crate::domain::settlement::{Category, Movement};
 use crate::values;
@@ -177,7 +177,7 @@ impl Wholes {
                 Some((line, told)) if in_it != -i128::from(told.gross_minor) || is_on_bank => {
                     let known = i64::try_from(if is_on_bank { -sent.gross } else { in_it }).ok();
                     let known = known.map(|minor| Money::new(minor, told.currency));
-                    let contradiction = Contradiction { at: 0, what: "payout", id: payout, known };
+                    let contradiction = Contradiction { at: 0, what: "payout", id: payout, why: Why::Makes(known) };
                     settled.contradictions.push((*line, contradiction));
                 }
                 Some((line, told)) => {
