@@ -112,7 +112,7 @@ pub async fn take(db: &Db, file: &SettlementFile, input: impl Read + Send + 'sta
     let id = intake.id().to_owned();
     let mut problems = Problems::new(&file.name);
     while let Some(chunk) = chunks.recv().await {
-        match store(&mut tx, &mut intake, chunk, &mut problems).await {
+        match store(&mut tx, &mut intake, chunk, (file.reading.source, &mut problems)).await {
             // It is about the file, and not about those beside it; the rest of it need not be read.
             Err(refused @ StoreError::AnotherProvider { .. }) => {
                 problems.note(RowProblem::of_file(Problem::Rule(refused.to_string())));
@@ -214,8 +214,9 @@ impl fmt::Display for Refused<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Contradiction { what, id, why, .. } = self.0;
         match why {
-            Why::Differs | Why::Makes(None) => write!(f, "{what} `{id}` is stored already, with another amount, category or payout"),
-            Why::Twice => write!(f, "{what} `{id}` occurs twice in this file, with another amount, category or payout"),
+            Why::Differs | Why::Makes(None) => write!(f, "{what} `{id}` is stored already, with another amount, category, date or payout"),
+            Why::Twice => write!(f, "{what} `{id}` occurs twice in this file, with another amount, category, date or payout"),
+            Why::Ahead { on, days, .. } => write!(f, "{on} lies more than {days} days ahead of the import"),
             Why::Makes(Some(known)) => write!(
                 f,
                 "{what} `{id}` is stored already, and what is known of it makes {known}: take in what was in it first, or ask its provider"
@@ -224,7 +225,12 @@ impl fmt::Display for Refused<'_> {
     }
 }
 
-async fn store(tx: &mut Tx, intake: &mut Intake, chunk: Vec<Placed<Told>>, problems: &mut Problems) -> Result<(), StoreError> {
+async fn store(
+    tx: &mut Tx,
+    intake: &mut Intake,
+    chunk: Vec<Placed<Told>>,
+    (source, problems): (Source, &mut Problems),
+) -> Result<(), StoreError> {
     let sorted = sorted(chunk);
     let found = [
         intake.movements(tx, &sorted.movements).await?,
@@ -236,7 +242,11 @@ async fn store(tx: &mut Tx, intake: &mut Intake, chunk: Vec<Placed<Told>>, probl
         for contradiction in found {
             let problem = Problem::Rule(Refused(&contradiction).to_string());
             let line = places.get(contradiction.at).copied();
-            problems.note(RowProblem { line, field: Some("id".to_owned()), problem });
+            let field = match contradiction.why {
+                Why::Ahead { is_arrival, .. } => source.dates()[usize::from(is_arrival)],
+                _ => "id",
+            };
+            problems.note(RowProblem { line, field: Some(field.to_owned()), problem });
         }
     }
     Ok(())

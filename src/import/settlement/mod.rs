@@ -81,6 +81,21 @@ impl Source {
         Self::ALL.iter().find(|(source, ..)| *source == self).map_or("", |(.., provider)| *provider)
     }
 
+    /// What it calls the day on which something moved, and that on which a payout arrives.
+    #[must_use]
+    pub const fn dates(self) -> [&'static str; 2] {
+        match self {
+            Self::StripePayouts => ["created_utc", "automatic_payout_effective_at"],
+            Self::StripeBalance => ["created", "arrival_date"],
+            Self::PayPal => ["transaction_updated_date", "transaction_updated_date"],
+            Self::GooglePlay => ["Transaction Date", "Transaction Date"],
+            Self::Apple => ["Transaction Date", "Settlement Date"],
+            Self::Recurly => ["date", "date"],
+            Self::BankCamt => ["BookgDt", "BookgDt"],
+            Self::BankCsv => ["booked_on", "booked_on"],
+        }
+    }
+
     /// What a file is by the first bytes of it: the names of its columns, or its root.
     ///
     /// ```

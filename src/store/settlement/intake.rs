@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use super::super::binding;
 use super::super::db::{Columns, Row, Tx, Value};
@@ -26,7 +26,7 @@ crate::statements! {
     BY_DIGEST = same("select import_id from settlement_imports where digest = $1");
     /// What is stored of these movements.
     KNOWN_MOVEMENTS = same(
-        "select movement_id, category, gross_minor, fee_minor, currency, import_id from provider_movements \
+        "select movement_id, category, gross_minor, fee_minor, currency, occurred_on, import_id from provider_movements \
          where provider = $1 and movement_id {in:$2}"
     );
     /// Which payouts these movements are known to have been in.
@@ -67,7 +67,21 @@ pub enum Why {
     Twice,
     /// A payout that was made of its lines: what they, or the bank, make it.
     Makes(Option<Money>),
+    /// Its day lies too far ahead of the import: nobody can tell of it yet.
+    Ahead {
+        /// The day.
+        on: NaiveDate,
+        /// How many days ahead it may be.
+        days: u64,
+        /// Whether it is the day on which a payout arrives.
+        is_arrival: bool,
+    },
 }
+
+/// How far ahead of an import something may have moved: clocks and zones differ.
+const MOVED_AHEAD_DAYS: u64 = 2;
+/// How far ahead of an import a payout may arrive, or a store's month may end.
+const ARRIVES_AHEAD_DAYS: u64 = 60;
 
 impl Contradiction {
     fn new(at: usize, what: &'static str, id: &str, is_of_this: bool) -> Self {
@@ -118,8 +132,8 @@ pub struct Import {
 /// What `provider_payouts` calls a payout that was made of its lines.
 const DERIVED: &str = "derived";
 
-/// What a movement says: category, gross, fee, currency.
-type Told = (String, i64, i64, String);
+/// What a movement says: category, gross, fee, currency, day.
+type Told = (String, i64, i64, String, NaiveDate);
 
 /// Amount and currency by id, and the import that brought it.
 type Amounts = HashMap<String, (i64, String, String)>;
@@ -128,7 +142,7 @@ type Amounts = HashMap<String, (i64, String, String)>;
 fn agree(stored: &Told, told: &Told) -> bool {
     let unknown = Category::Unknown.tag();
     let categories_agree = stored.0 == told.0 || stored.0 == unknown || told.0 == unknown;
-    categories_agree && (stored.1, stored.2, &stored.3) == (told.1, told.2, &told.3)
+    categories_agree && (stored.1, stored.2, &stored.3, stored.4) == (told.1, told.2, &told.3, told.4)
 }
 
 /// Fees of a day, to be posted at the end.
@@ -185,8 +199,8 @@ impl Intake {
         let keys = values(&self.import.provider, chunk.iter().map(|(_, movement)| movement.id.as_str()));
         let rows = tx.fetch_all(&KNOWN_MOVEMENTS, &keys).await?;
         let read = |row: &Row| {
-            let told: Told = (row.text_at(1)?, row.int_at(2)?, row.int_at(3)?, row.text_at(4)?);
-            Ok((row.text_at(0)?, (told, row.str_at(5)? == self.id)))
+            let told: Told = (row.text_at(1)?, row.int_at(2)?, row.int_at(3)?, row.text_at(4)?, row.date_at(5)?);
+            Ok((row.text_at(0)?, (told, row.str_at(6)? == self.id)))
         };
         let mut known: HashMap<String, (Told, bool)> = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
         let keys: Vec<String> = chunk.iter().filter_map(|(_, movement)| sent_key(movement)).map(|(payout, _)| payout).collect();
@@ -194,8 +208,16 @@ impl Intake {
         let (mut found, mut new) = (Vec::new(), Columns::of(&MOVEMENTS));
         for (at, (line, movement)) in chunk.iter().enumerate() {
             self.rows += 1;
+            // A payout that is the sum of its lines is dated by its arrival.
+            let is_sum = movement.category == Category::Payout && movement.reference.as_ref() == Some(&movement.id);
+            if let Some(why) = self.ahead(movement.occurred_on(), is_sum) {
+                found.push(Contradiction { at, what: "movement", id: movement.id.clone(), why });
+                continue;
+            }
             let (key, stored) = (sent_key(movement), known.get(&movement.id));
-            let told = (movement.category.tag().to_owned(), movement.gross_minor, movement.fee_minor, movement.currency.code().to_owned());
+            let (category, currency, on) =
+                (movement.category.tag().to_owned(), movement.currency.code().to_owned(), movement.occurred_on());
+            let told = (category, movement.gross_minor, movement.fee_minor, currency, on);
             let is = match (key.as_ref().and_then(|key| sent.get(key)), stored) {
                 (Some(sent), stored) => Some(sent.is(movement, stored.is_some())),
                 (None, Some((stored, _))) => Some(if agree(stored, &told) { Is::Known } else { Is::Other }),
@@ -218,6 +240,13 @@ impl Intake {
         tx.insert_rows(&new).await?;
         found.extend(self.payout_lines(tx, chunk).await?);
         Ok(found)
+    }
+
+    /// Whether a day lies too far ahead for anybody to tell of it.
+    fn ahead(&self, on: NaiveDate, is_arrival: bool) -> Option<Why> {
+        let days = if is_arrival { ARRIVES_AHEAD_DAYS } else { MOVED_AHEAD_DAYS };
+        let last = self.import.at.date_naive().checked_add_days(Days::new(days))?;
+        (on > last).then_some(Why::Ahead { on, days, is_arrival })
     }
 
     /// Whoever imports waits for whoever does already ([`NEXT_IMPORT`]): what is not here now comes from nobody else.
@@ -311,6 +340,10 @@ impl Intake {
         for (at, payout) in chunk.iter().enumerate() {
             self.rows += 1;
             let is_sum = payout.amount_from == AmountFrom::Derived || derived.contains(&payout.id);
+            if let Some(why) = self.ahead(payout.arrives_on, true) {
+                found.push(Contradiction { at, what: "payout", id: payout.id.clone(), why });
+                continue;
+            }
             // What is made of lines is as much as they are; whether it may be what is told now, its movement says.
             if is_sum && known.get(&payout.id).is_some_and(|(_, currency, _)| currency == payout.amount.currency().code()) {
                 self.stored.known += 1;
@@ -347,6 +380,10 @@ impl Intake {
             let mut known = amounts(&tx.fetch_all(&KNOWN_BANK_LINES, &keys).await?)?;
             for (at, line) in lines {
                 self.rows += 1;
+                if let Some(why) = self.ahead(line.booked_on, false) {
+                    found.push(Contradiction { at, what: "bank line", id: line.id.clone(), why });
+                    continue;
+                }
                 if !self.is_new(&mut known, &line.id, line.amount, at, "bank line", &mut found) {
                     continue;
                 }
@@ -371,6 +408,10 @@ impl Intake {
         let (mut found, mut new) = (Vec::new(), Columns::of(&TOTALS));
         for (at, total) in chunk.iter().enumerate() {
             self.rows += 1;
+            if let Some(why) = self.ahead(total.last_on, true) {
+                found.push(Contradiction { at, what: "total", id: total.id.clone(), why });
+                continue;
+            }
             if !self.is_new(&mut known, &total.id, total.share, at, "total", &mut found) {
                 continue;
             }
