@@ -167,3 +167,80 @@ async fn where_money_is_simulated_time_is_as_well() {
     })
     .await;
 }
+
+/// A row of the year 2126 would be posted there, and reports would go to that day.
+#[tokio::test]
+async fn rows_of_days_that_lie_ahead_are_refused_by_row_and_column() {
+    on_both(async |db| {
+        let shop = Shop::empty(db);
+        let before = shop.digest().await;
+        let moved = FIRST.replace("2026-02-01 10", "2126-02-01 10");
+        for (name, row, problem) in [
+            ("moved.csv", &moved, "moved.csv:3: created_utc: 2126-02-01 lies more than 2 days ahead of the import"),
+            ("later.csv", &FIRST.replace("2026-02-01 10", "2026-02-08 10"), "later.csv:3: created_utc: 2026-02-08 lies more than 2 days"),
+            (
+                "arrives.csv",
+                &FIRST.replace("2026-02-04", "9998-02-04").replace("po_1", "po_9"),
+                "arrives.csv:3: automatic_payout_effective_at: 9998-02-04 lies more than 60 days ahead of the import",
+            ),
+            (
+                "cut.csv",
+                &FIRST.replace("2026-02-04", "2026-02-04xyz"),
+                "cut.csv:3: automatic_payout_effective_at: `2026-02-04xyz` must be a date, YYYY-MM-DD",
+            ),
+        ] {
+            let file = shop.file(name, &[HEAD, SECOND, row].concat());
+            shop.says(&format!("settlement import {file} --as-of 2026-02-05")).fails(2, problem);
+        }
+        let bank = shop.file("bank.csv", "booked_on,amount,text\n2126-02-05,97.00,STRIPE po_1\n");
+        shop.says(&format!("settlement import {bank} --source bank-csv --account US1 --currency USD --as-of 2026-02-05"))
+            .fails(2, "bank.csv:2: booked_on: 2126-02-05 lies more than 2 days ahead of the import");
+        assert_eq!(shop.digest().await, before);
+        // Where days begin earlier it may be 7 February by then.
+        let near = shop.file("near.csv", &[HEAD, &FIRST.replace("2026-02-01 10", "2026-02-07 10")].concat());
+        shop.does(&format!("settlement import {near} --as-of 2026-02-05"));
+        // The day is what a row says, as its amount is.
+        let other = shop.file("other.csv", &[HEAD, FIRST].concat());
+        shop.says(&format!("settlement import {other} --as-of 2026-02-05"))
+            .fails(2, "other.csv:2: id: movement `txn_1` is stored already, with another amount, category, date or payout");
+    })
+    .await;
+}
+
+/// An element has the length of a record, and a list that of a file.
+#[tokio::test]
+async fn a_list_is_as_long_as_it_is_and_an_element_is_not() {
+    on_both(async |db| {
+        let shop = Shop::empty(db);
+        let ids: Vec<(String, String)> = (0..4_000).map(|number| (format!("txn_{number}"), format!("ch_{number}"))).collect();
+        let movements: Vec<_> = ids.iter().map(|(id, source)| (id.as_str(), "charge", 100, 1, source.as_str())).collect();
+        let page = february(&movements);
+        assert!(page.len() > 700_000, "{}", page.len());
+        let taken = shop.says(&format!("--format json settlement import {} --as-of 2026-02-05", shop.file("long.json", &page))).json();
+        assert_eq!(taken["files"][0]["movements"], 4_000);
+        let wide = page.replacen("\"fee\":0", &format!("\"fee\":0,\"description\":\"{}\"", "x".repeat(700_000)), 1);
+        shop.says(&format!("settlement import {} --as-of 2026-02-05", shop.file("wide.json", &wide)))
+            .fails(2, "the row is longer than 65536 bytes");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_contradicts_a_row_of_the_same_file_is_told_as_that() {
+    on_both(async |db| {
+        let shop = Shop::empty(db);
+        let twice = february(&[("txn_1", "charge", 100, 1, "ch_1"), ("txn_1", "charge", 200, 1, "ch_1")]);
+        shop.says(&format!("settlement import {} --as-of 2026-02-05", shop.file("twice.json", &twice)))
+            .fails(2, "id: movement `txn_1` occurs twice in this file, with another amount, category, date or payout");
+        shop.does(&format!(
+            "settlement import {} --as-of 2026-02-05",
+            shop.file("1.json", &february(&[("txn_1", "charge", 100, 1, "ch_1")]))
+        ));
+        shop.says(&format!(
+            "settlement import {} --as-of 2026-02-05",
+            shop.file("2.json", &february(&[("txn_1", "charge", 200, 1, "ch_1")]))
+        ))
+        .fails(2, "id: movement `txn_1` is stored already");
+    })
+    .await;
+}
