@@ -214,13 +214,10 @@ impl fmt::Display for Refused<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Contradiction { what, id, why, .. } = self.0;
         match why {
-            Why::Differs | Why::Makes(None) => write!(f, "{what} `{id}` is stored already, with another amount, category, date or payout"),
+            Why::Differs | Why::OnBank(None) => write!(f, "{what} `{id}` is stored already, with another amount, category, date or payout"),
             Why::Twice => write!(f, "{what} `{id}` occurs twice in this file, with another amount, category, date or payout"),
             Why::Ahead { on, days, .. } => write!(f, "{on} lies more than {days} days ahead of the import"),
-            Why::Makes(Some(known)) => write!(
-                f,
-                "{what} `{id}` is stored already, and what is known of it makes {known}: take in what was in it first, or ask its provider"
-            ),
+            Why::OnBank(Some(known)) => write!(f, "{what} `{id}` is stored already, and {known} of it came to the bank: ask its provider"),
         }
     }
 }

@@ -65,8 +65,8 @@ pub enum Why {
     Differs,
     /// This import has, before.
     Twice,
-    /// A payout that was made of its lines: what they, or the bank, make it.
-    Makes(Option<Money>),
+    /// A payout that was made of its lines has come to the bank as so much.
+    OnBank(Option<Money>),
     /// Its day lies too far ahead of the import: nobody can tell of it yet.
     Ahead {
         /// The day.
