@@ -57,7 +57,7 @@ async fn what_the_provider_says_of_a_payout_takes_the_place_of_the_sum_of_its_li
     on_both(async |db| {
         let shop = Shop::empty(db);
         let one = shop.file("1.csv", &[HEAD, FIRST].concat());
-        shop.does(&format!("settlement import {one}"));
+        shop.does(&format!("settlement import {one} --as-of 2026-02-05"));
         // 97.00 are taken back and 106.00 booked; that its lines do not make it is for the reconciliation to say.
         let (alone, two) = (shop.file("alone.csv", &[HEAD, OWN].concat()), shop.file("2.csv", &[HEAD, SECOND].concat()));
         assert_eq!(counts(&shop, &alone, ["movements", "known", "payouts"]), [2, 1, 0]);
@@ -149,7 +149,7 @@ async fn sums_that_nothing_holds_are_refused_by_name_and_change_nothing() {
         let shop = Shop::empty(db);
         let rows: String = (1..=3).map(|number| large(number, LARGE)).collect();
         let file = shop.file("large.csv", &format!("{HEAD}{rows}"));
-        shop.does(&format!("settlement import {file}"));
+        shop.does(&format!("settlement import {file} --as-of 2026-02-05"));
         let before = shop.digest().await;
         for how in ["", "--propose", "--apply --by Ada"] {
             let line = format!("reconcile --through 2026-02-05 --provider stripe --as-of 2026-02-06 {how}");
@@ -180,7 +180,7 @@ async fn large_payouts_are_held_against_a_line_of_the_bank() {
         let amounts = [LARGE, LARGE, LARGE, "-4000000000000000000", "-4000000000000000000"];
         let rows: String = (1..).zip(amounts).map(|(number, amount)| large(number, amount)).collect();
         let file = shop.file("large.csv", &format!("{HEAD}{rows}"));
-        shop.does(&format!("settlement import {file}"));
+        shop.does(&format!("settlement import {file} --as-of 2026-02-05"));
         let bank = shop.file("bank.csv", "day,amount,text\n2026-02-05,7,STRIPE\n");
         shop.does(&format!("settlement import {bank} {}", BANK.replace("USD", "JPY")));
         let said = shop.says("reconcile --through 2026-02-05 --provider stripe --as-of 2026-02-06").code(1).out;
