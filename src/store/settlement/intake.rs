@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::NaiveDate;
 
 use super::super::binding;
 use super::super::db::{Columns, Row, Tx, Value};
 use super::super::error::StoreError;
 use super::super::rows::micros;
 use super::books::{Book, Posted};
+use super::outcome::{Contradiction, Import, Stored};
 use super::tables::{BANK_LINES, IMPORTS, MOVEMENTS, PAYOUT_LINES, PAYOUTS, TOTALS};
 use super::wholes::{Is, Sent, Settled, Wholes, known_sent, sent_key};
 use super::{booked_beside, last_reconciled, not_before};
@@ -43,90 +44,6 @@ crate::statements! {
     KNOWN_TOTALS = same(
         "select total_id, share_minor, share_currency, import_id from store_totals where provider = $1 and total_id {in:$2}"
     );
-}
-
-/// A row that contradicts what is stored under its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contradiction {
-    /// Position in the chunk.
-    pub at: usize,
-    /// What kind of row: `movement`, `payout`, …
-    pub what: &'static str,
-    /// Its name.
-    pub id: String,
-    /// What is wrong with it.
-    pub why: Why,
-}
-
-/// Why a row is not taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
-    /// An earlier import has said something else.
-    Differs,
-    /// This import has, before.
-    Twice,
-    /// A payout that was made of its lines has come to the bank as so much.
-    OnBank(Option<Money>),
-    /// Its day lies too far ahead of the import: nobody can tell of it yet.
-    Ahead {
-        /// The day.
-        on: NaiveDate,
-        /// How many days ahead it may be.
-        days: u64,
-        /// Whether it is the day on which a payout arrives.
-        is_arrival: bool,
-    },
-}
-
-/// How far ahead of an import something may have moved: clocks and zones differ.
-const MOVED_AHEAD_DAYS: u64 = 2;
-/// How far ahead of an import a payout may arrive, or a store's month may end.
-const ARRIVES_AHEAD_DAYS: u64 = 60;
-
-impl Contradiction {
-    fn new(at: usize, what: &'static str, id: &str, is_of_this: bool) -> Self {
-        Self { at, what, id: id.to_owned(), why: if is_of_this { Why::Twice } else { Why::Differs } }
-    }
-}
-
-/// How many rows were new, by kind, and how many were there before.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stored {
-    /// New movements.
-    pub movements: u64,
-    /// New payouts.
-    pub payouts: u64,
-    /// New lines of bank accounts.
-    pub bank_lines: u64,
-    /// New totals.
-    pub totals: u64,
-    /// Movements whose payout was not known before.
-    pub payout_lines: u64,
-    /// Rows that were stored before.
-    pub known: u64,
-}
-
-impl Stored {
-    /// All that is new.
-    #[must_use]
-    pub const fn new_rows(&self) -> u64 {
-        self.movements + self.payouts + self.bank_lines + self.totals
-    }
-}
-
-/// What an import is: who takes what from whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Import {
-    /// Whose side it is: `stripe`, …; `bank` for statements.
-    pub provider: String,
-    /// What kind of file, or how else it was learnt.
-    pub source: String,
-    /// What the file is called.
-    pub name: String,
-    /// Who takes it.
-    pub actor: String,
-    /// Now.
-    pub at: DateTime<Utc>,
 }
 
 /// What `provider_payouts` calls a payout that was made of its lines.
@@ -210,7 +127,7 @@ impl Intake {
             self.rows += 1;
             // A payout that is the sum of its lines is dated by its arrival.
             let is_sum = movement.category == Category::Payout && movement.reference.as_ref() == Some(&movement.id);
-            if let Some(why) = self.ahead(movement.occurred_on(), is_sum) {
+            if let Some(why) = self.import.ahead(movement.occurred_on(), is_sum) {
                 found.push(Contradiction { at, what: "movement", id: movement.id.clone(), why });
                 continue;
             }
@@ -240,13 +157,6 @@ impl Intake {
         tx.insert_rows(&new).await?;
         found.extend(self.payout_lines(tx, chunk).await?);
         Ok(found)
-    }
-
-    /// Whether a day lies too far ahead for anybody to tell of it.
-    fn ahead(&self, on: NaiveDate, is_arrival: bool) -> Option<Why> {
-        let days = if is_arrival { ARRIVES_AHEAD_DAYS } else { MOVED_AHEAD_DAYS };
-        let last = self.import.at.date_naive().checked_add_days(Days::new(days))?;
-        (on > last).then_some(Why::Ahead { on, days, is_arrival })
     }
 
     /// Whoever imports waits for whoever does already ([`NEXT_IMPORT`]): what is not here now comes from nobody else.
@@ -340,7 +250,7 @@ impl Intake {
         for (at, payout) in chunk.iter().enumerate() {
             self.rows += 1;
             let is_sum = payout.amount_from == AmountFrom::Derived || derived.contains(&payout.id);
-            if let Some(why) = self.ahead(payout.arrives_on, true) {
+            if let Some(why) = self.import.ahead(payout.arrives_on, true) {
                 found.push(Contradiction { at, what: "payout", id: payout.id.clone(), why });
                 continue;
             }
@@ -380,7 +290,7 @@ impl Intake {
             let mut known = amounts(&tx.fetch_all(&KNOWN_BANK_LINES, &keys).await?)?;
             for (at, line) in lines {
                 self.rows += 1;
-                if let Some(why) = self.ahead(line.booked_on, false) {
+                if let Some(why) = self.import.ahead(line.booked_on, false) {
                     found.push(Contradiction { at, what: "bank line", id: line.id.clone(), why });
                     continue;
                 }
@@ -408,7 +318,7 @@ impl Intake {
         let (mut found, mut new) = (Vec::new(), Columns::of(&TOTALS));
         for (at, total) in chunk.iter().enumerate() {
             self.rows += 1;
-            if let Some(why) = self.ahead(total.last_on, true) {
+            if let Some(why) = self.import.ahead(total.last_on, true) {
                 found.push(Contradiction { at, what: "total", id: total.id.clone(), why });
                 continue;
             }

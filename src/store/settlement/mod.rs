@@ -6,11 +6,13 @@
 
 mod books;
 mod intake;
+mod outcome;
 mod tables;
 mod wholes;
 
 pub use books::{Book, Entry, Posted, book_id, is_book};
-pub use intake::{Contradiction, Import, Intake, Stored, Why};
+pub use intake::Intake;
+pub use outcome::{Contradiction, Import, Stored, Why};
 
 use chrono::{DateTime, NaiveDate, Utc};
 

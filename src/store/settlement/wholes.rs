@@ -11,7 +11,7 @@ use chrono::NaiveTime;
 use super::super::db::{Row, Tx, Value};
 use super::super::error::StoreError;
 use super::super::sums;
-use super::intake::{Contradiction, Why};
+use super::outcome::{Contradiction, Why};
 use crate::domain::money::{Currency, Money};
 use crate::domain::settlement::{Category, Movement};
 use crate::values;
