@@ -206,15 +206,18 @@ fn settlement_file(args: &Import, path: &Path) -> Result<SettlementFile, CliErro
 
 /// What a file is by its first bytes.
 fn seen(path: &Path, name: &str) -> Result<Source, CliError> {
-    let unknown = || CliError::Option { option: "--source", problem: format!("what {name} is cannot be seen from its columns; say it") };
+    let unknown = |problem: &str| CliError::Option {
+        option: "--source",
+        problem: format!("what {name} is cannot be seen from its columns; {problem}"),
+    };
     if is_standard_input(path) {
-        return Err(unknown());
+        return Err(unknown("say it"));
     }
     let mut file: File = super::open_input(path)?;
     let mut head = Vec::new();
     file.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(CliError::Read)?;
     file.rewind().map_err(CliError::Read)?;
-    Source::of_head(&head).ok_or_else(unknown)
+    Source::of_head(&head).ok_or_else(|| unknown(Source::unlike(&head).unwrap_or("say it")))
 }
 
 /// `earnings_202610.csv` is of October 2026.

@@ -60,8 +60,13 @@ pub enum ReconcileError {
     #[error(transparent)]
     Money(#[from] MoneyError),
     /// Nothing was ever imported of the provider.
-    #[error("nothing of provider `{0}` was imported; `kasacare settlement import` takes its files")]
-    NothingTold(String),
+    #[error("nothing of provider `{provider}` was imported{}; `kasacare settlement import` takes its files", beside(here))]
+    NothingTold {
+        /// The provider.
+        provider: String,
+        /// Of whom something is here.
+        here: Vec<String>,
+    },
     /// A store has told sums, and no transaction.
     #[error(
         "{totals} totals of {provider} are stored, of {first_on} to {last_on}: they name no transaction, \
@@ -91,6 +96,10 @@ pub enum ReconcileError {
     /// A stored run that cannot be read.
     #[error("run `{0}` cannot be read")]
     Unreadable(String),
+}
+
+fn beside(here: &[String]) -> String {
+    if here.is_empty() { String::new() } else { format!(", but of {}", here.join(", ")) }
 }
 
 impl From<DbError> for ReconcileError {
@@ -191,9 +200,10 @@ async fn must_not_go_back(tx: &mut Tx, order: &Order) -> Result<(), ReconcileErr
     }
 }
 
-/// A database of which an older version has taken in movements of two.
+/// A database of which an older version has taken in movements of two. Where there is nothing of this one, that is what is wrong.
 async fn must_be_alone(tx: &mut Tx, provider: &str) -> Result<(), ReconcileError> {
     match booked_beside(tx, provider).await? {
+        Some(_) if !told_of(tx).await?.iter().any(|told| told == provider) => Err(nothing_told(tx, Some(provider)).await?),
         Some(other) => Err(ReconcileError::Refused(format!(
             "movements of {provider} and of {other} are here, and the books do not tell whose charges are whose: \
              a database is for one of them"
@@ -209,11 +219,16 @@ async fn must_be_alone(tx: &mut Tx, provider: &str) -> Result<(), ReconcileError
 pub async fn providers(db: &Db) -> Result<Vec<String>, ReconcileError> {
     db.check_schema().await?;
     let mut tx = db.begin_read().await?;
-    let rows = tx.fetch_all(&crate::store::reconcile::PROVIDERS, &[]).await?;
-    let providers = rows.iter().map(|row| row.text_at(0)).collect::<Result<Vec<_>, _>>()?;
+    let providers = told_of(&mut tx).await?;
     let nothing = if providers.is_empty() { Some(nothing_told(&mut tx, None).await?) } else { None };
     tx.rollback().await?;
     nothing.map_or(Ok(providers), Err)
+}
+
+/// Of whom there are movements.
+async fn told_of(tx: &mut Tx) -> Result<Vec<String>, ReconcileError> {
+    let rows = tx.fetch_all(&crate::store::reconcile::PROVIDERS, &[]).await?;
+    Ok(rows.iter().map(|row| row.text_at(0)).collect::<Result<_, _>>()?)
 }
 
 /// Why there is nothing to reconcile of a provider, or of any.
@@ -225,7 +240,8 @@ async fn nothing_told(tx: &mut Tx, provider: Option<&str>) -> Result<ReconcileEr
             return Ok(ReconcileError::TotalsAlone { provider: found, totals, first_on, last_on });
         }
     }
-    Ok(ReconcileError::NothingTold(provider.unwrap_or("(any)").to_owned()))
+    let here = told_of(tx).await?;
+    Ok(ReconcileError::NothingTold { provider: provider.unwrap_or("(any)").to_owned(), here })
 }
 
 /// A run that was computed.

@@ -123,6 +123,28 @@ impl Source {
     }
 }
 
+impl Source {
+    /// What a file looks like that is none of these, where its first bytes tell.
+    #[must_use]
+    pub fn unlike(head: &[u8]) -> Option<&'static str> {
+        let text = String::from_utf8_lossy(head).trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
+        let starts = |marks: &[&[u8]]| marks.iter().any(|mark| head.starts_with(mark));
+        match text.get(..1) {
+            _ if starts(&[&[0xff, 0xfe], &[0xfe, 0xff]]) || head.iter().take(64).filter(|byte| **byte == 0).count() > 16 => {
+                Some("it is UTF-16: save it as UTF-8")
+            }
+            _ if starts(&[b"PK\x03\x04", b"\xd0\xcf\x11\xe0"]) => Some("it is a workbook or an archive: save it as CSV"),
+            _ if starts(&[b"%PDF"]) => Some("it is a PDF, and not the table of it"),
+            None => Some("it is empty"),
+            Some("<") if text.starts_with("<!doctype html") || text.contains("<html") => {
+                Some("it is a web page: was the page for logging in saved instead of the file?")
+            }
+            Some("<") => Some("it is XML, and not a bank statement in the form CAMT.053"),
+            Some(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 use super::ID_CHARS_MAX;
-use crate::domain::money::Currency;
+use crate::domain::money::{Currency, MoneyError};
 use crate::import::problem::Problem;
 
 /// An amount in major units as a decimal, exactly, in minor units: `12.34`, `-12.3`, `1234.00` yen. More decimals than the currency
@@ -23,7 +23,8 @@ pub(super) fn major(text: &str, currency: Currency, comma: bool) -> Result<i64, 
     if whole.is_empty() || !all_digits(&whole) || !all_digits(kept) || beyond.bytes().any(|byte| byte != b'0') {
         return Err(bad());
     }
-    let minor: i64 = format!("{whole}{kept:0<exponent$}").parse().map_err(|_| bad())?;
+    // Nothing but digits: what does not fit is too large.
+    let minor: i64 = format!("{whole}{kept:0<exponent$}").parse().map_err(|_| MoneyError::Overflow)?;
     Ok(if negative { -minor } else { minor })
 }
 
@@ -138,6 +139,14 @@ mod tests {
     }
 
     #[test]
+    fn an_amount_that_64_bits_do_not_hold_is_too_large() {
+        let usd = Currency::parse("USD").unwrap();
+        assert_eq!(major("92233720368547758.07", usd, false).ok(), Some(i64::MAX));
+        assert_eq!(major("92233720368547758.08", usd, false), Err(Problem::Money(MoneyError::Overflow)));
+        assert!(matches!(major("92233720368547758.081", usd, false), Err(Problem::NotA { .. })));
+    }
+
+    #[test]
     fn dates_are_read_to_their_end() {
         for text in [
             "2026-01-06",
@@ -150,9 +159,7 @@ mod tests {
         ] {
             assert_eq!(date(text).ok().map(|on| on.to_string()).as_deref(), Some("2026-01-06"), "{text}");
         }
-        for text in
-            ["2026-01-06xyz", "2026-01-06 ", "2026-01-06\0", "2026-01-06 09:30:00\0", "2026-01-06 25:00:00", "2026-01-6", "06.01.2026", ""]
-        {
+        for text in ["2026-01-06xyz", "2026-01-06\0", "2026-01-06 09:30:00\0", "2026-01-06 25:00:00", "2026-01-6", "06.01.2026", ""] {
             assert!(date(text).is_err(), "{text:?}");
         }
     }

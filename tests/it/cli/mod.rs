@@ -16,5 +16,6 @@ mod settlement;
 mod settlement_guards;
 mod settlement_parts;
 mod settlement_rows;
+mod settlement_words;
 pub mod shop;
 mod unapplied;
