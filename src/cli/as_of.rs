@@ -5,8 +5,12 @@ use std::str::FromStr;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 
+use super::CliError;
 use crate::clock::Clock;
 use crate::domain::calendar::local_date;
+use crate::reports::finance::FIRST_ZONE_AHEAD;
+use crate::store::binding::has_simulated_money;
+use crate::store::db::Db;
 
 /// `--as-of <instant or date>`.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
@@ -22,6 +26,26 @@ impl AsOf {
     #[must_use]
     pub fn clock(self) -> Clock {
         self.as_of.map_or(Clock::System, |moment| Clock::Fixed(moment.instant()))
+    }
+
+    /// The instant of a command that books what happens at a provider or a bank. It does not lie ahead of the first zone's today, except where
+    /// money is simulated and time with it (F17).
+    ///
+    /// # Errors
+    /// One that does; what the database says.
+    pub async fn with_money(self, db: &Db) -> Result<DateTime<Utc>, CliError> {
+        let (at, now) = (self.clock().now(), Clock::System.now());
+        let today = now.checked_add_signed(FIRST_ZONE_AHEAD).unwrap_or(now).date_naive();
+        if at.date_naive() > today {
+            let mut tx = db.begin_read().await?;
+            let is_simulated = has_simulated_money(&mut tx).await?;
+            tx.rollback().await?;
+            if !is_simulated {
+                let problem = format!("{} lies in the future, for which nothing is booked (F17)", shown(at));
+                return Err(CliError::Option { option: "--as-of", problem });
+            }
+        }
+        Ok(at)
     }
 
     /// The clock of a command on an account of this zone: a date is that date for the account, too.

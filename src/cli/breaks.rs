@@ -1,15 +1,17 @@
 //! `kasacare breaks`: what people do about differences (RC-2).
 
+use chrono::NaiveDate;
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::act::{BY_CHARS_MAX, REASON_CHARS_MAX, one_line};
 use super::as_of::AsOf;
 use super::change::{pretty, write};
-use super::{CliError, Context, Exit, Format, database, table};
-use crate::domain::reconcile::{BreakState, age_band};
+use super::{AnyFormat, CliError, Context, Exit, Format, database, table};
+use crate::domain::reconcile::{BreakState, age_band, age_days};
 use crate::engine::reconcile::ReconcileError;
 use crate::engine::reconcile::acts::{self, Act, By, StoredBreak};
+use crate::reports::neutral;
 use crate::store::db::Db;
 
 const EXAMPLES: &str = "\
@@ -22,7 +24,7 @@ Examples:
   kasacare breaks match br_0123456789abcdef --payout po_1 --payout po_2 --by \"J. Doe\" --reason \"one transfer\"
   kasacare breaks write-off br_0123456789abcdef --by \"J. Doe\" --approved-by \"R. Roe\" --reason \"not to be found\"
 
-One person may book or give up 50.00 alone, two may 5000.00 (in currencies without minor units 5000 and 500000).";
+`breaks list --format csv` is for spreadsheets. One person may book or give up 50.00 alone, two may 5000.00 (in currencies without minor units 5000 and 500000).";
 
 /// List differences that a reconciliation has found, and deal with them
 #[derive(Debug, clap::Args)]
@@ -30,6 +32,16 @@ One person may book or give up 50.00 alone, two may 5000.00 (in currencies witho
 pub struct Args {
     #[command(subcommand)]
     what: What,
+}
+
+impl Args {
+    /// What it can be printed as.
+    pub const fn formats(&self) -> &'static [AnyFormat] {
+        match self.what {
+            What::List(_) => &[AnyFormat::Table, AnyFormat::Csv, AnyFormat::Json],
+            _ => AnyFormat::USUAL,
+        }
+    }
 }
 
 /// What is done about breaks.
@@ -57,6 +69,8 @@ struct List {
     /// Closed ones, too
     #[arg(long)]
     all: bool,
+    #[command(flatten)]
+    as_of: AsOf,
 }
 
 /// One break.
@@ -130,13 +144,13 @@ struct Match {
 }
 
 impl Signed {
-    fn by(&self) -> Result<By, CliError> {
+    async fn by(&self, db: &Db) -> Result<By, CliError> {
         let second = self.approved_by.as_deref();
         Ok(By {
             actor: one_line("--by", &self.by, BY_CHARS_MAX)?,
             reason: one_line("--reason", &self.reason, REASON_CHARS_MAX)?,
             approved_by: second.map(|name| one_line("--approved-by", name, BY_CHARS_MAX)).transpose()?,
-            at: self.as_of.clock().now(),
+            at: self.as_of.with_money(db).await?,
         })
     }
 }
@@ -147,7 +161,8 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         What::List(list) => {
             let states = [BreakState::Open, BreakState::Explained, BreakState::Resolved, BreakState::WrittenOff];
             let breaks = database::read(context, async |db| acts::list(db, if list.all { &states } else { &states[..2] }).await).await?;
-            write(&listed(&breaks, context.format)).map(|()| Exit::Done)
+            let today = list.as_of.clock().now().date_naive();
+            write(&listed(&breaks, today, context.asked)?).map(|()| Exit::Done)
         }
         What::Show(named) => {
             let (found, acts) = database::read(context, async |db| acts::show(db, &named.id).await).await?;
@@ -173,9 +188,12 @@ async fn decide(
     context: &Context,
     act: impl AsyncFnOnce(&Db, &By) -> Result<StoredBreak, ReconcileError>,
 ) -> Result<Exit, CliError> {
-    let by = done.by.by()?;
     let db = database::open(context, 1).await?;
-    let found = act(&db, &by).await;
+    db.check_schema().await?;
+    let found = match done.by.by(&db).await {
+        Ok(by) => act(&db, &by).await.map_err(CliError::from),
+        Err(error) => Err(error),
+    };
     db.close().await;
     told(&found?, context).map(|()| Exit::Done)
 }
@@ -212,26 +230,58 @@ fn shown(found: &StoredBreak) -> Value {
     })
 }
 
-fn listed(breaks: &[StoredBreak], format: Format) -> String {
+/// What a list has of each: the age is that of a day, and of what waits alone.
+const COLUMNS: [&str; 12] =
+    ["break", "provider", "kind", "state", "owner", "since", "age", "currency", "amount", "ours", "theirs", "proposal"];
+
+fn listed(breaks: &[StoredBreak], today: NaiveDate, format: Option<AnyFormat>) -> Result<String, CliError> {
+    let age = |found: &StoredBreak| found.state.waits().then(|| age_days(found.since, today));
+    let cells = |found: &StoredBreak| {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        [
+            found.id.clone(),
+            found.provider.clone(),
+            found.kind.tag().to_owned(),
+            found.state.tag().to_owned(),
+            text(&found.owner),
+            found.since.to_string(),
+            age(found).map(|days| days.to_string()).unwrap_or_default(),
+            found.amount.currency().code().to_owned(),
+            found.amount.major(),
+            text(&found.ours),
+            text(&found.theirs),
+            found.proposal.clone(),
+        ]
+    };
     match format {
-        Format::Json => pretty(&json!({ "breaks": breaks.iter().map(shown).collect::<Vec<_>>() })),
-        Format::Table if breaks.is_empty() => "No breaks.\n".to_owned(),
-        Format::Table => {
-            let mut table = table(&["break", "provider", "kind", "state", "owner", "since", "amount", "ours", "theirs"]);
+        Some(AnyFormat::Json) => {
+            let shown = breaks.iter().map(|found| {
+                let mut shown = shown(found);
+                shown["age_days"] = json!(age(found));
+                shown
+            });
+            Ok(pretty(&json!({ "breaks": shown.collect::<Vec<_>>() })))
+        }
+        Some(AnyFormat::Csv) => {
+            let refused = |error: csv::Error| CliError::Write(error.into());
+            let mut out = csv::Writer::from_writer(Vec::new());
+            out.write_record(COLUMNS).map_err(refused)?;
             for found in breaks {
-                table.add_row([
-                    found.id.clone(),
-                    found.provider.clone(),
-                    found.kind.tag().to_owned(),
-                    found.state.tag().to_owned(),
-                    found.owner.clone().unwrap_or_default(),
-                    found.since.to_string(),
-                    found.amount.to_string(),
-                    found.ours.clone().unwrap_or_default(),
-                    found.theirs.clone().unwrap_or_default(),
-                ]);
+                // The amount is the one cell that may begin with a sign.
+                let cells = cells(found).into_iter().zip(COLUMNS);
+                let cells = cells.map(|(cell, name)| if name == "amount" { cell } else { neutral(&cell).into_owned() });
+                out.write_record(cells).map_err(refused)?;
             }
-            format!("{table}\n")
+            let bytes = out.into_inner().map_err(|error| CliError::Write(error.into_error()))?;
+            String::from_utf8(bytes).map_err(|error| CliError::Write(std::io::Error::other(error)))
+        }
+        _ if breaks.is_empty() => Ok("No breaks.\n".to_owned()),
+        _ => {
+            let mut table = table(&COLUMNS);
+            for found in breaks {
+                table.add_row(cells(found));
+            }
+            Ok(format!("{table}\n"))
         }
     }
 }

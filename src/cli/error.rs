@@ -201,7 +201,7 @@ const fn of_reconcile(error: &ReconcileError) -> Exit {
         ReconcileError::Engine(error) => of_engine(error),
         ReconcileError::NotFound { .. } => Exit::NotFound,
         ReconcileError::Refused(_) => Exit::Refused,
-        ReconcileError::NothingTold(_) | ReconcileError::TotalsAlone { .. } => Exit::BadInput,
+        ReconcileError::NothingTold { .. } | ReconcileError::TotalsAlone { .. } => Exit::BadInput,
         ReconcileError::Disk(_) | ReconcileError::TooLarge { .. } | ReconcileError::Money(_) | ReconcileError::Unreadable(_) => {
             Exit::Environment
         }
@@ -255,7 +255,8 @@ const fn of_store(error: &StoreError) -> Exit {
         StoreError::Db(error) => of_database(error),
         StoreError::AlreadyDone { .. } => Exit::Done,
         StoreError::Conflict { .. } => Exit::Conflict,
-        StoreError::PromotionUsedUp { .. } | StoreError::VersionDiffers { .. } => Exit::Refused,
+        StoreError::Backdated { .. } => Exit::BadInput,
+        StoreError::PromotionUsedUp { .. } | StoreError::VersionDiffers { .. } | StoreError::AnotherProvider { .. } => Exit::Refused,
         StoreError::NoPromotion { .. } | StoreError::NoCatalog => Exit::NotFound,
         StoreError::Corrupt { .. }
         | StoreError::Currency { .. }

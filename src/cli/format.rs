@@ -21,7 +21,7 @@ pub enum AnyFormat {
     Table,
     /// One JSON document for programs
     Json,
-    /// Comma-separated, RFC 4180 (report, journal, trial-balance, reconcile)
+    /// Comma-separated, RFC 4180 (report, journal, trial-balance, reconcile, breaks list)
     Csv,
     /// A workbook with live totals (report)
     Xlsx,

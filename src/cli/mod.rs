@@ -215,6 +215,7 @@ impl Command {
             Self::Journal(_) => journal::FORMATS,
             Self::TrialBalance(_) => trial_balance::FORMATS,
             Self::Reconcile(_) => reconcile::FORMATS,
+            Self::Breaks(args) => args.formats(),
             Self::States(_) => states::FORMATS,
             _ => AnyFormat::USUAL,
         }

@@ -13,6 +13,7 @@ use super::{AnyFormat, CliError, Context, Exit, Format, database, table};
 use crate::engine::reconcile::acts;
 use crate::engine::reconcile::report::RunReport;
 use crate::engine::reconcile::{self, Depth, Order};
+use crate::engine::{EngineError, desk};
 
 pub(super) use shown::shown;
 
@@ -121,10 +122,24 @@ async fn reports(args: &Args, db: &crate::store::db::Db) -> Result<Vec<RunReport
         (true, false) => Depth::Propose,
         (false, false) => Depth::Dry,
     };
-    let at = args.as_of.clock().now();
+    db.check_schema().await?;
+    let at = args.as_of.with_money(db).await?;
     if depth != Depth::Dry && through > at.date_naive() {
         let problem = format!("{through} is not over, and what is posted is dated by it; --as-of says another day");
         return Err(CliError::Option { option: "--through", problem });
+    }
+    // What a report says of the run is cut off at its instant, and is of what customers' books had by then.
+    if args.as_of.as_of.is_some() && depth != Depth::Dry {
+        desk::must_not_go_back(db, at).await.map_err(|error| match error {
+            EngineError::RunBackdated { account, last, .. } => {
+                let problem = format!(
+                    "something was decided at {last} already (account {account}), which the run reads: take --as-of {} or later",
+                    last.date_naive()
+                );
+                CliError::Option { option: "--as-of", problem }
+            }
+            other => other.into(),
+        })?;
     }
     let actor = one_line("--by", args.by.as_deref().unwrap_or("reconcile"), BY_CHARS_MAX)?;
     let providers = match &args.provider {

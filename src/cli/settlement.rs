@@ -141,14 +141,12 @@ async fn import_files(args: &Import, context: &Context) -> Result<Exit, CliError
     if let Some(provider) = &args.provider {
         check_id(provider).map_err(|bad| CliError::Option { option: "--provider", problem: bad.to_string() })?;
     }
-    let how = Taking {
-        at: args.as_of.clock().now(),
-        actor: one_line("--by", args.by.as_deref().unwrap_or("import"), BY_CHARS_MAX)?,
-        dry_run: args.dry_run,
-    };
+    let actor = one_line("--by", args.by.as_deref().unwrap_or("import"), BY_CHARS_MAX)?;
     // Every file is looked at before the first is taken.
     let files = args.files.iter().map(|path| settlement_file(args, path)).collect::<Result<Vec<_>, _>>()?;
     let db = database::open(context, 1).await?;
+    db.check_schema().await?;
+    let how = Taking { at: args.as_of.with_money(&db).await?, actor, dry_run: args.dry_run };
     let mut all = Vec::new();
     let mut refused = Vec::new();
     for (path, file) in args.files.iter().zip(files) {
@@ -208,15 +206,18 @@ fn settlement_file(args: &Import, path: &Path) -> Result<SettlementFile, CliErro
 
 /// What a file is by its first bytes.
 fn seen(path: &Path, name: &str) -> Result<Source, CliError> {
-    let unknown = || CliError::Option { option: "--source", problem: format!("what {name} is cannot be seen from its columns; say it") };
+    let unknown = |problem: &str| CliError::Option {
+        option: "--source",
+        problem: format!("what {name} is cannot be seen from its columns; {problem}"),
+    };
     if is_standard_input(path) {
-        return Err(unknown());
+        return Err(unknown("say it"));
     }
     let mut file: File = super::open_input(path)?;
     let mut head = Vec::new();
     file.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(CliError::Read)?;
     file.rewind().map_err(CliError::Read)?;
-    Source::of_head(&head).ok_or_else(unknown)
+    Source::of_head(&head).ok_or_else(|| unknown(Source::unlike(&head).unwrap_or("say it")))
 }
 
 /// `earnings_202610.csv` is of October 2026.

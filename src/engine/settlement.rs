@@ -19,7 +19,7 @@ use crate::import::settlement::{ReadFile, Reading, Source, read};
 use crate::import::{ImportError, Placed, Problem, Problems, RowProblem};
 use crate::store::StoreError;
 use crate::store::db::{Db, DbError, Tx};
-use crate::store::settlement::{Contradiction, Import, Intake, Stored};
+use crate::store::settlement::{Contradiction, Import, Intake, Stored, Why};
 
 /// A settlement file.
 #[derive(Debug, Clone)]
@@ -112,8 +112,16 @@ pub async fn take(db: &Db, file: &SettlementFile, input: impl Read + Send + 'sta
     let id = intake.id().to_owned();
     let mut problems = Problems::new(&file.name);
     while let Some(chunk) = chunks.recv().await {
-        store(&mut tx, &mut intake, chunk, &mut problems).await?;
+        match store(&mut tx, &mut intake, chunk, (file.reading.source, &mut problems)).await {
+            // It is about the file, and not about those beside it; the rest of it need not be read.
+            Err(refused @ StoreError::AnotherProvider { .. }) => {
+                problems.note(RowProblem::of_file(Problem::Rule(refused.to_string())));
+                break;
+            }
+            stored => stored?,
+        }
     }
+    drop(chunks);
     for (line, contradiction) in intake.settle(&mut tx).await? {
         let problem = Problem::Rule(Refused(&contradiction).to_string());
         problems.note(RowProblem { line: Some(line.into()), field: Some("id".to_owned()), problem });
@@ -204,18 +212,22 @@ struct Refused<'a>(&'a Contradiction);
 
 impl fmt::Display for Refused<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Contradiction { what, id, known, .. } = self.0;
-        match known {
-            None => write!(f, "{what} `{id}` is stored already, with another amount, category or payout"),
-            Some(known) => write!(
-                f,
-                "{what} `{id}` is stored already, and what is known of it makes {known}: take in what was in it first, or ask its provider"
-            ),
+        let Contradiction { what, id, why, .. } = self.0;
+        match why {
+            Why::Differs | Why::OnBank(None) => write!(f, "{what} `{id}` is stored already, with another amount, category, date or payout"),
+            Why::Twice => write!(f, "{what} `{id}` occurs twice in this file, with another amount, category, date or payout"),
+            Why::Ahead { on, days, .. } => write!(f, "{on} lies more than {days} days ahead of the import"),
+            Why::OnBank(Some(known)) => write!(f, "{what} `{id}` is stored already, and {known} of it came to the bank: ask its provider"),
         }
     }
 }
 
-async fn store(tx: &mut Tx, intake: &mut Intake, chunk: Vec<Placed<Told>>, problems: &mut Problems) -> Result<(), StoreError> {
+async fn store(
+    tx: &mut Tx,
+    intake: &mut Intake,
+    chunk: Vec<Placed<Told>>,
+    (source, problems): (Source, &mut Problems),
+) -> Result<(), StoreError> {
     let sorted = sorted(chunk);
     let found = [
         intake.movements(tx, &sorted.movements).await?,
@@ -227,7 +239,11 @@ async fn store(tx: &mut Tx, intake: &mut Intake, chunk: Vec<Placed<Told>>, probl
         for contradiction in found {
             let problem = Problem::Rule(Refused(&contradiction).to_string());
             let line = places.get(contradiction.at).copied();
-            problems.note(RowProblem { line, field: Some("id".to_owned()), problem });
+            let field = match contradiction.why {
+                Why::Ahead { is_arrival, .. } => source.dates()[usize::from(is_arrival)],
+                _ => "id",
+            };
+            problems.note(RowProblem { line, field: Some(field.to_owned()), problem });
         }
     }
     Ok(())

@@ -83,7 +83,7 @@ impl Capabilities {
 
 /// The simulated provider: a card provider that can do everything.
 pub const SIMULATED: Capabilities = Capabilities {
-    name: "simulated",
+    name: crate::store::binding::SIMULATED,
     can_charge: true,
     can_refund: true,
     can_look_up: true,

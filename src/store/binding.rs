@@ -3,6 +3,9 @@
 use super::StoreError;
 use super::db::{Tx, Value};
 
+/// What the simulated provider is called.
+pub const SIMULATED: &str = "simulated";
+
 crate::statements! {
     /// What the database is bound to.
     BINDING = same("select name, value from meta where name in ('provider', 'provider_account', 'provider_live') order by name");

@@ -1,5 +1,7 @@
 //! What can go wrong between the rows and the domain.
 
+use chrono::{DateTime, Utc};
+
 use super::db::{DbError, Retryable};
 use crate::domain::money::Currency;
 
@@ -78,6 +80,27 @@ pub enum StoreError {
         provider: String,
         /// The currency.
         currency: Currency,
+    },
+    /// The money of another provider is in the books, which do not tell whose charges are whose. Nothing was stored.
+    #[error(
+        "this database holds the money of {held}; did you mean --provider {held}? The books do not tell whose charges are whose, \
+         so that what is of {provider} needs a database of its own"
+    )]
+    AnotherProvider {
+        /// Whose movements came.
+        provider: String,
+        /// Whose are here.
+        held: String,
+    },
+    /// An instant that lies before the day of what is recorded already. Nothing was stored.
+    #[error("{what} at {last}, and {now} lies before that day: what was reported of it would change; take --as-of {} or later", last.date_naive())]
+    Backdated {
+        /// What was recorded.
+        what: String,
+        /// The instant.
+        now: DateTime<Utc>,
+        /// That of what is recorded.
+        last: DateTime<Utc>,
     },
     /// A record for the journal cannot be written as JSON.
     #[error("the record of account {account} cannot be written as JSON (line {line}, column {column})")]

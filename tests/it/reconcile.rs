@@ -215,7 +215,7 @@ async fn nothing_can_be_reconciled_that_was_not_told() {
     on_both(async |db| {
         let order =
             Order { provider: "stripe".to_owned(), through: at().date_naive(), depth: Depth::Apply, actor: "t".to_owned(), at: at() };
-        assert!(matches!(run(&db, &order).await, Err(ReconcileError::NothingTold(_))));
+        assert!(matches!(run(&db, &order).await, Err(ReconcileError::NothingTold { .. })));
     })
     .await;
 }

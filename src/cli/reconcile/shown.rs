@@ -5,6 +5,7 @@ use comfy_table::CellAlignment;
 use crate::cli::{AnyFormat, CliError, table};
 use crate::domain::money::Money;
 use crate::domain::reconcile::BreakKind;
+use crate::domain::settlement::is_booked;
 use crate::engine::reconcile::report::{BookedNoMore, BreakLine, RunReport};
 use crate::reports::neutral;
 
@@ -103,6 +104,10 @@ fn payouts(report: &RunReport) -> String {
 }
 
 fn breaks(report: &RunReport) -> String {
+    if report.breaks.is_empty() && !is_booked(&report.provider) {
+        let provider = &report.provider;
+        return format!("\nNothing of ours can be held against these: what {provider} charges for itself is in nobody's books here.\n");
+    }
     if report.breaks.is_empty() {
         return "\nNo breaks.\n".to_owned();
     }

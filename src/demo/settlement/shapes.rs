@@ -72,12 +72,17 @@ pub(super) fn transaction_search(sheets: &Sheets, what: &SettlementFiles) -> Res
         "custom_field",
     ])?;
     for line in &sheets.lines {
-        let (parent, at) = (line.parent.clone().unwrap_or_default(), line.at.format("%Y-%m-%dT%H:%M:%S+0000").to_string());
+        // Whatever is undone has an id of its own, and names what it undoes.
+        let (id, parent) = match line.category {
+            Category::RefundFailure | Category::DisputeReversal => (format!("{}_back", line.reference), line.reference.clone()),
+            _ => (line.reference.clone(), line.parent.clone().unwrap_or_default()),
+        };
+        let at = line.at.format("%Y-%m-%dT%H:%M:%S+0000").to_string();
         let fee = if line.fee_minor == 0 { String::new() } else { minus(Money::new(line.fee_minor, line.gross.currency())).major() };
         let (amount, ours) = (line.gross.major(), line.ours.clone().unwrap_or_default());
         let kind = if parent.is_empty() { "" } else { "TXN" };
         let (code, currency) = (event_code(line.category), line.gross.currency());
-        out.write_record([&line.reference, &parent, kind, code, &at, &at, &amount, currency.code(), &fee, "S", "", &ours])?;
+        out.write_record([&id, &parent, kind, code, &at, &at, &amount, currency.code(), &fee, "S", "", &ours])?;
     }
     for payout in &sheets.payouts {
         let at = format!("{}T06:00:00+0000", payout.sent_on);

@@ -118,7 +118,7 @@ pub async fn stored_run(db: &Db, id: &str) -> Result<RunReport, ReconcileError> 
 /// [`ReconcileError::NotFound`], [`ReconcileError::Refused`] where it is closed.
 pub async fn assign(db: &Db, id: &str, owner: &str, by: &By) -> Result<StoredBreak, ReconcileError> {
     let mut tx = db.begin().await?;
-    let found = StoredBreak { owner: Some(owner.to_owned()), ..waiting(&mut tx, id).await? };
+    let found = StoredBreak { owner: Some(owner.to_owned()), ..waiting(&mut tx, id, by).await? };
     save(tx, found, &format!("assigned to {owner}"), by).await
 }
 
@@ -128,7 +128,7 @@ pub async fn assign(db: &Db, id: &str, owner: &str, by: &By) -> Result<StoredBre
 /// [`ReconcileError::NotFound`], [`ReconcileError::Refused`] where it is closed.
 pub async fn explain(db: &Db, id: &str, by: &By) -> Result<StoredBreak, ReconcileError> {
     let mut tx = db.begin().await?;
-    let found = waiting(&mut tx, id).await?;
+    let found = waiting(&mut tx, id, by).await?;
     close(tx, found, BreakState::Explained, "explained", by).await
 }
 
@@ -138,7 +138,7 @@ pub async fn explain(db: &Db, id: &str, by: &By) -> Result<StoredBreak, Reconcil
 /// [`ReconcileError::Refused`] where something waits on 1290 and nobody says what it is, or where it is more than the limits allow.
 pub async fn resolve(db: &Db, id: &str, book_fee: bool, by: &By) -> Result<StoredBreak, ReconcileError> {
     let mut tx = db.begin().await?;
-    let found = waiting(&mut tx, id).await?;
+    let found = waiting(&mut tx, id, by).await?;
     if book_fee {
         return book(tx, found, DifferenceIs::Fee, BreakState::Resolved, "booked as a fee", by).await;
     }
@@ -158,7 +158,7 @@ pub async fn resolve(db: &Db, id: &str, book_fee: bool, by: &By) -> Result<Store
 /// As [`resolve`].
 pub async fn write_off(db: &Db, id: &str, by: &By) -> Result<StoredBreak, ReconcileError> {
     let mut tx = db.begin().await?;
-    let found = waiting(&mut tx, id).await?;
+    let found = waiting(&mut tx, id, by).await?;
     book(tx, found, DifferenceIs::Loss, BreakState::WrittenOff, "written off", by).await
 }
 
@@ -168,7 +168,7 @@ pub async fn write_off(db: &Db, id: &str, by: &By) -> Result<StoredBreak, Reconc
 /// [`ReconcileError::Refused`] where the break is no such line, a payout is on the bank already, or the amounts don't make the line.
 pub async fn match_payouts(db: &Db, id: &str, payouts: &[String], by: &By) -> Result<StoredBreak, ReconcileError> {
     let mut tx = db.begin().await?;
-    let found = waiting(&mut tx, id).await?;
+    let found = waiting(&mut tx, id, by).await?;
     let refused = |problem: String| Err(ReconcileError::Refused(problem));
     let line = found.theirs.clone().unwrap_or_default();
     let Some((account, line_id)) = line.split_once('/').filter(|_| found.kind == BreakKind::BankLineWithoutPayout) else {
@@ -222,15 +222,24 @@ async fn one(tx: &mut Tx, id: &str) -> Result<StoredBreak, ReconcileError> {
     StoredBreak::read(&row.ok_or_else(|| ReconcileError::NotFound { what: "break", id: id.to_owned() })?)
 }
 
-async fn waiting(tx: &mut Tx, id: &str) -> Result<StoredBreak, ReconcileError> {
+/// A break that waits for somebody to act on it, which nobody can before it was there, or before what was done about it already.
+async fn waiting(tx: &mut Tx, id: &str, by: &By) -> Result<StoredBreak, ReconcileError> {
     let provider = one(tx, id).await?.provider;
     // Whoever acts on breaks of a provider, or reconciles it, waits for this.
     Book::lock(tx, &provider).await?;
     let found = one(tx, id).await?;
-    if found.state.waits() {
-        Ok(found)
-    } else {
-        Err(ReconcileError::Refused(format!("break {id} is {} already", found.state.tag().replace('_', " "))))
+    let last = stored::acts(tx, id).await?.last().map(|act| act.at);
+    let (on, first) = (by.at.date_naive(), last.map_or(found.since, |at| at.date_naive().max(found.since)));
+    let refused = |problem: String| Err(ReconcileError::Refused(problem));
+    match found.state {
+        state if !state.waits() => refused(format!("break {id} is {} already", state.tag().replace('_', " "))),
+        _ if on < first => {
+            let since = found.since;
+            refused(format!(
+                "break {id} is there since {since} and was last touched on {first}, which {on} lies before: take --as-of {first} or later"
+            ))
+        }
+        _ => Ok(found),
     }
 }
 

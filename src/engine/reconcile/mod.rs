@@ -35,7 +35,7 @@ use crate::domain::settlement::is_booked;
 use crate::engine::EngineError;
 use crate::store::StoreError;
 use crate::store::db::{Db, DbError, Tx};
-use crate::store::settlement::Book;
+use crate::store::settlement::{Book, booked_beside, last_imported, not_before};
 
 /// Why a reconciliation could not run.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +60,13 @@ pub enum ReconcileError {
     #[error(transparent)]
     Money(#[from] MoneyError),
     /// Nothing was ever imported of the provider.
-    #[error("nothing of provider `{0}` was imported; `kasacare settlement import` takes its files")]
-    NothingTold(String),
+    #[error("nothing of provider `{provider}` was imported{}; `kasacare settlement import` takes its files", beside(here))]
+    NothingTold {
+        /// The provider.
+        provider: String,
+        /// Of whom something is here.
+        here: Vec<String>,
+    },
     /// A store has told sums, and no transaction.
     #[error(
         "{totals} totals of {provider} are stored, of {first_on} to {last_on}: they name no transaction, \
@@ -91,6 +96,10 @@ pub enum ReconcileError {
     /// A stored run that cannot be read.
     #[error("run `{0}` cannot be read")]
     Unreadable(String),
+}
+
+fn beside(here: &[String]) -> String {
+    if here.is_empty() { String::new() } else { format!(", but of {}", here.join(", ")) }
 }
 
 impl From<DbError> for ReconcileError {
@@ -153,15 +162,21 @@ pub(in crate::engine::reconcile) struct Difference {
 /// [`ReconcileError`]; then nothing was changed.
 pub async fn run(db: &Db, order: &Order) -> Result<RunReport, ReconcileError> {
     db.check_schema().await?;
+    let mut at = order.at;
     let mut tx = if order.depth == Depth::Dry {
         db.begin_read().await?
     } else {
         let mut tx = db.begin().await?;
         // Before anything is read: whoever acts on breaks of this provider waits, or is waited for.
-        Book::lock(&mut tx, &order.provider).await?;
+        let book = Book::lock(&mut tx, &order.provider).await?;
         must_not_go_back(&mut tx, order).await?;
+        // Reports cut the books off at a run's instant: all that it reads is from before it.
+        let imported_at = last_imported(&mut tx, &order.provider).await?;
+        at = not_before(at, imported_at, || format!("a file or page of {} or of a bank was last taken", order.provider))?;
+        at = not_before(at, book.last_at(), || format!("the book of {} was last written", order.provider))?;
         tx
     };
+    let order = &Order { at, ..order.clone() };
     must_be_alone(&mut tx, &order.provider).await?;
     let planned = plan(&mut tx, order).await?;
     if order.depth == Depth::Dry {
@@ -185,11 +200,10 @@ async fn must_not_go_back(tx: &mut Tx, order: &Order) -> Result<(), ReconcileErr
     }
 }
 
-/// Neither our charges nor 1200 say whose they are, so that only one provider whose money is in our books can be held against them.
+/// A database of which an older version has taken in movements of two. Where there is nothing of this one, that is what is wrong.
 async fn must_be_alone(tx: &mut Tx, provider: &str) -> Result<(), ReconcileError> {
-    let rows = tx.fetch_all(&crate::store::reconcile::PROVIDERS, &[]).await?;
-    let all = rows.iter().map(|row| row.text_at(0)).collect::<Result<Vec<_>, _>>()?;
-    match all.iter().find(|other| *other != provider && is_booked(other)).filter(|_| is_booked(provider)) {
+    match booked_beside(tx, provider).await? {
+        Some(_) if !told_of(tx).await?.iter().any(|told| told == provider) => Err(nothing_told(tx, Some(provider)).await?),
         Some(other) => Err(ReconcileError::Refused(format!(
             "movements of {provider} and of {other} are here, and the books do not tell whose charges are whose: \
              a database is for one of them"
@@ -205,11 +219,16 @@ async fn must_be_alone(tx: &mut Tx, provider: &str) -> Result<(), ReconcileError
 pub async fn providers(db: &Db) -> Result<Vec<String>, ReconcileError> {
     db.check_schema().await?;
     let mut tx = db.begin_read().await?;
-    let rows = tx.fetch_all(&crate::store::reconcile::PROVIDERS, &[]).await?;
-    let providers = rows.iter().map(|row| row.text_at(0)).collect::<Result<Vec<_>, _>>()?;
+    let providers = told_of(&mut tx).await?;
     let nothing = if providers.is_empty() { Some(nothing_told(&mut tx, None).await?) } else { None };
     tx.rollback().await?;
     nothing.map_or(Ok(providers), Err)
+}
+
+/// Of whom there are movements.
+async fn told_of(tx: &mut Tx) -> Result<Vec<String>, ReconcileError> {
+    let rows = tx.fetch_all(&crate::store::reconcile::PROVIDERS, &[]).await?;
+    Ok(rows.iter().map(|row| row.text_at(0)).collect::<Result<_, _>>()?)
 }
 
 /// Why there is nothing to reconcile of a provider, or of any.
@@ -221,7 +240,8 @@ async fn nothing_told(tx: &mut Tx, provider: Option<&str>) -> Result<ReconcileEr
             return Ok(ReconcileError::TotalsAlone { provider: found, totals, first_on, last_on });
         }
     }
-    Ok(ReconcileError::NothingTold(provider.unwrap_or("(any)").to_owned()))
+    let here = told_of(tx).await?;
+    Ok(ReconcileError::NothingTold { provider: provider.unwrap_or("(any)").to_owned(), here })
 }
 
 /// A run that was computed.

@@ -52,14 +52,24 @@ struct Trace {
     value: Option<String>,
 }
 
-/// Bytes for the parser, which takes them one by one, with their line.
-struct Lines<R> {
-    inner: BufReader<R>,
-    line: Rc<Cell<u64>>,
+/// Where the parser is, which tells it to nobody: the line, and whether an element has ended since bytes were read last.
+#[derive(Default)]
+struct Position {
+    line: Cell<u64>,
+    has_ended: Cell<bool>,
 }
 
-impl<R: Read> Read for Lines<R> {
+/// Bytes for the parser, which takes them one by one, with their line. An element is as long as a record may be, and the list as long as it is.
+struct Lines<'b, R> {
+    inner: BufReader<&'b mut Digested<R>>,
+    position: Rc<Position>,
+}
+
+impl<R: Read> Read for Lines<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.position.has_ended.take() {
+            self.inner.get_mut().record_ends();
+        }
         let available = self.inner.fill_buf()?;
         let count = available.len().min(buffer.len());
         let taken = available.get(..count).unwrap_or_default();
@@ -67,19 +77,19 @@ impl<R: Read> Read for Lines<R> {
         if let Some(to) = buffer.get_mut(..count) {
             to.copy_from_slice(taken);
         }
-        self.line.set(self.line.get() + ends);
+        self.position.line.set(self.position.line.get() + ends);
         self.inner.consume(count);
         Ok(count)
     }
 }
 
 pub(super) fn read<R: Read>(bytes: &mut Digested<R>, keep_unknown: bool, out: &mut Out<'_, '_>) -> Result<(), RowError> {
-    let line = Rc::new(Cell::new(1));
+    let position = Rc::new(Position { line: Cell::new(1), ..Position::default() });
     let mut any = false;
-    let mut elements = Elements { out, line: Rc::clone(&line), count: 0, keep_unknown };
+    let mut elements = Elements { out, position: Rc::clone(&position), count: 0, keep_unknown };
     let mut failed = None;
     {
-        let lines = Lines { inner: BufReader::new(&mut *bytes), line: Rc::clone(&line) };
+        let lines = Lines { inner: BufReader::new(&mut *bytes), position: Rc::clone(&position) };
         let mut parser = serde_json::Deserializer::from_reader(lines);
         loop {
             // Between documents there may be nothing more.
@@ -104,7 +114,10 @@ pub(super) fn read<R: Read>(bytes: &mut Digested<R>, keep_unknown: bool, out: &m
         None => Err(RowProblem::of_file(Problem::EmptyFile).into()),
         Some(error) => Err(bytes
             .failure()
-            .map_or_else(|| RowProblem::at(Line::from(line.get()), Problem::Json { reason: without_place(&error) }), RowProblem::of_file)
+            .map_or_else(
+                || RowProblem::at(Line::from(position.line.get()), Problem::Json { reason: without_place(&error) }),
+                RowProblem::of_file,
+            )
             .into()),
     }
 }
@@ -117,7 +130,7 @@ fn without_place(error: &serde_json::Error) -> String {
 /// Where elements go.
 struct Elements<'o, 'a, 'b> {
     out: &'o mut Out<'a, 'b>,
-    line: Rc<Cell<u64>>,
+    position: Rc<Position>,
     count: u32,
     keep_unknown: bool,
 }
@@ -126,7 +139,8 @@ impl Elements<'_, '_, '_> {
     /// Takes one transaction; whether to go on.
     fn take(&mut self, value: Value) -> bool {
         self.count = self.count.saturating_add(1);
-        let line = Line { number: self.line.get(), element: Some(self.count) };
+        self.position.has_ended.set(true);
+        let line = Line { number: self.position.line.get(), element: Some(self.count) };
         if !self.out.goes_on() {
             return false;
         }

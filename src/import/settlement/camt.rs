@@ -20,6 +20,10 @@ const DEPTH_MAX: usize = 64;
 /// Longest text of an entry that is looked at.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
 
+/// What is said of a statement in ISO 8859-1 or the like.
+const NOT_UTF8: &str =
+    "not UTF-8 text: ask the bank for a statement in UTF-8, or turn it into one, as with iconv -f ISO-8859-1 -t UTF-8 FILE";
+
 /// Where an amount is, and in which currency.
 #[derive(Default)]
 struct Amount {
@@ -97,12 +101,14 @@ pub(super) fn read<R: Read>(bytes: &mut Digested<R>, out: &mut Out<'_, '_>) -> R
                 }
             }
             Err(error) => {
-                let reason = match error {
-                    quick_xml::Error::Io(_) => None,
-                    other => Some(other.to_string()),
+                let (is_text, reason) = match error {
+                    quick_xml::Error::Io(_) => (true, String::new()),
+                    quick_xml::Error::Encoding(_) => (false, String::new()),
+                    other => (true, other.to_string()),
                 };
                 let failure = reader.get_mut().failure();
-                let problem = failure.unwrap_or(Problem::Rule(format!("not valid XML: {}", reason.unwrap_or_default())));
+                let problem = failure
+                    .unwrap_or_else(|| Problem::Rule(if is_text { format!("not valid XML: {reason}") } else { NOT_UTF8.to_owned() }));
                 break Some(RowProblem::at(line, problem));
             }
         }

@@ -81,6 +81,21 @@ impl Source {
         Self::ALL.iter().find(|(source, ..)| *source == self).map_or("", |(.., provider)| *provider)
     }
 
+    /// What it calls the day on which something moved, and that on which a payout arrives.
+    #[must_use]
+    pub const fn dates(self) -> [&'static str; 2] {
+        match self {
+            Self::StripePayouts => ["created_utc", "automatic_payout_effective_at"],
+            Self::StripeBalance => ["created", "arrival_date"],
+            Self::PayPal => ["transaction_updated_date", "transaction_updated_date"],
+            Self::GooglePlay => ["Transaction Date", "Transaction Date"],
+            Self::Apple => ["Transaction Date", "Settlement Date"],
+            Self::Recurly => ["date", "date"],
+            Self::BankCamt => ["BookgDt", "BookgDt"],
+            Self::BankCsv => ["booked_on", "booked_on"],
+        }
+    }
+
     /// What a file is by the first bytes of it: the names of its columns, or its root.
     ///
     /// ```
@@ -104,6 +119,28 @@ impl Source {
             _ if has(&["gateway_reference", "status"]) => Some(Self::Recurly),
             _ if paypal::is_head(&line) => Some(Self::PayPal),
             _ => None,
+        }
+    }
+}
+
+impl Source {
+    /// What a file looks like that is none of these, where its first bytes tell.
+    #[must_use]
+    pub fn unlike(head: &[u8]) -> Option<&'static str> {
+        let text = String::from_utf8_lossy(head).trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
+        let starts = |marks: &[&[u8]]| marks.iter().any(|mark| head.starts_with(mark));
+        match text.get(..1) {
+            _ if starts(&[&[0xff, 0xfe], &[0xfe, 0xff]]) || head.iter().take(64).filter(|byte| **byte == 0).count() > 16 => {
+                Some("it is UTF-16: save it as UTF-8")
+            }
+            _ if starts(&[b"PK\x03\x04", b"\xd0\xcf\x11\xe0"]) => Some("it is a workbook or an archive: save it as CSV"),
+            _ if starts(&[b"%PDF"]) => Some("it is a PDF, and not the table of it"),
+            None => Some("it is empty"),
+            Some("<") if text.starts_with("<!doctype html") || text.contains("<html") => {
+                Some("it is a web page: was the page for logging in saved instead of the file?")
+            }
+            Some("<") => Some("it is XML, and not a bank statement in the form CAMT.053"),
+            Some(_) => None,
         }
     }
 }

@@ -247,8 +247,8 @@ fn movement(row: &mut Row<'_>, columns: &Columns) -> Option<Movement> {
     let parent_reference = row.may(columns.parent, values::id);
     let our_reference = columns.ours.iter().find_map(|column| row.text(*column)).and_then(|text| values::id(text).ok());
     let ((category, raw), gross_minor, fee_minor) = (found?, gross?, fee?);
-    // A withdrawal that came back names the withdrawal that it undoes.
-    let undone = parent_reference.clone().filter(|_| matches!(found, Some((Category::PayoutFailure, _))));
+    // A withdrawal that came back names the withdrawal that it undoes, a dispute that was won the dispute.
+    let undone = parent_reference.clone().filter(|_| matches!(category, Category::PayoutFailure | Category::DisputeReversal));
     Some(Movement {
         reference: undone.or_else(|| id.clone()),
         id: id?,

@@ -21,7 +21,12 @@ pub(super) struct Table<'i, R: Read> {
     record: csv::StringRecord,
     line: u64,
     missing: Vec<RowProblem>,
+    /// What parts the fields, as far as is known.
+    delimiter: u8,
 }
+
+/// What parts the fields of tables.
+const DELIMITERS: [(u8, &str); 4] = [(b',', "`,`"), (b';', "`;`"), (b'\t', "tabs"), (b'|', "`|`")];
 
 /// `Gross Transaction Amount` and `gross_transaction_amount` are one name.
 pub(super) fn plain(name: &str) -> String {
@@ -46,7 +51,7 @@ impl<'i, R: Read> Table<'i, R> {
             .delimiter(delimiter)
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(bytes);
-        let mut table = Self { reader, names: Vec::new(), record: csv::StringRecord::new(), line: 0, missing: Vec::new() };
+        let mut table = Self { reader, names: Vec::new(), record: csv::StringRecord::new(), line: 0, missing: Vec::new(), delimiter };
         loop {
             if !table.advance()? {
                 return Err(RowProblem::of_file(Problem::EmptyFile).into());
@@ -88,8 +93,17 @@ impl<'i, R: Read> Table<'i, R> {
         found
     }
 
-    /// Everything that is missing.
+    /// Everything that is missing; or why, where all names are one field.
     pub(super) fn missing(&mut self) -> RowError {
+        let count = |mark: u8| self.names.first().map_or(0, |all| all.bytes().filter(|byte| *byte == mark).count());
+        let found = DELIMITERS.iter().filter(|(mark, _)| *mark != self.delimiter && count(*mark) > 0).max_by_key(|(mark, _)| count(*mark));
+        if let Some((_, found)) = found.filter(|_| self.names.len() == 1) {
+            let expected = DELIMITERS.iter().find(|(mark, _)| *mark == self.delimiter).map_or("another mark", |(_, name)| name);
+            let why = format!(
+                "the columns are parted by {found}: save the file with {expected} instead (of a bank's CSV --delimiter says what parts them)"
+            );
+            return RowProblem::at(self.line, Problem::Rule(why)).into();
+        }
         RowError { problems: std::mem::take(&mut self.missing) }
     }
 

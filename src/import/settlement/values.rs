@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 use super::ID_CHARS_MAX;
-use crate::domain::money::Currency;
+use crate::domain::money::{Currency, MoneyError};
 use crate::import::problem::Problem;
 
 /// An amount in major units as a decimal, exactly, in minor units: `12.34`, `-12.3`, `1234.00` yen. More decimals than the currency
@@ -23,7 +23,8 @@ pub(super) fn major(text: &str, currency: Currency, comma: bool) -> Result<i64, 
     if whole.is_empty() || !all_digits(&whole) || !all_digits(kept) || beyond.bytes().any(|byte| byte != b'0') {
         return Err(bad());
     }
-    let minor: i64 = format!("{whole}{kept:0<exponent$}").parse().map_err(|_| bad())?;
+    // Nothing but digits: what does not fit is too large.
+    let minor: i64 = format!("{whole}{kept:0<exponent$}").parse().map_err(|_| MoneyError::Overflow)?;
     Ok(if negative { -minor } else { minor })
 }
 
@@ -52,10 +53,14 @@ pub(super) fn id(text: &str) -> Result<String, Problem> {
     Ok(text.to_owned())
 }
 
-/// A date, or the date of an instant: `2026-01-31`, `2026-01-31 09:30:00`.
+/// A date, perhaps with its zone, or the date of an instant as it is written there: `2026-01-31`, `2026-01-31+01:00`, `2026-01-31 09:30:00`.
 pub(super) fn date(text: &str) -> Result<NaiveDate, Problem> {
-    let first = text.get(..10).unwrap_or(text);
-    first.parse().map_err(|_| Problem::not_a("a date, YYYY-MM-DD"))
+    let bad = || Problem::not_a("a date, YYYY-MM-DD");
+    let (first, rest) = text.split_at_checked(10).ok_or_else(bad)?;
+    let on: NaiveDate = first.parse().map_err(|_| bad())?;
+    let is_time = || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").is_ok() || instant(text).is_ok();
+    let is_zone = || DateTime::parse_from_rfc3339(&format!("{first}T00:00:00{rest}")).is_ok();
+    if rest.is_empty() || is_zone() || is_time() { Ok(on) } else { Err(bad()) }
 }
 
 /// A date by a pattern such as `%m/%d/%Y`.
@@ -131,6 +136,32 @@ mod tests {
         check("1e3", "USD", None);
         check("99999999999999999999", "USD", None);
         assert_eq!(major("1.234,50", Currency::parse("EUR").unwrap(), true).ok(), Some(123_450));
+    }
+
+    #[test]
+    fn an_amount_that_64_bits_do_not_hold_is_too_large() {
+        let usd = Currency::parse("USD").unwrap();
+        assert_eq!(major("92233720368547758.07", usd, false).ok(), Some(i64::MAX));
+        assert_eq!(major("92233720368547758.08", usd, false), Err(Problem::Money(MoneyError::Overflow)));
+        assert!(matches!(major("92233720368547758.081", usd, false), Err(Problem::NotA { .. })));
+    }
+
+    #[test]
+    fn dates_are_read_to_their_end() {
+        for text in [
+            "2026-01-06",
+            "2026-01-06Z",
+            "2026-01-06+01:00",
+            "2026-01-06 09:30",
+            "2026-01-06 09:30:00",
+            "2026-01-06T23:30:00.250-08:00",
+            "2026-01-06T09:30:00",
+        ] {
+            assert_eq!(date(text).ok().map(|on| on.to_string()).as_deref(), Some("2026-01-06"), "{text}");
+        }
+        for text in ["2026-01-06xyz", "2026-01-06\0", "2026-01-06 09:30:00\0", "2026-01-06 25:00:00", "2026-01-6", "06.01.2026", ""] {
+            assert!(date(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

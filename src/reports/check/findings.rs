@@ -77,6 +77,7 @@ checks! {
     ProviderEvents = "provider_events", "F41", "the provider's events are read no further than there are any";
     SettlementBooks = "settlement_books", "LE-1, I12", "the books of providers have their chain of records, and their entries are what the ledger says of their events";
     SettlementPosted = "settlement_posted", "RC-1, I5", "the fees and payouts of the books are those of the provider's movements, for each provider and currency";
+    SettlementAlone = "settlement_alone", "RC-1", "movements of one provider alone are booked: neither charges nor 1200 say whose they are";
     ClosedMonths = "closed_months", "RC-3", "what was sealed of each closed month is what stands in the books by its end, and months were closed one after another";
     ProviderDisputes = "provider_disputes", "I2, PD-6", "every dispute here is one at the provider, of the same charge and no further than there";
 }

@@ -12,6 +12,7 @@ use crate::domain::ledger;
 use crate::domain::settlement::booking::Booking;
 use crate::reports::stored::{self, Journal, Record};
 use crate::reports::{ReportError, sums};
+use crate::store::binding;
 use crate::store::closings;
 use crate::store::db::Tx;
 use crate::store::settlement::{Entry, book_id};
@@ -65,6 +66,15 @@ pub(super) async fn inspect(tx: &mut Tx, today: NaiveDate, findings: &mut Findin
     for row in tx.fetch_all(&TOLD, &[]).await? {
         let fees = sums::exact(&row, 2)? - sums::exact(&row, 4)?;
         told.insert((book_id(row.str_at(0)?), row.text_at(1)?), (fees, -sums::exact(&row, 6)?));
+    }
+    let mut whose: BTreeSet<String> = told.keys().map(|(book, _)| book.clone()).collect();
+    if !whose.is_empty() && binding::has_simulated_money(tx).await? {
+        whose.insert(book_id(binding::SIMULATED));
+    }
+    for (one, other) in whose.iter().zip(whose.iter().skip(1)) {
+        let problem =
+            format!("stand beside the money of {one}: what is booked of one of them is none of this database's, and no run can be made");
+        Inspection::new(other, findings).broken(Check::SettlementAlone, "movements", problem);
     }
     for key in booked.keys().chain(told.keys()).collect::<BTreeSet<_>>() {
         let (ours, theirs) = (booked.get(key).copied().unwrap_or_default(), told.get(key).copied().unwrap_or_default());

@@ -184,7 +184,7 @@ impl Entry {
 }
 
 /// How far the first time zone is ahead of UTC.
-const FIRST_ZONE_AHEAD: TimeDelta = TimeDelta::hours(14);
+pub const FIRST_ZONE_AHEAD: TimeDelta = TimeDelta::hours(14);
 
 /// Today, where it comes first. With a cut-off the instant of the cut-off is now.
 #[must_use]

@@ -5,9 +5,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::super::closings;
-use super::super::db::{DbError, Tx};
+use super::super::db::{DbError, Row, Tx};
 use super::super::error::StoreError;
 use super::super::journal::{JournalBatch, PostedLeg, Record};
+use super::super::rows::instant;
+use super::not_before;
 use crate::domain::ledger;
 use crate::domain::settlement::booking::Booking;
 
@@ -18,6 +20,8 @@ crate::statements! {
     );
     /// Where its journal ends; nobody else posts until this transaction is over.
     LOCK_BOOK = same("select journal_seq, journal_hash from settlement_books where book_id = $1 {postgres: for update}");
+    /// When its last record was made.
+    LAST_POSTED = same("select posted_at from journal where account_id = $1 and seq = $2");
     /// Moves the end of its journal.
     MOVE_BOOK = same("update settlement_books set journal_seq = $2, journal_hash = $3 where book_id = $1");
 }
@@ -64,6 +68,8 @@ pub struct Book {
     id: String,
     seq: i64,
     hash: String,
+    /// When its last record was made.
+    last_at: Option<DateTime<Utc>>,
     batch: JournalBatch,
     /// The last day of the last closed month.
     closed_through: Option<NaiveDate>,
@@ -78,8 +84,18 @@ impl Book {
         let id = book_id(provider);
         tx.execute(&MAKE_BOOK, &crate::values![&id]).await?;
         let row = tx.fetch_one(&LOCK_BOOK, &crate::values![&id]).await?;
+        let (seq, hash) = (row.int("journal_seq")?, row.text("journal_hash")?);
+        let last = tx.fetch_optional(&LAST_POSTED, &crate::values![&id, seq]).await?;
+        let posted_at = |row: &Row| instant(row.int("posted_at")?).ok_or_else(|| row.corrupt("posted_at", "is out of range"));
+        let last_at = last.as_ref().map(posted_at).transpose()?;
         let closed_through = closings::closed_through(tx).await?;
-        Ok(Self { seq: row.int("journal_seq")?, hash: row.text("journal_hash")?, id, batch: JournalBatch::new(), closed_through })
+        Ok(Self { seq, hash, last_at, id, batch: JournalBatch::new(), closed_through })
+    }
+
+    /// When its last record was made.
+    #[must_use]
+    pub const fn last_at(&self) -> Option<DateTime<Utc>> {
+        self.last_at
     }
 
     /// The number of the next record.
@@ -89,11 +105,14 @@ impl Book {
     }
 
     /// Adds a record for a day. Where the day's month is closed, its entries are those of the first day that is open, and say so (RC-3): what
-    /// a provider or a bank tells late must not hold up what comes after it. Nothing else posts into a provider's book.
+    /// a provider or a bank tells late must not hold up what comes after it. Nothing else posts into a provider's book. Records are in the order of
+    /// their instants, as what was reported of a book by an instant must stay.
     ///
     /// # Errors
-    /// [`StoreError::Unstorable`] for a booking that would not balance, [`StoreError::Json`].
+    /// [`StoreError::Backdated`], [`StoreError::Unstorable`] for a booking that would not balance, [`StoreError::Json`].
     pub fn record(&mut self, on: NaiveDate, posted: &Posted<'_>, events: Vec<Booking>, mut why: Vec<String>) -> Result<(), StoreError> {
+        let at = not_before(posted.at, self.last_at, || format!("the book of {} was last written", self.id.trim_matches(['(', ')'])))?;
+        self.last_at = Some(at);
         let open = self.closed_through.filter(|last| on <= *last).and_then(|last| last.succ_opt());
         if let Some(open) = open {
             why.push(format!("RC-3: the month of {on} is closed, so that it is booked on {open}"));
@@ -136,7 +155,7 @@ impl Book {
             kind: posted.kind,
             cause: posted.cause,
             effective_on: on,
-            posted_at: posted.at,
+            posted_at: at,
             actor: posted.actor,
             reason: posted.reason,
             body: &body,

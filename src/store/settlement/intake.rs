@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 
+use super::super::binding;
 use super::super::db::{Columns, Row, Tx, Value};
 use super::super::error::StoreError;
 use super::super::rows::micros;
 use super::books::{Book, Posted};
+use super::outcome::{Contradiction, Import, Stored};
 use super::tables::{BANK_LINES, IMPORTS, MOVEMENTS, PAYOUT_LINES, PAYOUTS, TOTALS};
 use super::wholes::{Is, Sent, Settled, Wholes, known_sent, sent_key};
+use super::{booked_beside, last_reconciled, not_before};
 use crate::domain::money::{Currency, Money};
 use crate::domain::settlement::booking::{Booking, FeeOf};
 use crate::domain::settlement::{AmountFrom, BankLine, Category, Movement, Payout, StoreTotal, is_booked};
@@ -24,93 +27,39 @@ crate::statements! {
     BY_DIGEST = same("select import_id from settlement_imports where digest = $1");
     /// What is stored of these movements.
     KNOWN_MOVEMENTS = same(
-        "select movement_id, category, gross_minor, fee_minor, currency from provider_movements \
+        "select movement_id, category, gross_minor, fee_minor, currency, occurred_on, import_id from provider_movements \
          where provider = $1 and movement_id {in:$2}"
     );
     /// Which payouts these movements are known to have been in.
-    KNOWN_PAYOUT_LINES = same("select movement_id, payout_id from payout_lines where provider = $1 and movement_id {in:$2}");
+    KNOWN_PAYOUT_LINES = same("select movement_id, payout_id, import_id from payout_lines where provider = $1 and movement_id {in:$2}");
     /// What is stored of these payouts.
     KNOWN_PAYOUTS = same(
-        "select payout_id, amount_minor, currency, amount_from from provider_payouts where provider = $1 and payout_id {in:$2}"
+        "select payout_id, amount_minor, currency, import_id, amount_from from provider_payouts where provider = $1 and payout_id {in:$2}"
     );
     /// What is stored of these lines.
     KNOWN_BANK_LINES = same(
-        "select line_id, amount_minor, currency from bank_lines where bank_account = $1 and line_id {in:$2}"
+        "select line_id, amount_minor, currency, import_id from bank_lines where bank_account = $1 and line_id {in:$2}"
     );
     /// What is stored of these totals.
-    KNOWN_TOTALS = same("select total_id, share_minor, share_currency from store_totals where provider = $1 and total_id {in:$2}");
-}
-
-/// A row that contradicts what is stored under its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contradiction {
-    /// Position in the chunk.
-    pub at: usize,
-    /// What kind of row: `movement`, `payout`, …
-    pub what: &'static str,
-    /// Its name.
-    pub id: String,
-    /// Of a payout that was made of its lines: what they, or the bank, make it.
-    pub known: Option<Money>,
-}
-
-impl Contradiction {
-    fn new(at: usize, what: &'static str, id: &str) -> Self {
-        Self { at, what, id: id.to_owned(), known: None }
-    }
-}
-
-/// How many rows were new, by kind, and how many were there before.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stored {
-    /// New movements.
-    pub movements: u64,
-    /// New payouts.
-    pub payouts: u64,
-    /// New lines of bank accounts.
-    pub bank_lines: u64,
-    /// New totals.
-    pub totals: u64,
-    /// Movements whose payout was not known before.
-    pub payout_lines: u64,
-    /// Rows that were stored before.
-    pub known: u64,
-}
-
-impl Stored {
-    /// All that is new.
-    #[must_use]
-    pub const fn new_rows(&self) -> u64 {
-        self.movements + self.payouts + self.bank_lines + self.totals
-    }
-}
-
-/// What an import is: who takes what from whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Import {
-    /// Whose side it is: `stripe`, …; `bank` for statements.
-    pub provider: String,
-    /// What kind of file, or how else it was learnt.
-    pub source: String,
-    /// What the file is called.
-    pub name: String,
-    /// Who takes it.
-    pub actor: String,
-    /// Now.
-    pub at: DateTime<Utc>,
+    KNOWN_TOTALS = same(
+        "select total_id, share_minor, share_currency, import_id from store_totals where provider = $1 and total_id {in:$2}"
+    );
 }
 
 /// What `provider_payouts` calls a payout that was made of its lines.
 const DERIVED: &str = "derived";
 
-/// What a movement says: category, gross, fee, currency.
-type Told = (String, i64, i64, String);
+/// What a movement says: category, gross, fee, currency, day.
+type Told = (String, i64, i64, String, NaiveDate);
+
+/// Amount and currency by id, and the import that brought it.
+type Amounts = HashMap<String, (i64, String, String)>;
 
 /// Whether two say the same of a movement. What was fetched before its word was known here stays what it was: a person has dealt with it.
 fn agree(stored: &Told, told: &Told) -> bool {
     let unknown = Category::Unknown.tag();
     let categories_agree = stored.0 == told.0 || stored.0 == unknown || told.0 == unknown;
-    categories_agree && (stored.1, stored.2, &stored.3) == (told.1, told.2, &told.3)
+    categories_agree && (stored.1, stored.2, &stored.3, stored.4) == (told.1, told.2, &told.3, told.4)
 }
 
 /// Fees of a day, to be posted at the end.
@@ -128,6 +77,8 @@ pub struct Intake {
     payouts: BTreeMap<NaiveDate, Vec<Booking>>,
     /// Payouts that were known from a part of their lines.
     wholes: Wholes,
+    /// Whether nobody else's money was seen in the books.
+    is_alone: bool,
 }
 
 impl Intake {
@@ -138,7 +89,8 @@ impl Intake {
     pub async fn begin(tx: &mut Tx, import: Import) -> Result<Self, StoreError> {
         let number = tx.fetch_one(&NEXT_IMPORT, &[]).await?.int("number")?;
         let id = format!("si_{number:06}");
-        Ok(Self { import, id, stored: Stored::default(), rows: 0, fees: Fees::new(), payouts: BTreeMap::new(), wholes: Wholes::default() })
+        let (stored, wholes) = (Stored::default(), Wholes::default());
+        Ok(Self { import, id, stored, rows: 0, fees: Fees::new(), payouts: BTreeMap::new(), wholes, is_alone: false })
     }
 
     /// The import's id.
@@ -156,38 +108,68 @@ impl Intake {
     /// Stores those of a chunk that are new. `lines` are their places in the file.
     ///
     /// # Errors
-    /// [`StoreError::Db`], sums that are too large.
+    /// [`StoreError::AnotherProvider`], [`StoreError::Db`], sums that are too large.
     pub async fn movements(&mut self, tx: &mut Tx, chunk: &[(u64, Movement)]) -> Result<Vec<Contradiction>, StoreError> {
+        if !self.is_alone && !chunk.is_empty() {
+            self.must_be_alone(tx).await?;
+        }
         let keys = values(&self.import.provider, chunk.iter().map(|(_, movement)| movement.id.as_str()));
         let rows = tx.fetch_all(&KNOWN_MOVEMENTS, &keys).await?;
-        let read = |row: &Row| Ok((row.text_at(0)?, (row.text_at(1)?, row.int_at(2)?, row.int_at(3)?, row.text_at(4)?)));
-        let mut known: HashMap<String, Told> = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        let read = |row: &Row| {
+            let told: Told = (row.text_at(1)?, row.int_at(2)?, row.int_at(3)?, row.text_at(4)?, row.date_at(5)?);
+            Ok((row.text_at(0)?, (told, row.str_at(6)? == self.id)))
+        };
+        let mut known: HashMap<String, (Told, bool)> = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
         let keys: Vec<String> = chunk.iter().filter_map(|(_, movement)| sent_key(movement)).map(|(payout, _)| payout).collect();
         let mut sent = known_sent(tx, &self.import.provider, &keys).await?;
         let (mut found, mut new) = (Vec::new(), Columns::of(&MOVEMENTS));
         for (at, (line, movement)) in chunk.iter().enumerate() {
             self.rows += 1;
+            // A payout that is the sum of its lines is dated by its arrival.
+            let is_sum = movement.category == Category::Payout && movement.reference.as_ref() == Some(&movement.id);
+            if let Some(why) = self.import.ahead(movement.occurred_on(), is_sum) {
+                found.push(Contradiction { at, what: "movement", id: movement.id.clone(), why });
+                continue;
+            }
             let (key, stored) = (sent_key(movement), known.get(&movement.id));
-            let told = (movement.category.tag().to_owned(), movement.gross_minor, movement.fee_minor, movement.currency.code().to_owned());
+            let (category, currency, on) =
+                (movement.category.tag().to_owned(), movement.currency.code().to_owned(), movement.occurred_on());
+            let told = (category, movement.gross_minor, movement.fee_minor, currency, on);
             let is = match (key.as_ref().and_then(|key| sent.get(key)), stored) {
                 (Some(sent), stored) => Some(sent.is(movement, stored.is_some())),
-                (None, Some(stored)) => Some(if agree(stored, &told) { Is::Known } else { Is::Other }),
+                (None, Some((stored, _))) => Some(if agree(stored, &told) { Is::Known } else { Is::Other }),
                 (None, None) => None,
             };
             match is {
                 Some(Is::Known) => self.stored.known += 1,
                 Some(Is::Whole) if self.wholes.is_told(*line, movement) => {}
-                Some(Is::Whole | Is::Other) => found.push(Contradiction::new(at, "movement", &movement.id)),
+                Some(Is::Whole | Is::Other) => {
+                    let is_of_this = stored.is_some_and(|(_, is_of_this)| *is_of_this);
+                    found.push(Contradiction::new(at, "movement", &movement.id, is_of_this));
+                }
                 None => {
                     self.add(&mut new, *line, movement)?;
                     sent.extend(key.map(|key| (key, Sent::first(movement))));
-                    known.insert(movement.id.clone(), told);
+                    known.insert(movement.id.clone(), (told, true));
                 }
             }
         }
         tx.insert_rows(&new).await?;
         found.extend(self.payout_lines(tx, chunk).await?);
         Ok(found)
+    }
+
+    /// Whoever imports waits for whoever does already ([`NEXT_IMPORT`]): what is not here now comes from nobody else.
+    async fn must_be_alone(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
+        let provider = &self.import.provider;
+        let held = match booked_beside(tx, provider).await? {
+            None if is_booked(provider) && provider != binding::SIMULATED && binding::has_simulated_money(tx).await? => {
+                Some(binding::SIMULATED.to_owned())
+            }
+            held => held,
+        };
+        self.is_alone = held.is_none();
+        held.map_or(Ok(()), |held| Err(StoreError::AnotherProvider { provider: provider.clone(), held }))
     }
 
     fn add(&mut self, new: &mut Columns, line: u64, movement: &Movement) -> Result<(), StoreError> {
@@ -233,20 +215,20 @@ impl Intake {
         }
         let keys = values(&self.import.provider, in_payouts().map(|(_, movement, _)| movement.id.as_str()));
         let rows = tx.fetch_all(&KNOWN_PAYOUT_LINES, &keys).await?;
-        let read = |row: &Row| Ok((row.text_at(0)?, row.text_at(1)?));
-        let mut known: HashMap<String, String> = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        let read = |row: &Row| Ok((row.text_at(0)?, (row.text_at(1)?, row.str_at(2)? == self.id)));
+        let mut known: HashMap<String, (String, bool)> = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
         let (mut found, mut new) = (Vec::new(), Columns::of(&PAYOUT_LINES));
         for (at, movement, payout) in in_payouts() {
             match known.get(&movement.id) {
-                Some(stored) if stored == payout => {}
-                Some(_) => found.push(Contradiction::new(at, "payout of movement", &movement.id)),
+                Some((stored, _)) if stored == payout => {}
+                Some((_, is_of_this)) => found.push(Contradiction::new(at, "payout of movement", &movement.id, *is_of_this)),
                 None => {
                     new.row().text(&self.import.provider).text(&movement.id).text(payout).text(&self.id);
                     self.stored.payout_lines += 1;
                     if sent_key(movement).is_none() {
                         self.wholes.has_grown(payout);
                     }
-                    known.insert(movement.id.clone(), payout.to_owned());
+                    known.insert(movement.id.clone(), (payout.to_owned(), true));
                 }
             }
         }
@@ -262,14 +244,18 @@ impl Intake {
         let keys = values(&self.import.provider, chunk.iter().map(|payout| payout.id.as_str()));
         let rows = tx.fetch_all(&KNOWN_PAYOUTS, &keys).await?;
         let mut known = amounts(&rows)?;
-        let derived = |row: &Row| Ok((row.str_at(3)? == DERIVED).then(|| row.text_at(0)).transpose()?);
+        let derived = |row: &Row| Ok((row.str_at(4)? == DERIVED).then(|| row.text_at(0)).transpose()?);
         let derived: HashSet<String> = rows.iter().filter_map(|row| derived(row).transpose()).collect::<Result<_, StoreError>>()?;
         let (mut found, mut new) = (Vec::new(), Columns::of(&PAYOUTS));
         for (at, payout) in chunk.iter().enumerate() {
             self.rows += 1;
             let is_sum = payout.amount_from == AmountFrom::Derived || derived.contains(&payout.id);
+            if let Some(why) = self.import.ahead(payout.arrives_on, true) {
+                found.push(Contradiction { at, what: "payout", id: payout.id.clone(), why });
+                continue;
+            }
             // What is made of lines is as much as they are; whether it may be what is told now, its movement says.
-            if is_sum && known.get(&payout.id).is_some_and(|(_, currency)| currency == payout.amount.currency().code()) {
+            if is_sum && known.get(&payout.id).is_some_and(|(_, currency, _)| currency == payout.amount.currency().code()) {
                 self.stored.known += 1;
                 continue;
             }
@@ -304,6 +290,10 @@ impl Intake {
             let mut known = amounts(&tx.fetch_all(&KNOWN_BANK_LINES, &keys).await?)?;
             for (at, line) in lines {
                 self.rows += 1;
+                if let Some(why) = self.import.ahead(line.booked_on, false) {
+                    found.push(Contradiction { at, what: "bank line", id: line.id.clone(), why });
+                    continue;
+                }
                 if !self.is_new(&mut known, &line.id, line.amount, at, "bank line", &mut found) {
                     continue;
                 }
@@ -328,6 +318,10 @@ impl Intake {
         let (mut found, mut new) = (Vec::new(), Columns::of(&TOTALS));
         for (at, total) in chunk.iter().enumerate() {
             self.rows += 1;
+            if let Some(why) = self.import.ahead(total.last_on, true) {
+                found.push(Contradiction { at, what: "total", id: total.id.clone(), why });
+                continue;
+            }
             if !self.is_new(&mut known, &total.id, total.share, at, "total", &mut found) {
                 continue;
             }
@@ -344,19 +338,20 @@ impl Intake {
 
     fn is_new(
         &mut self,
-        known: &mut HashMap<String, (i64, String)>,
+        known: &mut Amounts,
         id: &str,
         amount: Money,
         at: usize,
         what: &'static str,
         found: &mut Vec<Contradiction>,
     ) -> bool {
-        let told = (amount.minor(), amount.currency().code().to_owned());
+        let (currency, minor) = (amount.currency(), amount.minor());
+        let told = (minor, currency.code());
         match known.get(id) {
-            Some(stored) if *stored == told => self.stored.known += 1,
-            Some(_) => found.push(Contradiction::new(at, what, id)),
+            Some((minor, currency, _)) if (*minor, currency.as_str()) == told => self.stored.known += 1,
+            Some((.., import)) => found.push(Contradiction::new(at, what, id, *import == self.id)),
             None => {
-                known.insert(id.to_owned(), told);
+                known.insert(id.to_owned(), (told.0, told.1.to_owned(), self.id.clone()));
                 return true;
             }
         }
@@ -383,11 +378,14 @@ impl Intake {
     /// kept, and the id of that import is given: the transaction must then be rolled back.
     ///
     /// # Errors
-    /// [`StoreError::Db`], [`StoreError::Unstorable`].
+    /// [`StoreError::Backdated`], [`StoreError::Db`], [`StoreError::Unstorable`].
     pub async fn finish(mut self, tx: &mut Tx, digest: &str) -> Result<Result<Stored, String>, StoreError> {
         if let Some(row) = tx.fetch_optional(&BY_DIGEST, &crate::values![digest]).await? {
             return Ok(Err(row.text("import_id")?));
         }
+        // What a run has not seen comes after it: its month is to be reconciled again.
+        let reconciled_at = last_reconciled(tx, &self.import.provider).await?;
+        self.import.at = not_before(self.import.at, reconciled_at, || "a run that has not seen this was made".to_owned())?;
         let mut row = Columns::of(&IMPORTS);
         let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
         let Import { provider, source, name, actor, at } = &self.import;
@@ -425,6 +423,6 @@ fn values<'a>(first: &str, ids: impl Iterator<Item = &'a str>) -> [Value; 2] {
     [Value::from(first), Value::texts(ids)]
 }
 
-fn amounts(rows: &[Row]) -> Result<HashMap<String, (i64, String)>, StoreError> {
-    rows.iter().map(|row| Ok((row.text_at(0)?, (row.int_at(1)?, row.text_at(2)?)))).collect()
+fn amounts(rows: &[Row]) -> Result<Amounts, StoreError> {
+    rows.iter().map(|row| Ok((row.text_at(0)?, (row.int_at(1)?, row.text_at(2)?, row.text_at(3)?)))).collect()
 }

@@ -6,11 +6,13 @@
 
 mod books;
 mod intake;
+mod outcome;
 mod tables;
 mod wholes;
 
 pub use books::{Book, Entry, Posted, book_id, is_book};
-pub use intake::{Contradiction, Import, Intake, Stored};
+pub use intake::Intake;
+pub use outcome::{Contradiction, Import, Stored, Why};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -18,6 +20,7 @@ use super::db::{Row, Sql, Table, Tx};
 use super::error::StoreError;
 use super::rows::instant;
 use super::sums;
+use crate::domain::settlement::is_booked;
 
 /// The movements `m` that are known to have been in a payout `p`.
 macro_rules! in_it {
@@ -28,6 +31,12 @@ macro_rules! in_it {
 }
 
 crate::statements! {
+    /// The next provider by name of whom movements are stored: one look into the index, however many there are.
+    NEXT_PROVIDER = same("select min(provider) as provider from provider_movements where provider > $1");
+    /// When something of a provider, or of a bank, was imported last.
+    LAST_IMPORTED = same("select max(imported_at) as last_at from settlement_imports where provider = $1 or provider = 'bank'");
+    /// When a provider was reconciled last; for a bank, any of them.
+    LAST_RECONCILED = same("select max(started_at) as last_at from reconciliation_runs where provider = $1 or $1 = 'bank'");
     /// Files that were taken, the newest first.
     IMPORTS = same(
         "select import_id, imported_at, rows_read, rows_new, provider, source, name, digest, actor from settlement_imports \
@@ -125,6 +134,52 @@ pub async fn totals(tx: &mut Tx, limit: u32) -> Result<Vec<ListedTotals>, StoreE
         Ok(ListedTotals { provider, import, totals: row.int("totals")?, first_on: row.date("first_on")?, last_on: row.date("last_on")? })
     };
     tx.fetch_all(&TOTALS, &crate::values![limit]).await?.iter().map(read).collect()
+}
+
+/// `at`, and not earlier than what was recorded last.
+///
+/// # Errors
+/// [`StoreError::Backdated`] where that is of a later day; clocks of machines may differ by less.
+pub fn not_before(at: DateTime<Utc>, last: Option<DateTime<Utc>>, what: impl FnOnce() -> String) -> Result<DateTime<Utc>, StoreError> {
+    match last {
+        Some(last) if at.date_naive() < last.date_naive() => Err(StoreError::Backdated { what: what(), now: at, last }),
+        Some(last) => Ok(at.max(last)),
+        None => Ok(at),
+    }
+}
+
+/// When something of a provider, or of a bank, was imported last.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn last_imported(tx: &mut Tx, provider: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+    last(&tx.fetch_one(&LAST_IMPORTED, &crate::values![provider]).await?)
+}
+
+/// When a provider was reconciled last; for a bank, any of them.
+async fn last_reconciled(tx: &mut Tx, provider: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+    last(&tx.fetch_one(&LAST_RECONCILED, &crate::values![provider]).await?)
+}
+
+fn last(row: &Row) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let read = |micros| instant(micros).ok_or_else(|| row.corrupt("last_at", "is out of range").into());
+    row.opt_int("last_at")?.map(read).transpose()
+}
+
+/// Another provider whose money is in the books. Neither our charges nor 1200 say whose they are, so that only one can be held against them;
+/// stores and the like are booked nowhere.
+///
+/// # Errors
+/// [`StoreError::Db`].
+pub async fn booked_beside(tx: &mut Tx, provider: &str) -> Result<Option<String>, StoreError> {
+    let mut after = is_booked(provider).then(String::new);
+    while let Some(last) = after {
+        after = tx.fetch_one(&NEXT_PROVIDER, &crate::values![&last]).await?.opt_text_at(0)?;
+        if let Some(found) = after.as_ref().filter(|found| *found != provider && is_booked(found)) {
+            return Ok(Some(found.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// When the first charge was asked for: nothing of ours can have moved before.

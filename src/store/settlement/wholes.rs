@@ -1,7 +1,7 @@
 //! Payouts that were known from a part of their lines, when more of them is told.
 //!
 //! A report that tells only what was in a payout makes it the sum of its lines, and books that. When the next part of the report comes, the
-//! payout has grown; when the provider says what it is, that takes the place of the sum, if the lines that are known by then make it.
+//! payout has grown; when the provider says what it is, that takes the place of the sum, unless the bank has another amount.
 //! What was stored stays: another movement of ours brings the difference, on the day of the first.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -11,7 +11,7 @@ use chrono::NaiveTime;
 use super::super::db::{Row, Tx, Value};
 use super::super::error::StoreError;
 use super::super::sums;
-use super::intake::Contradiction;
+use super::outcome::{Contradiction, Why};
 use crate::domain::money::{Currency, Money};
 use crate::domain::settlement::{Category, Movement};
 use crate::values;
@@ -150,7 +150,7 @@ impl Wholes {
         first.gross_minor == movement.gross_minor
     }
 
-    /// Holds all of it against the lines that are known now.
+    /// Holds all of it against the lines that are known now, and against the bank.
     pub(super) async fn settled(&self, tx: &mut Tx, provider: &str, import: &str) -> Result<Settled, StoreError> {
         let mut settled = Settled { movements: Vec::new(), contradictions: Vec::new() };
         let payouts: Vec<String> = self.grown.iter().chain(self.told.keys()).cloned().collect::<BTreeSet<_>>().into_iter().collect();
@@ -174,12 +174,14 @@ impl Wholes {
             let in_it = lines.get(&payout).copied().unwrap_or_default();
             let is_on_bank = on_bank.contains(&payout);
             match self.told.get(&payout) {
-                Some((line, told)) if in_it != -i128::from(told.gross_minor) || is_on_bank => {
-                    let known = i64::try_from(if is_on_bank { -sent.gross } else { in_it }).ok();
+                // Money came there, and not as much as the provider says now.
+                Some((line, told)) if is_on_bank => {
+                    let known = i64::try_from(-sent.gross).ok();
                     let known = known.map(|minor| Money::new(minor, told.currency));
-                    let contradiction = Contradiction { at: 0, what: "payout", id: payout, known };
+                    let contradiction = Contradiction { at: 0, what: "payout", id: payout, why: Why::OnBank(known) };
                     settled.contradictions.push((*line, contradiction));
                 }
+                // What the provider says is what left; where its lines make something else, that is a break, whichever of them came first.
                 Some((line, told)) => {
                     settled.movements.push((0, more(row, provider, &payout, sent, -sent.gross)?));
                     settled.movements.push((*line, told.clone()));

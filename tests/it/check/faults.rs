@@ -27,7 +27,8 @@ use Check::{
     AuditChain, BooksFromEvents, CapturedIsApplied, Carried, ClosedMonths, CustomerCredit, DisputesPending, DueFromState, EntryBalanced,
     EntryForm, InvoiceArithmetic, InvoiceOfPeriod, NoticesOnce, NumbersGapless, PeriodsTile, Prepaid, PriceNoticed, PromotionPeriods,
     PromotionUses, ProviderCharges, ProviderClearing, ProviderDisputes, ProviderRefunds, Receivable, RefundArithmetic, RefundLimit,
-    RefundsHeld, RefundsPayable, Revenue, RowsFromEvents, RowsOwned, RowsReadable, SettlementBooks, SettlementPosted, Transitions,
+    RefundsHeld, RefundsPayable, Revenue, RowsFromEvents, RowsOwned, RowsReadable, SettlementAlone, SettlementBooks, SettlementPosted,
+    Transitions,
 };
 
 /// What a books checker must catch.
@@ -361,10 +362,10 @@ pub const EVENTS: &[Fault] = &[
 pub const SETTLEMENT: &[Fault] = &[
     fault(
         "a cent on a fee of a provider",
-        &["update postings set amount_minor = amount_minor + 1 where account_id = '(stripe)' and leg_no = 1"],
+        &["update postings set amount_minor = amount_minor + 1 where account_id = '(simulated)' and leg_no = 1"],
         &[SettlementBooks],
     ),
-    fault("a record of a provider's book dropped", &["delete from journal where account_id = '(stripe)'"], &[SettlementBooks]),
+    fault("a record of a provider's book dropped", &["delete from journal where account_id = '(simulated)'"], &[SettlementBooks]),
     fault("a provider's book dropped", &["delete from settlement_books"], &[SettlementBooks]),
     fault(
         "a fee that was told and not posted",
@@ -372,5 +373,12 @@ pub const SETTLEMENT: &[Fault] = &[
            currency, category, raw_category, import_id) select provider, movement_id || 'x', occurred_at, gross_minor, fee_minor, \
            net_minor, line_no, occurred_on, currency, category, raw_category, import_id from provider_movements where movement_id = 'txn_1'"],
         &[SettlementPosted],
+    ),
+    fault(
+        "movements of a second provider",
+        &["insert into provider_movements (provider, movement_id, occurred_at, gross_minor, fee_minor, net_minor, line_no, occurred_on, \
+           currency, category, raw_category, import_id) select 'paypal', movement_id, occurred_at, gross_minor, 0, \
+           gross_minor, line_no, occurred_on, currency, category, raw_category, import_id from provider_movements where movement_id = 'txn_1'"],
+        &[SettlementAlone],
     ),
 ];

@@ -59,7 +59,7 @@ po_1,2026-02-04 00:00:00,txn_1,2026-02-01 10:00:00,2026-02-03 00:00:00,usd,108.2
 
 async fn settled(db: &Db) {
     let reading = Reading { source: Source::StripePayouts, month: None, bank: BankColumns::default(), keep_unknown: false };
-    let file = SettlementFile { name: "payouts.csv".to_owned(), reading, provider: None };
+    let file = SettlementFile { name: "payouts.csv".to_owned(), reading, provider: Some("simulated".to_owned()) };
     let how = Taking { at: noon("2026-06-03"), actor: "olga".to_owned(), dry_run: false };
     let taken = take(db, &file, PAYOUTS.as_bytes(), &how).await.unwrap();
     assert!(taken.stored.new_rows() > 0, "{taken:?}");

@@ -16,11 +16,11 @@ async fn balances(shop: &Shop) -> Vec<(i64, i64)> {
     rows.iter().map(|row| (row.int_at(0).unwrap(), row.int_at(1).unwrap())).collect()
 }
 
-/// Takes lines of the bank: day, amount, text.
-fn bank(shop: &Shop, name: &str, lines: &[(&str, &str, &str)]) {
+/// Takes lines of the bank on a day of 2026: day, amount, text.
+fn bank(shop: &Shop, name: &str, taken: &str, lines: &[(&str, &str, &str)]) {
     let rows: Vec<String> = lines.iter().map(|(on, amount, text)| format!("{on},{amount},{text}\n")).collect();
     let file = shop.file(name, &format!("booked_on,amount,text\n{}", rows.concat()));
-    shop.does(&format!("settlement import {file} --source bank-csv --account US1 --currency USD"));
+    shop.does(&format!("settlement import {file} --source bank-csv --account US1 --currency USD --as-of 2026-{taken}"));
 }
 
 fn run(through: &str, on: &str) -> String {
@@ -38,8 +38,8 @@ async fn a_booking_is_taken_back_when_its_cause_is_gone() {
     on_both(async |db| {
         let shop = Shop::empty(db);
         let sent = shop.file("sent.json", &february(&[("txn_1", "payout", -10_480, 4, "po_1")]));
-        shop.does(&format!("settlement import {sent}"));
-        bank(&shop, "february.csv", &[("2026-03-01", "-1.00", "Rent")]);
+        shop.does(&format!("settlement import {sent} --as-of 2026-02-05"));
+        bank(&shop, "february.csv", "03-02", &[("2026-03-01", "-1.00", "Rent")]);
         shop.says(&format!("{} --apply", run("03-01", "03-02"))).code(1);
         assert_eq!(balances(&shop).await, [(1020, 10_480), (1200, -10_480)]);
         let id = the_break(&shop, "payout_not_on_bank").await;
@@ -47,7 +47,7 @@ async fn a_booking_is_taken_back_when_its_cause_is_gone() {
         assert_eq!(balances(&shop).await, [(1200, -10_480), (5900, 10_480)]);
         shop.does(&format!("{} --apply", run("03-02", "03-03")));
         // Its line comes late, and names it.
-        bank(&shop, "march.csv", &[("2026-03-03", "104.80", "STRIPE po_1")]);
+        bank(&shop, "march.csv", "03-04", &[("2026-03-03", "104.80", "STRIPE po_1")]);
         let dry = shop.says(&run("03-04", "03-05")).code(1).out;
         assert!(
             dry.contains(&format!("Break {id} is no more what was booked: -104.80 USD from 1290 to 5900; --apply takes it back")),
@@ -74,8 +74,8 @@ async fn a_line_of_the_bank_that_was_booked_finds_its_payout() {
     on_both(async |db| {
         let shop = Shop::empty(db);
         let other = shop.file("other.json", &february(&[("txn_0", "payout", -100, 2, "po_0")]));
-        shop.does(&format!("settlement import {other}"));
-        bank(&shop, "lines.csv", &[("2026-02-03", "1.00", "STRIPE po_0"), ("2026-02-06", "20.00", "STRIPE po_1")]);
+        shop.does(&format!("settlement import {other} --as-of 2026-02-03"));
+        bank(&shop, "lines.csv", "02-07", &[("2026-02-03", "1.00", "STRIPE po_0"), ("2026-02-06", "20.00", "STRIPE po_1")]);
         shop.says(&format!("{} --apply", run("02-10", "02-11"))).code(1);
         assert_eq!(balances(&shop).await, [(1010, 100), (1200, -100)]);
         let id = the_break(&shop, "bank_line_without_payout").await;
@@ -83,7 +83,7 @@ async fn a_line_of_the_bank_that_was_booked_finds_its_payout() {
         // It waits on the bank, not on its way there.
         assert_eq!(balances(&shop).await, [(1010, 2_100), (1200, -100), (5000, -2_000)]);
         let late = shop.file("late.json", &february(&[("txn_1", "payout", -2_000, 4, "po_1")]));
-        shop.does(&format!("settlement import {late}"));
+        shop.does(&format!("settlement import {late} --as-of 2026-02-11"));
         shop.does(&format!("{} --apply", run("02-11", "02-12")));
         assert_eq!(balances(&shop).await, [(1010, 2_100), (1200, -2_100)]);
         shop.does("check");
@@ -97,22 +97,22 @@ async fn a_payout_that_the_bank_gives_back_leaves_nothing_behind() {
     on_both(async |db| {
         let shop = Shop::empty(db);
         let sent = shop.file("sent.json", &february(&[("txn_1", "payout", -10_480, 4, "po_1")]));
-        shop.does(&format!("settlement import {sent}"));
-        bank(&shop, "in.csv", &[("2026-02-05", "104.80", "STRIPE po_1")]);
+        shop.does(&format!("settlement import {sent} --as-of 2026-02-05"));
+        bank(&shop, "in.csv", "02-06", &[("2026-02-05", "104.80", "STRIPE po_1")]);
         shop.does(&format!("{} --apply", run("02-06", "02-07")));
         assert_eq!(balances(&shop).await, [(1010, 10_480), (1200, -10_480)]);
         let back = shop.file("back.json", &february(&[("txn_2", "payout_reversal", 10_480, 8, "po_1")]));
-        shop.does(&format!("settlement import {back}"));
+        shop.does(&format!("settlement import {back} --as-of 2026-02-09"));
         let between = shop.does(&run("02-09", "02-10"));
         assert!(between.contains("came back, and is on the bank still"), "{between}");
         // The bank has had its days, and has not given it back.
-        bank(&shop, "rent.csv", &[("2026-02-20", "-1.00", "Rent")]);
+        bank(&shop, "rent.csv", "02-21", &[("2026-02-20", "-1.00", "Rent")]);
         let overdue = shop.says(&run("02-20", "02-21")).code(1).out;
         assert!(overdue.contains("payout_unproven") && overdue.contains("-104.80 USD"), "{overdue}");
-        bank(&shop, "out.csv", &[("2026-02-09", "-104.80", "STRIPE po_1")]);
-        let applied = shop.does(&format!("{} --apply", run("02-10", "02-11")));
+        bank(&shop, "out.csv", "02-21", &[("2026-02-09", "-104.80", "STRIPE po_1")]);
+        let applied = shop.does(&format!("{} --apply", run("02-10", "02-21")));
         assert_eq!(balances(&shop).await, []);
-        assert_eq!(shop.does(&format!("{} --apply", run("02-10", "02-11"))), applied);
+        assert_eq!(shop.does(&format!("{} --apply", run("02-10", "02-21"))), applied);
         shop.does("check");
     })
     .await;
@@ -129,8 +129,8 @@ async fn a_payout_that_came_back_takes_no_other_payouts_line() {
             ("txn_3", "payout_reversal", 10_480, 6, "po_1"),
         ]);
         let file = shop.file("all.json", &all);
-        shop.does(&format!("settlement import {file}"));
-        bank(&shop, "one.csv", &[("2026-02-05", "104.80", "STRIPE")]);
+        shop.does(&format!("settlement import {file} --as-of 2026-02-07"));
+        bank(&shop, "one.csv", "02-07", &[("2026-02-05", "104.80", "STRIPE")]);
         shop.does(&format!("{} --apply", run("02-10", "02-11")));
         let received = shop.rows("select payout_id, what from payout_receipts").await;
         assert_eq!(received, [("po_2".to_owned(), "received".to_owned())], "po_1 never was on the bank");
@@ -145,8 +145,8 @@ async fn a_run_goes_forward_alone_and_within_limits() {
     on_both(async |db| {
         let shop = Shop::empty(db);
         let sent = shop.file("sent.json", &february(&[("txn_1", "payout", -10_480, 4, "po_1"), ("txn_2", "payout", -100, 4, "po_2")]));
-        shop.does(&format!("settlement import {sent}"));
-        bank(&shop, "february.csv", &[("2026-02-20", "-1.00", "Rent")]);
+        shop.does(&format!("settlement import {sent} --as-of 2026-02-05"));
+        bank(&shop, "february.csv", "02-21", &[("2026-02-20", "-1.00", "Rent")]);
         shop.says(&format!("{} --propose", run("02-20", "02-21"))).code(1);
         // R4.
         shop.says(&format!("{} --apply", run("02-19", "02-21"))).fails(2, "stripe was reconciled through 2026-02-20 already");
@@ -155,7 +155,7 @@ async fn a_run_goes_forward_alone_and_within_limits() {
         let big = shop.rows("select break_id, their_id from breaks where amount_minor = 10480").await[0].0.clone();
         shop.says(&format!("breaks resolve {big} --by Ada --reason found")).fails(3, "a second person must agree");
         shop.says(&format!("breaks assign {big} --by Ada --reason knows")).fails(2, "--to");
-        shop.does(&format!("breaks assign {big} --to Ben --by Ada --reason knows"));
+        shop.does(&format!("breaks assign {big} --to Ben --by Ada --reason knows --as-of 2026-02-21"));
         let shown = shop.does(&format!("breaks show {big}"));
         assert!(shown.contains("assigned to Ben by Ada: knows") && shown.contains("open"), "{shown}");
         let small = shop.rows("select break_id, their_id from breaks where amount_minor = 100").await[0].0.clone();
@@ -168,8 +168,21 @@ async fn a_run_goes_forward_alone_and_within_limits() {
             "transaction_id,transaction_event_code,transaction_initiation_date,transaction_amount,transaction_currency,fee_amount\n\
              1AB,T0002,2026-02-01T10:00:00+0000,9.99,USD,-0.59\n",
         );
-        shop.does(&format!("settlement import {paypal}"));
+        shop.says(&format!("settlement import {paypal}"))
+            .fails(2, "this database holds the money of stripe; did you mean --provider stripe?");
+        shop.does("check --as-of 2026-02-22");
+        // As an older version has left it.
+        let mut tx = shop.db.begin().await.unwrap();
+        let second = Sql::same(
+            "insert into provider_movements (provider, movement_id, occurred_at, gross_minor, fee_minor, net_minor, line_no, occurred_on, \
+             currency, category, raw_category, import_id) select 'paypal', '1AB', occurred_at, 999, 0, 999, 1, occurred_on, currency, \
+             'charge', 'T0002', import_id from provider_movements where movement_id = 'txn_2'",
+        );
+        tx.execute(&second, &[]).await.unwrap();
+        tx.commit().await.unwrap();
         shop.says(&run("02-21", "02-22")).fails(2, "movements of stripe and of paypal are here");
+        let said = shop.says("check --as-of 2026-02-22").code(1).out;
+        assert!(said.contains("settlement_alone"), "{said}");
     })
     .await;
 }

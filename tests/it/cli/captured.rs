@@ -17,12 +17,12 @@ async fn captured(shop: &Shop, minor: i64) {
     tx.execute(&Sql::same("update sim_charge set amount_minor = $1"), &values![minor]).await.unwrap();
     tx.commit().await.unwrap();
     let (_, reference) = shop.rows("select charge_id, reference from charges").await.remove(0);
-    import(shop, &[("txn_1", "charge", minor, 1, &reference)]);
+    import(shop, "2026-02-03", &[("txn_1", "charge", minor, 1, &reference)]);
 }
 
-fn import(shop: &Shop, movements: &[(&str, &str, i64, i64, &str)]) {
+fn import(shop: &Shop, on: &str, movements: &[(&str, &str, i64, i64, &str)]) {
     let file = shop.file(movements[0].0, &february(movements));
-    shop.does(&format!("settlement import {file} --source stripe-balance --provider simulated"));
+    shop.does(&format!("settlement import {file} --source stripe-balance --provider simulated --as-of {on}"));
 }
 
 fn reconcile(through: &str, on: &str) -> String {
@@ -60,7 +60,7 @@ async fn an_overcharge_that_reconciliation_finds_is_booked_and_given_back() {
         shop.does(&format!("unapplied pay-out us {CHARGE} {OLGA} --as-of 2026-02-04"));
         shop.runs("2026-02-04");
         let (_, reference) = shop.rows("select refund_id, reference from refunds").await.remove(0);
-        import(&shop, &[("txn_2", "refund", -500, 4, &reference)]);
+        import(&shop, "2026-02-06", &[("txn_2", "refund", -500, 4, &reference)]);
         let after = shop.does(&format!("{} --apply --format json", reconcile("05", "06")));
         let report: serde_json::Value = serde_json::from_str(&after).unwrap();
         let report = &report["runs"][0];
@@ -89,7 +89,7 @@ async fn an_undercharge_that_reconciliation_finds_is_owed_again() {
         shop.runs("2026-02-08");
         assert_eq!(shop.count("select cast(sum(amount_minor) as bigint) from postings where ledger_account = 1100").await, 0);
         let (_, reference) = shop.rows("select charge_id, reference from charges where amount_minor = 500").await.remove(0);
-        import(&shop, &[("txn_2", "charge", 500, 7, &reference)]);
+        import(&shop, "2026-02-10", &[("txn_2", "charge", 500, 7, &reference)]);
         let after = shop.says(&format!("{} --apply", reconcile("09", "10"))).out;
         assert_eq!(shop.rows("select break_id, kind from breaks where state = 'open'").await, [], "{after}");
         shop.does("check --as-of 2026-02-10");

@@ -93,7 +93,7 @@ pub async fn balances(db: &Db) -> Vec<(i64, i64)> {
 }
 
 async fn file(db: &Db, reading: Reading, text: String) -> Result<Taken, TakingError> {
-    let how = Taking { at: noon("2026-03-01"), actor: "test".to_owned(), dry_run: false };
+    let how = Taking { at: noon("2026-02-06"), actor: "test".to_owned(), dry_run: false };
     take(db, &SettlementFile { name: "a file".to_owned(), reading, provider: None }, std::io::Cursor::new(text.into_bytes()), &how).await
 }
 
@@ -101,9 +101,9 @@ fn pages() -> Reading {
     Reading { keep_unknown: false, ..Reading::fetched(Source::StripeBalance) }
 }
 
-async fn reconcile(db: &Db, through: NaiveDate) -> RunReport {
+async fn reconcile(db: &Db, through: NaiveDate, at: DateTime<Utc>) -> RunReport {
     let (provider, actor) = ("stripe".to_owned(), "test".to_owned());
-    run(db, &Order { provider, through, depth: Depth::Apply, actor, at: noon("2026-03-01") }).await.unwrap()
+    run(db, &Order { provider, through, depth: Depth::Apply, actor, at }).await.unwrap()
 }
 
 async fn journal(db: &Db) -> i64 {
@@ -133,7 +133,7 @@ async fn fees_and_payouts_are_fetched_posted_once_and_agree_with_our_books() {
             BankColumns { account: Some("DE01".to_owned()), currency: Some(Currency::parse("USD").unwrap()), ..BankColumns::default() };
         let statement = format!("booked_on,amount,text\n2026-02-06,{}.{:02},STRIPE TRACEpo_00001\n", PAID_OUT / 100, PAID_OUT % 100);
         file(&db, Reading { source: Source::BankCsv, month: None, bank, keep_unknown: false }, statement).await.unwrap();
-        let report = reconcile(&db, noon("2026-02-06").date_naive()).await;
+        let report = reconcile(&db, noon("2026-02-06").date_naive(), noon("2026-02-06")).await;
         assert!(report.is_clean() && report.unexplained().next().is_none(), "{:?}", report.breaks);
         assert_eq!(report.agreed, 12);
         let proof = &report.payouts[0];
@@ -262,7 +262,7 @@ async fn what_is_not_understood_waits_for_a_person_and_holds_up_nobody() {
         }
         // What is not known is on no account but the provider's own side, and a break until a person has said what it is.
         assert_eq!(balances(&db).await, [(1200, 3 * (9_999 - FEE)), (5000, 3 * FEE)]);
-        let report = reconcile(&db, noon("2026-02-01").date_naive()).await;
+        let report = reconcile(&db, noon("2026-02-01").date_naive(), morning(1)).await;
         let kinds: Vec<_> = report.breaks.iter().map(|line| (line.kind, line.theirs.clone().unwrap())).collect();
         assert_eq!(kinds, [(BreakKind::UnknownCategory, climate.clone())]);
         assert!(report.unexplained().next().is_none());
