@@ -106,7 +106,11 @@ fn sides() -> (Vec<Ours>, Vec<Their>, Found) {
             }
             7 if is_planted => {
                 plant(BreakKind::DuplicateHere, &format!("{own}_b"), "");
-                ours.push(Ours { id: format!("{}_b", our.id), own: 1, ..our.clone() });
+                // Behind the first one, as the store gives them.
+                let twin = Ours { id: format!("{}_b", our.id), own: 1, ..our.clone() };
+                ours.extend([our, twin]);
+                theirs.push(their);
+                continue;
             }
             8 if is_planted => {
                 plant(BreakKind::UnknownCategory, "", &format!("{txn}_u"));
