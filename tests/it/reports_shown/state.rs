@@ -17,7 +17,7 @@ use crate::world::on_both;
 use crate::world::town::{OREGON, Town, day, noon};
 
 /// Writes a pack where that of another month may be.
-async fn packed(db: &Db, order: Order, place: &Path) -> Packed {
+async fn told_in(db: &Db, order: Order, place: &Path) -> Packed {
     if place.exists() {
         fs::remove_dir_all(place).unwrap();
     }
@@ -26,7 +26,7 @@ async fn packed(db: &Db, order: Order, place: &Path) -> Packed {
 
 /// The row of a pack that says whether the month is closed, and its page.
 async fn state(db: &Db, order: Order, place: &Path) -> (Vec<String>, String) {
-    packed(db, order, place).await;
+    told_in(db, order, place).await;
     let row = csvs(place)["month-close.state"][""][0].clone();
     (row, fs::read_to_string(place.join("index.html")).unwrap())
 }
@@ -130,7 +130,7 @@ async fn cash_is_told_by_what_moved_it() {
         town.act(noon("2026-06-25"), &subscriptions[2].0, |draft| draft.win_dispute("dp_lost")).await;
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("pack");
-        let packed = packed(&db, order("2026-06"), &place).await;
+        let packed = told_in(&db, order("2026-06"), &place).await;
         assert_eq!(packed.broken, 0);
         // Day, paid, refunded, came back, disputed, won, fees, payouts, set aside, other, 1200. It begins with 3 x 99.99.
         let cash: Vec<String> = csvs(&place)["cash.cash"]["USD"].iter().map(|row| row.join(" ")).collect();
@@ -142,7 +142,7 @@ async fn cash_is_told_by_what_moved_it() {
             "2026-06-25 0.00 0.00 0.00 0.00 99.99 0.00 0.00 0.00 0.00 269.97",
         ];
         assert_eq!(cash, expected);
-        let packed = packed(&db, order("2026-01"), &place).await;
+        let packed = told_in(&db, order("2026-01"), &place).await;
         assert_eq!(packed.broken, 0);
         assert_eq!(csvs(&place)["cash.cash"]["USD"][0][1], "299.97");
         paid_out_after_all((&town, &db), back, &expected, &place).await;
@@ -160,7 +160,7 @@ async fn cash_is_told_by_what_moved_it() {
             let mut tx = db.begin().await.unwrap();
             assert!(tx.execute(&Sql::same(fault), &[]).await.unwrap() > 0, "{fault}");
             tx.commit().await.unwrap();
-            let packed = packed(&db, order(month), &place).await;
+            let packed = told_in(&db, order(month), &place).await;
             assert!(packed.broken > 0, "{fault}");
             let page = fs::read_to_string(place.join("index.html")).unwrap();
             assert!(page.contains(&format!("{tie} <strong>does not hold:")), "{fault}: {tie}");
@@ -176,11 +176,11 @@ async fn paid_out_after_all((town, db): (&Town, &Db), back: &AccountId, expected
         draft.refund_was_paid("re_back-s1_1_0_1_1", "re_late", Some(super::super::reports::usd(5_000)), None)
     })
     .await;
-    let packed = packed(db, order("2026-07"), place).await;
+    let packed = told_in(db, order("2026-07"), place).await;
     assert_eq!(packed.broken, 0);
     assert_eq!(csvs(place)["cash.cash"]["USD"][0][..3], ["2026-07-02", "0.00", "-50.00"]);
     for (known_at, rows) in [(None, expected.len()), (Some(noon("2026-06-22")), 4), (Some(noon("2026-06-03")), 1)] {
-        let packed = packed(db, Order { known_at, ..order("2026-06") }, place).await;
+        let packed = told_in(db, Order { known_at, ..order("2026-06") }, place).await;
         assert_eq!(packed.broken, 0, "{known_at:?}");
         let cash: Vec<String> = csvs(place)["cash.cash"]["USD"].iter().map(|row| row.join(" ")).collect();
         assert_eq!(cash, expected[..rows], "{known_at:?}");
