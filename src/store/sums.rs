@@ -1,8 +1,8 @@
 //! Sums that no number of rows and no amount makes too large for the database.
 //!
-//! Both databases refuse a sum of more than 64 bits, and one such row would take every report with it. So a statement sums the two
-//! halves of each amount: `sum(amount_minor / 4294967296)` and `sum(amount_minor % 4294967296)`. Both databases divide towards zero,
-//! so that the halves have one sign and make the amount again.
+//! A sum of more than 64 bits must not take every report with it, so a statement gives each sum in two halves. What they are made of is the
+//! databases' own: the marks `{high:…}` and `{low:…}` of [`Sql`](super::db::Sql). Both divide towards zero, so that the halves have one
+//! sign and make the sum again.
 
 use super::db::{DbError, Row};
 
@@ -12,17 +12,7 @@ macro_rules! halves {
         halves!("", $amount)
     };
     ($prefix:literal, $amount:expr) => {
-        concat!(
-            "cast(sum(",
-            $amount,
-            " / 4294967296) as bigint) as ",
-            $prefix,
-            "high, cast(sum(",
-            $amount,
-            " % 4294967296) as bigint) as ",
-            $prefix,
-            "low"
-        )
+        concat!("{high:", $amount, "} as ", $prefix, "high, {low:", $amount, "} as ", $prefix, "low")
     };
 }
 

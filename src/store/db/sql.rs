@@ -16,6 +16,8 @@ use super::connect::Kind;
 ///   [`Value::ints`](super::Value::ints)): `where id {in:$1}`. Its negation is `where not (id {in:$1})`.
 /// - `{pairs:$1}` is a source of rows: a list of texts `OWNER/ITEM`, bound as one parameter, as two columns, `owner` and `item`.
 ///   Joined, each pair is looked up by its key; two lists would have every owner tried with every item.
+/// - `{high:amount}` and `{low:amount}` are the sum of an amount in two halves of 32 bits and more, which no sum is too large for.
+///   PostgreSQL sums 64 bits without a limit and the sum is split; SQLite would refuse a sum of more than 64 bits, so each amount is.
 /// - `{postgres: …}` and `{sqlite: …}` are kept on the database they name and left out on the other. The usual one is
 ///   `{postgres: for update}`: SQLite has no row locks, and its one writer needs none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +124,10 @@ fn expand(kind: Kind, text: &str) -> String {
                 list,
                 "))",
             ]),
+            (Some(("high", amount)), Kind::Postgres) => result.extend(["cast(div(sum(", amount, "), 4294967296) as bigint)"]),
+            (Some(("high", amount)), Kind::Sqlite) => result.extend(["cast(sum(", amount, " / 4294967296) as bigint)"]),
+            (Some(("low", amount)), Kind::Postgres) => result.extend(["cast(sum(", amount, ") % 4294967296 as bigint)"]),
+            (Some(("low", amount)), Kind::Sqlite) => result.extend(["cast(sum(", amount, " % 4294967296) as bigint)"]),
             (Some(("postgres", kept)), Kind::Postgres) | (Some(("sqlite", kept)), Kind::Sqlite) => {
                 result.push_str(kept.trim());
             }
@@ -176,6 +182,20 @@ mod tests {
         assert!(PAIRS.text(Kind::Postgres).ends_with("as item from unnest($1::text[]) as pair) as p"));
         assert!(PAIRS.text(Kind::Sqlite).ends_with("as item from json_each($1)) as p"));
         assert!(!PAIRS.is_forked());
+    }
+
+    #[test]
+    fn sums_come_in_halves() {
+        const SUM: Sql = Sql::same("select {high:a.b} as high, {low:a.b} as low from t");
+        assert_eq!(
+            SUM.text(Kind::Postgres),
+            "select cast(div(sum(a.b), 4294967296) as bigint) as high, cast(sum(a.b) % 4294967296 as bigint) as low from t"
+        );
+        assert_eq!(
+            SUM.text(Kind::Sqlite),
+            "select cast(sum(a.b / 4294967296) as bigint) as high, cast(sum(a.b % 4294967296) as bigint) as low from t"
+        );
+        assert!(!SUM.is_forked());
     }
 
     #[test]

@@ -48,11 +48,14 @@ async fn every_statement_and_every_table_description_fits_the_schema() {
     .await;
 }
 
-/// A second text for the other database is a second thing to get wrong: row locks are left out of SQLite, and that is all.
+/// A second text for the other database is a second thing to get wrong: row locks are left out of SQLite, lists and halves of sums are
+/// written as each database has them, and that is all.
 #[test]
 fn few_statements_differ_between_the_databases() {
     let text = |sql: &Sql, kind| {
         let text = sql.text(kind).replace(" for share", " for update");
+        let text = text.replace("div(sum(", "sum(").replace("), 4294967296)", " / 4294967296)");
+        let text = text.replace(") % 4294967296 as", " % 4294967296) as");
         let text = text.split(" for update").next().unwrap_or_default().trim().to_owned();
         (1..9).fold(text, |text, list| text.replace(&format!("= any(${list})"), &format!("in (select value from json_each(${list}))")))
     };

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use kasacare::store::db::{DbError, Kind, Sql, Value};
+use kasacare::store::sums;
 use kasacare::values;
 
 use super::{ALL, INSERT, create_sample, rows};
@@ -113,6 +114,24 @@ async fn a_list_is_one_parameter() {
         assert_eq!(lines(&BY_NOTE, &[Value::texts([""; 0]), "a".into()]).await, [0; 0]);
         assert_eq!(lines(&NOT_BY_LINE, &[Value::ints([0, 1, 2, 9])]).await, [3, 4, 5]);
         assert_eq!(lines(&NOT_BY_LINE, &[Value::ints([])]).await, [0, 1, 2, 3, 4, 5]);
+    })
+    .await;
+}
+
+/// By hand: twice 2^63 - 1, and 5 more, is 2^64 + 3; and the other way round less.
+#[tokio::test]
+async fn sums_of_more_than_64_bits_are_exact() {
+    const SUMS: Sql = Sql::same(
+        "select s.way, {high:s.amount} as high, {low:s.amount} as low from (\
+         select 1 as way, 9223372036854775807 as amount union all select 1, 9223372036854775807 union all select 1, 5 \
+         union all select 2, -9223372036854775807 union all select 2, -9223372036854775807 union all select 2, -5 \
+         union all select 3, 4294967296 union all select 3, -1) as s group by s.way order by s.way",
+    );
+    on_both(|db| async move {
+        let mut tx = db.begin_read().await.unwrap();
+        let rows = tx.fetch_all(&SUMS, &[]).await.unwrap();
+        let sums: Vec<i128> = rows.iter().map(|row| sums::exact(row, 1).unwrap()).collect();
+        assert_eq!(sums, [18_446_744_073_709_551_619, -18_446_744_073_709_551_619, 4_294_967_295]);
     })
     .await;
 }
