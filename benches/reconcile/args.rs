@@ -30,7 +30,7 @@ pub struct Args {
     /// What the child does.
     #[arg(long, hide = true, value_enum, default_value_t = Job::Reconcile)]
     pub job: Job,
-    /// A settlement file that the child takes in first.
+    /// A settlement file that the child looks at.
     #[arg(long, hide = true)]
     pub file: Option<PathBuf>,
 }

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use kasacare::engine::reconcile::{self, Depth, Order};
-use kasacare::engine::settlement::{SettlementFile, Taking, take};
+use kasacare::engine::settlement::SettlementFile;
+use kasacare::engine::settlement::preview::Given;
 use kasacare::import::settlement::{BankColumns, Reading, Source};
 use kasacare::reports::trial_balance;
 use kasacare::store::db::{ConnectOptions, Db};
@@ -19,8 +20,6 @@ use crate::book::{self, Found};
 /// What a run of the engine took, and what it found.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Run {
-    /// Wall time of taking the file in, where there was one.
-    pub take_seconds: f64,
     /// Wall time of the job.
     pub seconds: f64,
     /// Peak memory of the process, in KiB.
@@ -33,7 +32,7 @@ pub struct Run {
     pub found: Found,
 }
 
-/// Runs the engine to its end; with a file, which it takes in first.
+/// Runs the engine to its end; with a file, which it looks at.
 pub fn run(url: &str, job: Job, file: Option<&Path>) -> Run {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.args(["--child", url, "--job", job.word()]);
@@ -58,14 +57,13 @@ pub async fn be_the_child(url: &str, job: Job, file: Option<PathBuf>) {
 
 async fn reconcile(db: &Db, file: Option<PathBuf>) -> Run {
     let mut run = Run::default();
-    if let Some(path) = file {
-        let began = Instant::now();
-        take_in(db, &path).await;
-        run.take_seconds = began.elapsed().as_secs_f64();
-    }
     let order = Order { provider: "stripe".to_owned(), through: book::through(), depth: Depth::Dry, actor: "bench".to_owned(), at: now() };
     let began = Instant::now();
-    let report = reconcile::run(db, &order).await.expect("a reconciliation");
+    let report = match file {
+        Some(path) => reconcile::run_with(db, &order, given(&path)).await,
+        None => reconcile::run(db, &order).await,
+    };
+    let report = report.unwrap_or_else(|error| panic!("{error}"));
     run.seconds = began.elapsed().as_secs_f64();
     run.agreed = report.agreed;
     run.unexplained = report.unexplained().count();
@@ -75,12 +73,10 @@ async fn reconcile(db: &Db, file: Option<PathBuf>) -> Run {
     run
 }
 
-async fn take_in(db: &Db, path: &Path) {
+fn given(path: &Path) -> Given {
     let reading = Reading { source: Source::StripePayouts, month: None, bank: BankColumns::default(), keep_unknown: false };
     let file = SettlementFile { name: path.display().to_string(), reading, provider: None };
-    let how = Taking { at: now(), actor: "bench".to_owned(), dry_run: false };
-    let taken = take(db, &file, File::open(path).expect("the file"), &how).await.unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(taken.stored.movements, taken.rows, "every row was a new movement");
+    Given { file, input: Box::new(File::open(path).expect("the file")) }
 }
 
 async fn balance(db: &Db) -> Run {

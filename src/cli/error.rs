@@ -201,7 +201,7 @@ const fn of_reconcile(error: &ReconcileError) -> Exit {
         ReconcileError::Engine(error) => of_engine(error),
         ReconcileError::NotFound { .. } => Exit::NotFound,
         ReconcileError::Refused(_) => Exit::Refused,
-        ReconcileError::NothingTold { .. } | ReconcileError::TotalsAlone { .. } => Exit::BadInput,
+        ReconcileError::NothingTold { .. } | ReconcileError::TotalsAlone { .. } | ReconcileError::File(_) => Exit::BadInput,
         ReconcileError::Disk(_) | ReconcileError::TooLarge { .. } | ReconcileError::Money(_) | ReconcileError::Unreadable(_) => {
             Exit::Environment
         }

@@ -2,6 +2,8 @@
 
 mod shown;
 
+use std::path::PathBuf;
+
 use chrono::NaiveDate;
 use clap::Subcommand;
 use serde_json::json;
@@ -9,11 +11,12 @@ use serde_json::json;
 use super::act::{BY_CHARS_MAX, one_line};
 use super::as_of::{self, AsOf};
 use super::change::{pretty, write};
-use super::{AnyFormat, CliError, Context, Exit, Format, database, table};
+use super::{AnyFormat, CliError, Context, Exit, Format, database, settlement, table};
 use crate::engine::reconcile::acts;
 use crate::engine::reconcile::report::RunReport;
 use crate::engine::reconcile::{self, Depth, Order};
 use crate::engine::{EngineError, desk};
+use crate::import::settlement::Source;
 
 pub(super) use shown::shown;
 
@@ -22,12 +25,16 @@ Examples:
   kasacare reconcile --through 2026-10-31
   kasacare reconcile --through 2026-10-31 --provider stripe --apply --by \"J. Doe\"
   kasacare reconcile --through 2026-10-31 --format csv > breaks.csv
+  kasacare reconcile --through 2026-10-31 --with payout_reconciliation.csv
   kasacare reconcile list
   kasacare reconcile show rc_0123456789abcdef
 
 Three legs: our movements against the provider's, those against its payouts, and these against the bank; and two equations, day by day.
 A dry run, unless --propose stores the run and its breaks, or --apply also posts what the bank has (1010) and sets aside what nothing
 of ours explains (1290). The same inputs give the same run again, and change nothing.
+
+A dry run with a provider's file (--with) finds what a run after an import of it would, and stores nothing. The file is checked as an
+import checks it; what of it is stored already counts once.
 
 Exit code 0: clean. 1: breaks. 2: it could not run.";
 
@@ -43,9 +50,15 @@ pub struct Args {
     /// The last day that counts, in UTC
     #[arg(long, value_name = "DATE", value_parser = as_of::date)]
     through: Option<NaiveDate>,
-    /// The provider; all of whom something was imported where it is not given
+    /// The provider; where it is not given, all of whom something was imported, or whose the file is
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
+    /// A dry run with this file of the provider, as if it had been imported; "-" for standard input, which needs --source
+    #[arg(long = "with", value_name = "FILE", conflicts_with_all = ["propose", "apply"])]
+    with_file: Option<PathBuf>,
+    /// What the file is, as in `settlement import`
+    #[arg(long, value_name = "SOURCE", requires = "with_file")]
+    source: Option<Source>,
     /// Store the run and its breaks
     #[arg(long)]
     propose: bool,
@@ -142,6 +155,12 @@ async fn reports(args: &Args, db: &crate::store::db::Db) -> Result<Vec<RunReport
         })?;
     }
     let actor = one_line("--by", args.by.as_deref().unwrap_or("reconcile"), BY_CHARS_MAX)?;
+    if let Some(path) = &args.with_file {
+        let given = settlement::given(path, args.source, args.provider.as_deref())?;
+        let provider = given.file.provider.clone().unwrap_or_else(|| given.file.reading.source.provider().to_owned());
+        let order = Order { provider, through, depth, actor, at };
+        return Ok(vec![reconcile::run_with(db, &order, given).await?]);
+    }
     let providers = match &args.provider {
         Some(provider) => vec![provider.clone()],
         None => reconcile::providers(db).await?,

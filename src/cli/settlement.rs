@@ -16,6 +16,7 @@ use super::change::{pretty, write};
 use super::{CliError, Context, Exit, Format, database, progress, table};
 use crate::domain::ids::check_id;
 use crate::domain::money::Currency;
+use crate::engine::settlement::preview::Given;
 use crate::engine::settlement::{SettlementFile, Taken, Taking, TakingError, take};
 use crate::import::settlement::{BankColumns, Reading, Source};
 use crate::store::settlement::ListedTotals;
@@ -154,7 +155,7 @@ async fn import_files(args: &Import, context: &Context) -> Result<Exit, CliError
             Ok(taken) => all.push((file.name, taken)),
             Err(TakingError::File(error)) => refused.push(error),
             Err(TakingError::Engine(error)) => return Err(error.into()),
-            Err(error @ TakingError::Stopped) => return Err(CliError::environment(error.to_string())),
+            Err(error @ (TakingError::Stopped | TakingError::Disk(_))) => return Err(CliError::environment(error.to_string())),
         }
     }
     db.close().await;
@@ -184,12 +185,25 @@ fn open(path: &Path) -> Result<Box<dyn Read + Send>, CliError> {
     Ok(Box::new(progress::reading(file, length)))
 }
 
-fn settlement_file(args: &Import, path: &Path) -> Result<SettlementFile, CliError> {
+/// A provider's file that is looked at and not taken, and its bytes.
+pub(super) fn given(path: &Path, source: Option<Source>, provider: Option<&str>) -> Result<Given, CliError> {
+    let (name, source) = named(path, source)?;
+    let reading = Reading { source, month: month_in(&name), bank: BankColumns::default(), keep_unknown: false };
+    Ok(Given { file: SettlementFile { name, reading, provider: provider.map(str::to_owned) }, input: open(path)? })
+}
+
+/// What messages call a file, and what it is.
+fn named(path: &Path, source: Option<Source>) -> Result<(String, Source), CliError> {
     let name = if is_standard_input(path) { "standard input".to_owned() } else { path.display().to_string() };
-    let source = match args.source {
+    let source = match source {
         Some(source) => source,
         None => seen(path, &name)?,
     };
+    Ok((name, source))
+}
+
+fn settlement_file(args: &Import, path: &Path) -> Result<SettlementFile, CliError> {
+    let (name, source) = named(path, args.source)?;
     let Bank { bank_account, currency, columns, date_format, decimal_comma, delimiter } = args.bank.clone();
     let unfit = |option, problem: &str| CliError::Option { option, problem: problem.to_owned() };
     if let Some((ours, _)) = columns.iter().find(|(ours, _)| !BankColumns::NAMES.contains(&ours.as_str())) {

@@ -214,6 +214,8 @@ pub struct StoreTotal {
 pub enum Told {
     /// A movement.
     Movement(Movement),
+    /// A movement that the same file has told already, with the same words.
+    Again(Movement),
     /// A payout.
     Payout(Payout),
     /// A line of a bank account.

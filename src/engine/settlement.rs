@@ -2,12 +2,13 @@
 //!
 //! A thread reads the file, which may be large, and hands over chunks; here they are stored and what they bring is posted. At most three
 //! chunks are in memory. What is wrong with a row, in itself or against what is stored, is gathered until the end, so that a person gets
-//! the whole list. [`fetched`] takes what a provider's own interface tells, in the same way.
+//! the whole list. [`fetched`] takes what a provider's own interface tells, in the same way; [`preview`] looks at a file and stores nothing.
 
 pub mod fetched;
+pub mod preview;
 
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
@@ -16,7 +17,7 @@ use super::EngineError;
 use super::intake::CHUNK_ROWS;
 use crate::domain::settlement::{BankLine, Movement, Payout, StoreTotal, Told};
 use crate::import::settlement::{ReadFile, Reading, Source, read};
-use crate::import::{ImportError, Placed, Problem, Problems, RowProblem};
+use crate::import::{ImportError, Line, Placed, Problem, Problems, RowProblem};
 use crate::store::StoreError;
 use crate::store::db::{Db, DbError, Tx};
 use crate::store::settlement::{Contradiction, Import, Intake, Stored, Why};
@@ -76,6 +77,9 @@ pub enum TakingError {
     /// The reading thread died.
     #[error("the reading of the file was stopped")]
     Stopped,
+    /// What the rows were for.
+    #[error("the folder for temporary files failed")]
+    Disk(#[from] io::Error),
 }
 
 impl From<DbError> for TakingError {
@@ -123,8 +127,7 @@ pub async fn take(db: &Db, file: &SettlementFile, input: impl Read + Send + 'sta
     }
     drop(chunks);
     for (line, contradiction) in intake.settle(&mut tx).await? {
-        let problem = Problem::Rule(Refused(&contradiction).to_string());
-        problems.note(RowProblem { line: Some(line.into()), field: Some("id".to_owned()), problem });
+        note(&mut problems, file.reading.source, &[line.into()], &[contradiction]);
     }
     let ReadFile { rows, skipped, problems: of_file, digest } = reader.await.map_err(|_| TakingError::Stopped)?;
     let taken = |import, was_taken, stored| Taken {
@@ -177,8 +180,10 @@ struct Kinds {
     payouts: Vec<Payout>,
     bank_lines: Vec<BankLine>,
     totals: Vec<StoreTotal>,
+    /// Of the movements, those that the same file has told before, by their places.
+    again: Vec<usize>,
     /// Of each kind, in its order.
-    places: [Vec<crate::import::Line>; 4],
+    places: [Vec<Line>; 4],
 }
 
 fn sorted(chunk: Vec<Placed<Told>>) -> Kinds {
@@ -188,6 +193,11 @@ fn sorted(chunk: Vec<Placed<Told>>) -> Kinds {
         match row {
             Told::Movement(movement) => {
                 movements.push(line);
+                sorted.movements.push((line.number, movement));
+            }
+            Told::Again(movement) => {
+                movements.push(line);
+                sorted.again.push(sorted.movements.len());
                 sorted.movements.push((line.number, movement));
             }
             Told::Payout(payout) => {
@@ -235,16 +245,20 @@ async fn store(
         intake.bank_lines(tx, &sorted.bank_lines).await?,
         intake.totals(tx, &sorted.totals).await?,
     ];
-    for (places, found) in sorted.places.iter().zip(found) {
-        for contradiction in found {
-            let problem = Problem::Rule(Refused(&contradiction).to_string());
-            let line = places.get(contradiction.at).copied();
-            let field = match contradiction.why {
-                Why::Ahead { is_arrival, .. } => source.dates()[usize::from(is_arrival)],
-                _ => "id",
-            };
-            problems.note(RowProblem { line, field: Some(field.to_owned()), problem });
-        }
+    for (places, found) in sorted.places.iter().zip(&found) {
+        note(problems, source, places, found);
     }
     Ok(())
+}
+
+/// Notes what contradicts, by the lines of a chunk.
+fn note(problems: &mut Problems, source: Source, lines: &[Line], found: &[Contradiction]) {
+    for contradiction in found {
+        let problem = Problem::Rule(Refused(contradiction).to_string());
+        let field = match contradiction.why {
+            Why::Ahead { is_arrival, .. } => source.dates()[usize::from(is_arrival)],
+            _ => "id",
+        };
+        problems.note(RowProblem { line: lines.get(contradiction.at).copied(), field: Some(field.to_owned()), problem });
+    }
 }

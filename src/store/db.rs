@@ -59,4 +59,5 @@ pub use sql::Sql;
 pub use stream::{RowStream, STREAM_BATCH_ROWS};
 pub use table::{Cells, Column, Columns, Table};
 pub use tx::Tx;
+pub(in crate::store) use value::parse_iso_date;
 pub use value::{Type, Value};

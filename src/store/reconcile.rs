@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 
-use super::db::{Column, DbError, Row, Sql, Table, Tx};
+use super::db::{Column, DbError, Row, Sql, Table, Tx, parse_iso_date};
 use super::error::StoreError;
 use crate::domain::event::Event;
 use crate::domain::money::Currency;
@@ -88,14 +88,35 @@ pub const REAL: [Sql; 3] = [OUR_CHARGES, OUR_REFUNDS, OUR_DISPUTES];
 /// What we have had with the simulated one.
 pub const SIMULATED: [Sql; 3] = [SIMULATED_CHARGES, SIMULATED_REFUNDS, SIMULATED_DISPUTES];
 
-// Two texts and not a value that says which is meant: so PostgreSQL knows how many rows there will be.
+/// What a record's cells are put together with.
+const SEPARATOR: char = '\u{1f}';
+
+/// A record as one text: what the driver spends on a cell is more than what is in it. An empty text stands for NULL.
+macro_rules! packed {
+    ($($cell:expr),+) => {
+        concat!("concat_ws('\u{1f}', ", packed!(@ $($cell),+), ") as packed")
+    };
+    (@ $cell:expr) => { $cell };
+    (@ $cell:expr, $($rest:expr),+) => { concat!($cell, ", ", packed!(@ $($rest),+)) };
+}
+
+// Two texts and not a value that says which is meant: so PostgreSQL knows how many rows there will be. Ids of the simulated provider begin
+// with `sim_`. Neither joined nor sorted: the engine has the currencies, and puts charges in order faster than their table is read in it.
 macro_rules! our_charges {
     ($is:literal) => {
         concat!(
-            "select c.account_id, c.charge_id as id, c.reference, c.amount_minor, a.currency, c.state, c.settled_on from charges c \
-             join accounts a on a.account_id = c.account_id where (c.reference is null or c.reference ",
+            "select ",
+            packed!(
+                "account_id",
+                "charge_id",
+                "coalesce(reference, '')",
+                "amount_minor",
+                "state",
+                "coalesce(cast(settled_on as text), '')"
+            ),
+            " from charges where (reference is null or ",
             $is,
-            " 'sim!_%' escape '!') and (c.settled_on is null or c.settled_on <= $1) order by c.account_id, c.charge_id"
+            ") and (settled_on is null or settled_on <= $1)"
         )
     };
 }
@@ -122,14 +143,17 @@ macro_rules! our_disputes {
 
 crate::statements! {
     /// A provider's movements by a day.
-    pub THEIRS = same(
-        "select movement_id, category, gross_minor, fee_minor, net_minor, currency, occurred_on, reference, parent_reference, our_reference \
-         from provider_movements where provider = $1 and occurred_on <= $2 order by movement_id"
-    );
+    pub THEIRS = same(concat!(
+        "select ", packed!("movement_id", "category", "gross_minor", "fee_minor", "net_minor", "currency", "cast(occurred_on as text)",
+        "coalesce(reference, '')", "coalesce(parent_reference, '')", "coalesce(our_reference, '')"),
+        " from provider_movements where provider = $1 and occurred_on <= $2 order by movement_id"
+    ));
+    /// Every customer's currency.
+    pub ACCOUNTS = same(concat!("select ", packed!("account_id", "currency"), " from accounts"));
     /// Our charges with a real provider by a day, failed ones too.
-    OUR_CHARGES = same(our_charges!("not like"));
+    OUR_CHARGES = same(our_charges!("reference < 'sim_' or reference >= 'sim`'"));
     /// Those with the simulated provider, whose ids say so.
-    SIMULATED_CHARGES = same(our_charges!("like"));
+    SIMULATED_CHARGES = same(our_charges!("(reference >= 'sim_' and reference < 'sim`')"));
     /// Our refunds likewise.
     OUR_REFUNDS = same(our_refunds!("not like"));
     /// Those of the simulated provider.
@@ -147,11 +171,12 @@ crate::statements! {
          where j.body like '%\"refund_failed.v1\"%' or j.body like '%\"refund_settled.v1\"%' or j.body like '%\"dispute_won.v1\"%' \
          or j.body like '%\"dispute_reversed.v1\"%' or j.body like '%\"capture_corrected.v1\"%' order by j.account_id, j.seq"
     );
+    // The day first: SQLite sorts to group, and two days differ more often than two currencies.
     /// What customers' books moved on the clearing account by day.
     pub CLEARING = same(concat!(
         "select currency, effective_on, ", halves!("amount_minor"), " from postings \
          where ledger_account = 1200 and account_id not like '(%' and effective_on <= $1 \
-         group by currency, effective_on order by currency, effective_on"
+         group by effective_on, currency"
     ));
     /// What a provider's book moved on it: fees and payouts, and what the reconciler has set aside. Days are those on which it happened,
     /// also where its month was closed and it is booked later.
@@ -169,21 +194,12 @@ crate::statements! {
          join postings p on p.account_id = j.account_id and p.seq = j.seq \
          where j.account_id = $1 and j.kind <> 'settlement_import' and p.effective_on > $2 group by j.seq, j.body order by j.seq"
     );
-    /// What the provider says its balance for us changed by, and by what: fees as it says them, a line of its own for fees by what it left.
-    /// What is reserved is ours all the same.
-    pub THEIR_BALANCE = same(concat!(
-        "select currency, occurred_on, ", halves!("moved_", "(case when category = 'reserve' then 0 else net_minor end)"), ", ",
-        halves!("reserved_fee_", "(case when category = 'reserve' then fee_minor else 0 end)"), ", ",
-        halves!("fee_line_", "(case when category = 'fee' then net_minor else 0 end)"), ", ",
-        halves!("fee_", "(case when category in ('fee', 'dispute') then 0 else fee_minor end)"), ", ",
-        halves!("payout_", "(case when category in ('payout', 'payout_failure') then gross_minor else 0 end)"),
-        " from provider_movements where provider = $1 and occurred_on <= $2 group by currency, occurred_on order by currency, occurred_on"
-    ));
+    // An index has payouts and failed ones alone, and SQLite takes it only where its very words stand.
     /// A provider's payouts by a day. One that is derived is as much as was booked for it, which grows as more of its lines are known.
     pub PAYOUTS = same(concat!(
         "select p.payout_id, p.amount_minor, p.currency, p.sent_on, p.arrives_on, p.bank_reference, s.high, s.low, p.amount_from from provider_payouts p \
          left join (select m.reference, ", halves!("m.gross_minor"), " from provider_movements m where m.provider = $1 \
-         and m.category = 'payout' and m.reference is not null group by m.reference) s on s.reference = p.payout_id \
+         and m.category in ('payout', 'payout_failure') and m.category = 'payout' and m.reference is not null group by m.reference) s on s.reference = p.payout_id \
          and p.amount_from = 'derived' where p.provider = $1 and p.sent_on <= $2 order by p.payout_id"
     ));
     /// What was in them; the line of the payout itself is not in it.
@@ -194,8 +210,8 @@ crate::statements! {
     ));
     /// Payouts that came back.
     pub FAILED_PAYOUTS = same(
-        "select reference, min(occurred_on) as failed_on from provider_movements where provider = $1 and category = 'payout_failure' \
-         and reference is not null and occurred_on <= $2 group by reference"
+        "select reference, min(occurred_on) as failed_on from provider_movements where provider = $1 \
+         and category in ('payout', 'payout_failure') and category = 'payout_failure' and reference is not null and occurred_on <= $2 group by reference"
     );
     /// The bank's lines of a provider.
     pub BANK_LINES = same(
@@ -264,22 +280,90 @@ pub struct TheirMovement<'r> {
     pub references: [Option<&'r str>; 3],
 }
 
+/// A charge of ours as it is stored, without its currency, which is its customer's.
+#[derive(Debug, Clone, Copy)]
+pub struct OurCharge<'r> {
+    /// The customer.
+    pub account: &'r str,
+    /// Its id.
+    pub id: &'r str,
+    /// The provider's id, where it has told one.
+    pub reference: Option<&'r str>,
+    /// How much, in minor units.
+    pub amount_minor: i64,
+    /// Whether the provider has it.
+    pub has_succeeded: bool,
+    /// When it settled.
+    pub settled_on: Option<NaiveDate>,
+}
+
+/// The cells of a packed record.
+fn unpacked<const N: usize>(row: &Row) -> Result<[&str; N], DbError> {
+    let mut parts = row.str_at(0)?.split(SEPARATOR);
+    let mut cells = [""; N];
+    for cell in &mut cells {
+        *cell = parts.next().ok_or_else(|| row.corrupt("packed", "has fewer cells than were asked for"))?;
+    }
+    if parts.next().is_some() { Err(row.corrupt("packed", "has more cells than were asked for")) } else { Ok(cells) }
+}
+
+fn number(row: &Row, cell: &str) -> Result<i64, DbError> {
+    cell.parse().map_err(|_| row.corrupt("packed", "has something else than a number"))
+}
+
+fn day(row: &Row, cell: &str) -> Result<NaiveDate, DbError> {
+    parse_iso_date(cell).ok_or_else(|| row.corrupt("packed", "has something else than a day"))
+}
+
+fn given(cell: &str) -> Option<&str> {
+    Some(cell).filter(|cell| !cell.is_empty())
+}
+
+fn known_currency(row: &Row, cell: &str) -> Result<Currency, DbError> {
+    Currency::parse(cell).map_err(|_| row.corrupt("currency", "is not a currency"))
+}
+
 /// Reads a row of [`THEIRS`].
 ///
 /// # Errors
 /// [`DbError::Corrupt`].
 pub fn their_movement(row: &Row) -> Result<TheirMovement<'_>, DbError> {
-    let category = Category::from_tag(row.str_at(1)?).ok_or_else(|| row.corrupt("category", "is none that is known"))?;
+    let [id, category, gross, fee, net, currency, on, reference, parent, ours] = unpacked(row)?;
     Ok(TheirMovement {
-        id: row.str_at(0)?,
-        category,
-        gross_minor: row.int_at(2)?,
-        fee_minor: row.int_at(3)?,
-        net_minor: row.int_at(4)?,
-        currency: currency(row, 5)?,
-        on: row.date_at(6)?,
-        references: [row.opt_str_at(7)?, row.opt_str_at(8)?, row.opt_str_at(9)?],
+        id,
+        category: Category::from_tag(category).ok_or_else(|| row.corrupt("category", "is none that is known"))?,
+        gross_minor: number(row, gross)?,
+        fee_minor: number(row, fee)?,
+        net_minor: number(row, net)?,
+        currency: known_currency(row, currency)?,
+        on: day(row, on)?,
+        references: [reference, parent, ours].map(given),
     })
+}
+
+/// Reads a row of our charges.
+///
+/// # Errors
+/// [`DbError::Corrupt`].
+pub fn our_charge(row: &Row) -> Result<OurCharge<'_>, DbError> {
+    let [account, id, reference, amount, state, settled_on] = unpacked(row)?;
+    Ok(OurCharge {
+        account,
+        id,
+        reference: given(reference),
+        amount_minor: number(row, amount)?,
+        has_succeeded: state == "succeeded",
+        settled_on: given(settled_on).map(|cell| day(row, cell)).transpose()?,
+    })
+}
+
+/// Reads a row of [`ACCOUNTS`].
+///
+/// # Errors
+/// [`DbError::Corrupt`].
+pub fn account_currency(row: &Row) -> Result<(&str, Currency), DbError> {
+    let [account, currency] = unpacked(row)?;
+    Ok((account, known_currency(row, currency)?))
 }
 
 /// A currency of a row.

@@ -18,6 +18,7 @@ mod quote;
 mod recompute;
 mod reconcile;
 mod reconcile_join;
+mod reconcile_with;
 mod reports;
 mod reports_shown;
 mod rows;

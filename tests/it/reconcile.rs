@@ -39,7 +39,7 @@ pub async fn write_files(db: &Db, out: &Path, through: NaiveDate, plant: u64) ->
     write_as(db, Source::StripePayouts, out, through, plant).await
 }
 
-async fn write_as(db: &Db, shape: Source, out: &Path, through: NaiveDate, plant: u64) -> Written {
+pub async fn write_as(db: &Db, shape: Source, out: &Path, through: NaiveDate, plant: u64) -> Written {
     write(db, &SettlementFiles { through, seed: 5, plant, shape, out: out.to_owned() }).await.unwrap()
 }
 
@@ -68,7 +68,7 @@ async fn take_as(db: &Db, shape: Source, written: &Written, dry_run: bool) -> u6
     rows
 }
 
-fn at() -> DateTime<Utc> {
+pub fn at() -> DateTime<Utc> {
     noon("2030-01-01")
 }
 

@@ -160,7 +160,7 @@ fn join(ours: &[Ours], theirs: &[Their], budget: usize) -> Joined {
         join.add_theirs(&row).unwrap();
     }
     for our in ours {
-        join.add_ours(our.clone()).unwrap();
+        join.add_ours(&our.row()).unwrap();
     }
     join.finish().unwrap()
 }

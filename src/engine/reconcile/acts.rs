@@ -176,7 +176,7 @@ pub async fn match_payouts(db: &Db, id: &str, payouts: &[String], by: &By) -> Re
     };
     let provider = found.provider.as_str();
     let far = chrono::NaiveDate::MAX.min(crate::domain::calendar::DATE_MAX);
-    let bank = super::bank::load(&mut tx, provider, far).await?;
+    let bank = super::bank::read(&mut tx, provider, far).await?.matched(provider)?;
     let known: Vec<_> = bank.payouts.iter().filter(|payout| payouts.contains(&payout.id)).collect();
     if let Some(missing) = payouts.iter().find(|id| !known.iter().any(|payout| payout.id == **id)) {
         return Err(ReconcileError::NotFound { what: "payout", id: missing.clone() });

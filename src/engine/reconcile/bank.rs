@@ -9,7 +9,9 @@ use super::report::{Input, PayoutProof};
 use super::{ReconcileError, fitting};
 use crate::domain::money::{Currency, Money};
 use crate::domain::reconcile::{BANK_DAYS, BreakKind, bank_days_after};
+use crate::domain::settlement::{self, AmountFrom};
 use crate::store::db::Tx;
+use crate::store::settlement::Fresh;
 use crate::store::{reconcile, sums};
 use crate::values;
 
@@ -97,9 +99,32 @@ pub(super) struct Bank {
     pub inputs: [Input; 2],
 }
 
-/// Loads payouts and lines, and matches them.
-pub(super) async fn load(tx: &mut Tx, provider: &str, through: NaiveDate) -> Result<Bank, ReconcileError> {
-    let mut sha = [Sha256::new(), Sha256::new()];
+/// A payout as it was told.
+struct ToldPayout {
+    id: String,
+    /// What the row says.
+    amount: Money,
+    is_derived: bool,
+    /// What has left for it, of one that was made of its lines.
+    booked: Option<i128>,
+    sent_on: NaiveDate,
+    arrives_on: NaiveDate,
+    bank_reference: Option<String>,
+}
+
+/// What is stored of payouts and of the bank.
+pub(super) struct BankRows {
+    /// How many movements were in a payout, and what they make.
+    in_them: HashMap<String, (u64, i128)>,
+    failed: HashMap<String, NaiveDate>,
+    matched: HashMap<(String, String), Place>,
+    payouts: Vec<ToldPayout>,
+    lines: Vec<Line>,
+    until: HashMap<Currency, NaiveDate>,
+}
+
+/// Reads payouts and lines.
+pub(super) async fn read(tx: &mut Tx, provider: &str, through: NaiveDate) -> Result<BankRows, ReconcileError> {
     let mut in_them = HashMap::new();
     for row in tx.fetch_all(&reconcile::PAYOUT_LINES, &values![provider]).await? {
         let net = sums::exact(&row, 2)?;
@@ -115,57 +140,107 @@ pub(super) async fn load(tx: &mut Tx, provider: &str, through: NaiveDate) -> Res
     }
     let mut payouts = Vec::new();
     for row in tx.fetch_all(&reconcile::PAYOUTS, &values![provider, through]).await? {
-        let (id, currency) = (row.text_at(0)?, reconcile::currency(&row, 2)?);
-        let sum = in_them.get(&id).copied();
-        let net = sum.map(|(_, net)| fitting(net, currency, provider, || format!("the sum of the lines of payout {id}"))).transpose()?;
-        let booked = row.opt_int_at(6)?.map(|_| sums::exact(&row, 6)).transpose()?;
-        // Of a store's month more lines may be known than when its payout was: that is their sum, whatever it was then.
-        let amount = match (booked, net) {
-            (Some(booked), _) => fitting(-booked, currency, provider, || format!("what was booked of payout {id}"))?,
-            (None, Some(net)) if row.str_at(8)? == "derived" => net,
-            _ => Money::new(row.int_at(1)?, currency),
-        };
-        sha[0].update(format!("{id}\0{amount}\0{sum:?}\0{}\0", failed.contains_key(&id)));
-        payouts.push(Payout {
-            amount,
+        payouts.push(ToldPayout {
+            id: row.text_at(0)?,
+            amount: Money::new(row.int_at(1)?, reconcile::currency(&row, 2)?),
             sent_on: row.date_at(3)?,
             arrives_on: row.date_at(4)?,
             bank_reference: row.opt_text_at(5)?,
-            lines: sum.map_or(0, |(lines, _)| lines),
-            net,
-            came_back: failed.contains_key(&id),
-            failed_on: failed.get(&id).copied(),
-            on_bank: matched.remove(&(id.clone(), RECEIVED.to_owned())),
-            returned: matched.remove(&(id.clone(), RETURNED.to_owned())),
-            id,
+            booked: row.opt_int_at(6)?.map(|_| sums::exact(&row, 6)).transpose()?,
+            is_derived: row.str_at(8)? == "derived",
         });
     }
     let mut lines = Vec::new();
     for row in tx.fetch_all(&reconcile::BANK_LINES, &values![provider, through]).await? {
         let amount = Money::new(row.int_at(2)?, reconcile::currency(&row, 3)?);
         let (account, id, booked_on) = (row.text_at(0)?, row.text_at(1)?, row.date_at(4)?);
-        sha[1].update(format!("{account}\0{id}\0{amount}\0{booked_on}\0"));
         lines.push(Line { account, id, amount, booked_on, reference: row.opt_text_at(5)?, is_taken: false });
     }
     let mut until = HashMap::new();
     for row in tx.fetch_all(&reconcile::STATEMENTS_UNTIL, &[]).await? {
         until.insert(reconcile::currency(&row, 0)?, row.date_at(1)?);
     }
-    let [payouts_sha, lines_sha] = sha.map(|sha| format!("{:x}", sha.finalize()));
-    let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
-    let inputs = [
-        Input { what: "payouts".to_owned(), rows: count(payouts.len()), digest: payouts_sha },
-        Input { what: "bank lines".to_owned(), rows: count(lines.len()), digest: lines_sha },
-    ];
-    let mut bank = Bank { payouts, lines, until, inputs };
-    bank.matched();
-    Ok(bank)
+    Ok(BankRows { in_them, failed, matched, payouts, lines, until })
+}
+
+impl BankRows {
+    /// Adds what a file would bring that is not stored.
+    pub(super) fn add(&mut self, fresh: &Fresh, through: NaiveDate) {
+        for (payout, (lines, net)) in &fresh.lines {
+            let sum = self.in_them.entry(payout.clone()).or_default();
+            *sum = (sum.0 + lines, sum.1 + net);
+        }
+        for (payout, on) in fresh.failed.iter().filter(|(_, on)| *on <= through) {
+            let first = self.failed.entry(payout.clone()).or_insert(*on);
+            *first = (*first).min(*on);
+        }
+        let told = |payout: &settlement::Payout| ToldPayout {
+            id: payout.id.clone(),
+            amount: payout.amount,
+            is_derived: payout.amount_from == AmountFrom::Derived,
+            booked: None,
+            sent_on: payout.sent_on,
+            arrives_on: payout.arrives_on,
+            bank_reference: payout.bank_reference.clone(),
+        };
+        self.payouts.extend(fresh.payouts.iter().filter(|payout| payout.sent_on <= through).map(told));
+        self.payouts.sort_by(|left, right| left.id.cmp(&right.id));
+        for payout in self.payouts.iter_mut().filter(|payout| payout.is_derived) {
+            if let Some(more) = fresh.sent.get(&payout.id) {
+                payout.booked = Some(payout.booked.unwrap_or_default() + more);
+            }
+        }
+    }
+
+    /// Matches payouts with lines.
+    pub(super) fn matched(self, provider: &str) -> Result<Bank, ReconcileError> {
+        let Self { in_them, failed, mut matched, payouts: told, lines, until } = self;
+        let mut sha = [Sha256::new(), Sha256::new()];
+        let mut payouts = Vec::with_capacity(told.len());
+        for ToldPayout { id, amount, is_derived, booked, sent_on, arrives_on, bank_reference } in told {
+            let (sum, currency) = (in_them.get(&id).copied(), amount.currency());
+            let net =
+                sum.map(|(_, net)| fitting(net, currency, provider, || format!("the sum of the lines of payout {id}"))).transpose()?;
+            // Of a store's month more lines may be known than when its payout was: that is their sum, whatever it was then.
+            let amount = match (booked, net) {
+                (Some(booked), _) => fitting(-booked, currency, provider, || format!("what was booked of payout {id}"))?,
+                (None, Some(net)) if is_derived => net,
+                _ => amount,
+            };
+            sha[0].update(format!("{id}\0{amount}\0{sum:?}\0{}\0", failed.contains_key(&id)));
+            payouts.push(Payout {
+                amount,
+                sent_on,
+                arrives_on,
+                bank_reference,
+                lines: sum.map_or(0, |(lines, _)| lines),
+                net,
+                came_back: failed.contains_key(&id),
+                failed_on: failed.get(&id).copied(),
+                on_bank: matched.remove(&(id.clone(), RECEIVED.to_owned())),
+                returned: matched.remove(&(id.clone(), RETURNED.to_owned())),
+                id,
+            });
+        }
+        for Line { account, id, amount, booked_on, .. } in &lines {
+            sha[1].update(format!("{account}\0{id}\0{amount}\0{booked_on}\0"));
+        }
+        let [payouts_sha, lines_sha] = sha.map(|sha| format!("{:x}", sha.finalize()));
+        let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
+        let inputs = [
+            Input { what: "payouts".to_owned(), rows: count(payouts.len()), digest: payouts_sha },
+            Input { what: "bank lines".to_owned(), rows: count(lines.len()), digest: lines_sha },
+        ];
+        let mut bank = Bank { payouts, lines, until, inputs };
+        bank.match_lines();
+        Ok(bank)
+    }
 }
 
 impl Bank {
     /// Finds each payout's line: the one that was confirmed, the one that carries its reference, or the first of its amount in the days
     /// in which it is expected. Payouts of one amount are taken in the order of their days, and so are lines.
-    fn matched(&mut self) {
+    fn match_lines(&mut self) {
         let places: HashMap<(String, String), usize> =
             self.lines.iter().enumerate().map(|(at, line)| ((line.account.clone(), line.id.clone()), at)).collect();
         for place in self.payouts.iter().flat_map(|payout| payout.on_bank.iter().chain(&payout.returned)) {

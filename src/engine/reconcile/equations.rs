@@ -8,10 +8,13 @@ use super::join::{Joined, Moved};
 use super::report::Equation;
 use super::rows::letters;
 use super::{ReconcileError, fitting};
+use crate::domain::ledger::{self, PROVIDER_CLEARING};
 use crate::domain::money::{Currency, Money};
+use crate::domain::settlement::Category;
+use crate::domain::settlement::booking::Booking;
 use crate::store::db::Tx;
-use crate::store::reconcile;
-use crate::store::settlement::book_id;
+use crate::store::reconcile::{self, TheirMovement};
+use crate::store::settlement::{Gathered, book_id};
 use crate::store::sums;
 use crate::values;
 
@@ -32,14 +35,50 @@ struct Day {
 
 type Days = BTreeMap<(Currency, NaiveDate), Day>;
 
-/// Every day on which something moved. `aside` is what this run is about to set aside, by currency, on the last day.
-pub(super) async fn equations(
-    tx: &mut Tx,
-    provider: &str,
+/// What the provider says its balance for us changed by.
+#[derive(Debug, Default)]
+struct Balance {
+    all: i128,
+    fees: i128,
+    payouts: i128,
+}
+
+/// The same, by currency and day.
+#[derive(Debug)]
+pub(super) struct Balances {
     through: NaiveDate,
-    joined: &Joined,
-    aside: &BTreeMap<Currency, i128>,
-) -> Result<Vec<Equation>, ReconcileError> {
+    days: BTreeMap<(Currency, NaiveDate), Balance>,
+}
+
+impl Balances {
+    pub(super) const fn new(through: NaiveDate) -> Self {
+        Self { through, days: BTreeMap::new() }
+    }
+
+    /// Adds a movement: fees as the provider says them, a line of its own for fees by what it left. What is reserved is ours all the same.
+    pub(super) fn add(&mut self, told: &TheirMovement<'_>) {
+        if told.on > self.through {
+            return;
+        }
+        let day = self.days.entry((told.currency, told.on)).or_default();
+        let (gross, fee, net) = (i128::from(told.gross_minor), i128::from(told.fee_minor), i128::from(told.net_minor));
+        day.all += if told.category == Category::Reserve { -fee } else { net };
+        match told.category {
+            Category::Fee => day.fees += net,
+            Category::Dispute => {}
+            _ => day.fees -= fee,
+        }
+        if matches!(told.category, Category::Payout | Category::PayoutFailure) {
+            day.payouts += gross;
+        }
+    }
+}
+
+/// What our books have on 1200, by currency and day.
+pub(super) struct Posted(Days);
+
+/// Reads it, in customers' books and in the provider's.
+pub(super) async fn posted(tx: &mut Tx, provider: &str, through: NaiveDate) -> Result<Posted, ReconcileError> {
     let mut days = Days::new();
     for row in tx.fetch_all(&reconcile::CLEARING, &values![through]).await? {
         days.entry((reconcile::currency(&row, 0)?, row.date_at(1)?)).or_default().posted += sums::exact(&row, 2)?;
@@ -50,11 +89,41 @@ pub(super) async fn equations(
         day.posted += imported + set_aside;
         day.aside += set_aside;
     }
-    for row in tx.fetch_all(&reconcile::THEIR_BALANCE, &values![provider, through]).await? {
-        let day = days.entry((reconcile::currency(&row, 0)?, row.date_at(1)?)).or_default();
-        day.balance += sums::exact(&row, 2)? - sums::exact(&row, 4)?;
-        day.fees += sums::exact(&row, 6)? - sums::exact(&row, 8)?;
-        day.payouts += sums::exact(&row, 10)?;
+    Ok(Posted(days))
+}
+
+impl Posted {
+    /// Adds what an import would post of what it has gathered.
+    pub(super) fn add(&mut self, gathered: Gathered, through: NaiveDate) -> Result<(), ReconcileError> {
+        let bookings = gathered.bookings("").into_values().flatten().filter(|booking| booking.on() <= through);
+        for booking in bookings {
+            let legs = ledger::settlement::entry(&booking).map_err(|_| unbalanced(&booking))?;
+            let on_clearing = legs.iter().filter(|leg| leg.account.number == PROVIDER_CLEARING.number);
+            let day = self.0.entry((booking.amount().currency(), booking.on())).or_default();
+            day.posted += on_clearing.map(|leg| i128::from(leg.amount.minor())).sum::<i128>();
+        }
+        Ok(())
+    }
+}
+
+fn unbalanced(booking: &Booking) -> ReconcileError {
+    ReconcileError::Refused(format!("the entry of {} does not balance", booking.amount()))
+}
+
+/// Every day on which something moved. `aside` is what this run is about to set aside, by currency, on the last day.
+pub(super) fn equations(
+    Posted(mut days): Posted,
+    balances: Balances,
+    provider: &str,
+    through: NaiveDate,
+    joined: &Joined,
+    aside: &BTreeMap<Currency, i128>,
+) -> Result<Vec<Equation>, ReconcileError> {
+    for (place, Balance { all, fees, payouts }) in balances.days {
+        let day = days.entry(place).or_default();
+        day.balance += all;
+        day.fees += fees;
+        day.payouts += payouts;
     }
     for (currency, amount) in aside.iter().filter(|(_, amount)| **amount != 0) {
         let day = days.entry((*currency, through)).or_default();

@@ -10,29 +10,17 @@ use std::io;
 
 use chrono::{Datelike, NaiveDate};
 
-use super::rows::{Ours, TheirRow, Theirs};
+use super::found::Found;
+use super::rows::{OurRow, Ours, TheirRow, Theirs};
 use super::spool::{Note, Notes, Spool};
 use super::table::Table;
-use crate::domain::reconcile::{BreakKind, Side, age_days, of_ours, of_pair, of_theirs};
+use crate::domain::reconcile::{BreakKind, Side, of_ours, of_pair, of_theirs};
 use crate::domain::settlement::Category;
 
 /// Days within which an amount without any id may be the same movement.
 const WINDOW_DAYS: i64 = 3;
 /// Rows of theirs that are kept in memory; about 120 bytes each (P14).
 pub const ROWS_IN_MEMORY: usize = 1_200_000;
-
-/// A difference that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// What differs.
-    pub kind: BreakKind,
-    /// What the movement is.
-    pub category: Category,
-    /// Ours, if there is one: customer, id, and what it says.
-    pub ours: Option<(String, String, Side)>,
-    /// Theirs, if there is one: id, and what it says.
-    pub theirs: Option<(String, Side)>,
-}
 
 /// By how much the balance of our books differs from the provider's because of what was joined, by currency and day.
 pub type Effects = BTreeMap<([u8; 3], NaiveDate), Effect>;
@@ -154,14 +142,14 @@ impl Join {
             return spool.theirs(&compact, row.id);
         }
         self.table.add(compact, row.id);
-        if self.table.rows.len() > self.budget { self.spill() } else { Ok(()) }
+        if self.table.len() > self.budget { self.spill() } else { Ok(()) }
     }
 
     /// Moves everything to disk.
     fn spill(&mut self) -> io::Result<()> {
         let mut spool = Spool::new()?;
         let table = std::mem::take(&mut self.table);
-        for row in &table.rows {
+        for row in table.rows() {
             spool.theirs(row, table.id(row))?;
         }
         self.spool = Some(spool);
@@ -172,13 +160,13 @@ impl Join {
     ///
     /// # Errors
     /// What the disk says, above the budget.
-    pub fn add_ours(&mut self, ours: Ours) -> io::Result<()> {
+    pub fn add_ours(&mut self, ours: &OurRow<'_>) -> io::Result<()> {
         if ours.side.has_moved && ours.side.on <= self.through {
             self.result.ours += 1;
             self.result.moved.entry((ours.side.currency, ours.side.on)).or_default().add(ours.category, &ours.side);
         }
         match &mut self.spool {
-            Some(spool) => spool.ours(&ours),
+            Some(spool) => spool.ours(ours),
             None => {
                 self.join(ours);
                 Ok(())
@@ -207,60 +195,65 @@ impl Join {
                     self.table.add(row, &id);
                 }
                 for ours in part.ours {
-                    self.join(ours?);
+                    self.join(&ours?.row());
                 }
                 let table = self.leave_over();
-                table.rows.iter().filter(|row| row.is_paired).try_for_each(|row| notes.add(row))?;
+                table.rows().filter(|row| row.is_paired).try_for_each(|row| notes.add(row))?;
             }
             self.recall(notes.rows()?)?;
         } else {
             let table = self.leave_over();
-            self.recall(table.rows.iter().filter(|row| row.is_paired).map(|row| Ok(Note::of(row))))?;
+            self.recall(table.rows().filter(|row| row.is_paired).map(|row| Ok(Note::of(row))))?;
         }
         self.second_look();
-        self.result.found.sort_by(|left, right| place(left).cmp(&place(right)));
+        self.result.found.sort_by(|left, right| left.place().cmp(&right.place()));
         Ok(self.result)
     }
 
-    fn join(&mut self, ours: Ours) {
-        match self.table.pick(&ours) {
-            None => self.alone.push(ours),
+    fn join(&mut self, ours: &OurRow<'_>) {
+        match self.table.pick(ours.key, &ours.side) {
+            None => self.alone.push(ours.owned()),
             Some(Err(())) => self.doubled_here(ours),
             Some(Ok(at)) => {
-                let Some(row) = self.table.rows.get_mut(at) else { return };
+                let Some(row) = self.table.get_mut(at) else { return };
                 row.is_paired = true;
                 row.ours = ours.own;
                 let row = *row;
-                let id = self.table.id(&row).to_owned();
-                self.pair(ours, &row, &id);
+                if let Some(kind) = self.weighed_pair(ours, &row) {
+                    let id = self.table.id(&row).to_owned();
+                    self.differs(ours, kind, &row, id);
+                }
             }
         }
     }
 
-    fn pair(&mut self, ours: Ours, row: &Theirs, id: &str) {
+    /// What a pair is; nothing where it agrees.
+    fn weighed_pair(&mut self, ours: &OurRow<'_>, row: &Theirs) -> Option<BreakKind> {
         let theirs = row.side();
         let kind = of_pair(ours.category, &ours.side, &theirs, self.through);
         self.weigh(ours.category, Some(&ours.side), Some(&theirs), kind);
-        match kind {
-            None => self.result.agreed += 1,
-            Some(kind) => {
-                let (category, side) = (ours.category, ours.side);
-                let ours = Some((ours.account, ours.id, side));
-                self.result.found.push(Found { kind, category, ours, theirs: Some((id.to_owned(), theirs)) });
-            }
+        if kind.is_none() {
+            self.result.agreed += 1;
         }
+        kind
     }
 
-    fn doubled_here(&mut self, ours: Ours) {
+    fn differs(&mut self, ours: &OurRow<'_>, kind: BreakKind, row: &Theirs, id: String) {
+        let OurRow { category, account, id: own_id, side, .. } = *ours;
+        let ours = Some((account.to_owned(), own_id.to_owned(), side));
+        self.result.found.push(Found { kind, category, ours, theirs: Some((id, row.side())) });
+    }
+
+    fn doubled_here(&mut self, ours: &OurRow<'_>) {
         if ours.side.has_moved && ours.side.on <= self.through {
             self.stands_alone(ours, BreakKind::DuplicateHere);
         }
     }
 
-    fn stands_alone(&mut self, ours: Ours, kind: BreakKind) {
+    fn stands_alone(&mut self, ours: &OurRow<'_>, kind: BreakKind) {
         self.weigh(ours.category, Some(&ours.side), None, Some(kind));
-        let Ours { category, account, id, side, .. } = ours;
-        self.result.found.push(Found { kind, category, ours: Some((account, id, side)), theirs: None });
+        let OurRow { category, account, id, side, .. } = *ours;
+        self.result.found.push(Found { kind, category, ours: Some((account.to_owned(), id.to_owned(), side)), theirs: None });
     }
 
     /// What the two sides do to the difference of the balances.
@@ -288,7 +281,7 @@ impl Join {
     /// Sets aside what is unpaired in the present table, and empties it.
     fn leave_over(&mut self) -> Table {
         let table = std::mem::take(&mut self.table);
-        for (at, row) in table.rows.iter().enumerate().filter(|(_, row)| !row.is_paired) {
+        for (at, row) in table.rows().enumerate().filter(|(_, row)| !row.is_paired) {
             if row.category.is_of_customers() || of_theirs(row.category, &row.side(), true, self.through).is_some() {
                 self.unpaired.push((*row, table.id(row).to_owned(), table.has_paired_twin(at)));
             }
@@ -326,7 +319,7 @@ impl Join {
         let ours = self.by_window(ours);
         for row in ours {
             if let Some(kind) = of_ours(&row.side, self.through, self.told_until) {
-                self.stands_alone(row, kind);
+                self.stands_alone(&row.row(), kind);
             }
         }
         for (row, id, has_twin) in std::mem::take(&mut self.unpaired) {
@@ -351,7 +344,7 @@ impl Join {
         for row in ours {
             let found = by_id.get(&row.own).or_else(|| by_id.get(&row.second)).copied();
             match found.filter(|at| self.unpaired.get(*at).is_some_and(|(theirs, ..)| !theirs.is_paired)) {
-                Some(at) => self.take(row, at),
+                Some(at) => self.take(&row, at),
                 None => left.push(row),
             }
         }
@@ -359,7 +352,7 @@ impl Join {
         left
     }
 
-    fn take(&mut self, ours: Ours, at: usize) {
+    fn take(&mut self, ours: &Ours, at: usize) {
         let Some((row, id, _)) = self.unpaired.get_mut(at) else { return };
         row.is_paired = true;
         let (row, id) = (*row, id.clone());
@@ -367,7 +360,10 @@ impl Join {
         if row.category == Category::Charge {
             self.charges.insert(row.alt);
         }
-        self.pair(ours, &row, &id);
+        let ours = ours.row();
+        if let Some(kind) = self.weighed_pair(&ours, &row) {
+            self.differs(&ours, kind, &row, id);
+        }
     }
 
     fn by_window(&mut self, ours: Vec<Ours>) -> Vec<Ours> {
@@ -398,51 +394,11 @@ impl Join {
         for (row, near) in ours.into_iter().zip(near) {
             match near.as_slice() {
                 // Nobody else can be it, and it can be nobody else.
-                [only] if wanted.get(only) == Some(&1) => self.take(row, *only),
+                [only] if wanted.get(only) == Some(&1) => self.take(&row, *only),
                 _ => left.push(row),
             }
         }
         self.unpaired.retain(|(row, ..)| !row.is_paired);
         left
-    }
-}
-
-/// What a difference is about, to put them in order.
-fn place(found: &Found) -> (&str, &str, &str) {
-    let ours = found.ours.as_ref().map_or(("", ""), |(account, id, _)| (account.as_str(), id.as_str()));
-    (ours.0, ours.1, found.theirs.as_ref().map_or("", |(id, _)| id.as_str()))
-}
-
-impl Found {
-    /// The day from which on it is there: the earlier of the two. What has not settled here has no day.
-    #[must_use]
-    pub fn since(&self) -> NaiveDate {
-        let ours = self.ours.iter().map(|(.., side)| side).filter(|side| side.has_moved || self.theirs.is_none());
-        let days = ours.chain(self.theirs.iter().map(|(_, side)| side)).map(|side| side.on);
-        days.min().unwrap_or(NaiveDate::MIN)
-    }
-
-    /// The currency of the amounts: ours, where there is one.
-    #[must_use]
-    pub fn currency(&self) -> [u8; 3] {
-        self.ours.as_ref().map(|(.., side)| side.currency).or(self.theirs.as_ref().map(|(_, side)| side.currency)).unwrap_or(*b"???")
-    }
-
-    /// Ours less theirs, in minor units: in two currencies, ours.
-    #[must_use]
-    pub fn difference(&self) -> i128 {
-        let effect = |side: &Side| {
-            let fee = if self.category == Category::Dispute { side.fee_minor } else { 0 };
-            if side.has_moved { i128::from(side.amount_minor) - i128::from(fee) } else { 0 }
-        };
-        let ours = self.ours.as_ref().map_or(0, |(.., side)| effect(side));
-        let theirs = self.theirs.as_ref().map_or(0, |(_, side)| effect(side));
-        if self.kind == BreakKind::Currency { ours } else { ours - theirs }
-    }
-
-    /// How old it is.
-    #[must_use]
-    pub fn age(&self, through: NaiveDate) -> i64 {
-        age_days(self.since(), through)
     }
 }

@@ -1,22 +1,27 @@
 //! RC: our books against the providers', in three legs and two equations.
 //!
 //! A run reads one moment and finds what differs ([`join`], `bank`), sets it beside what is known of earlier differences, and shows it
-//! ([`report`]). A dry run ends there. `propose` stores the run and its breaks; `apply` also posts what the rules let it post: payouts that
+//! ([`report`]). A dry run ends there, and may be given a file of the provider that it looks at as if it were taken ([`run_with`]). `propose` stores the run and its breaks; `apply` also posts what the rules let it post: payouts that
 //! the bank has (1010), and movements that nothing of ours explains (1290). The same inputs give the same run, under the same id, which
 //! is then stored already: nothing changes.
 
+mod accounts;
 pub mod acts;
 mod aside;
 mod bank;
+mod digest;
 mod equations;
+pub mod found;
 pub mod join;
 mod load;
 mod proposals;
+mod reading;
 pub mod report;
 pub mod rows;
 mod spool;
 mod stored;
 mod table;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -26,13 +31,17 @@ use sha2::{Digest, Sha256};
 
 use self::aside::{Aside, Days};
 use self::bank::{Bank, BankFound};
-use self::join::{Found, Join, Joined, ROWS_IN_MEMORY};
-use self::report::{BreakLine, Candidate, Input, RunReport};
+use self::found::Found;
+use self::reading::Read;
+use self::report::{BreakLine, Candidate, RunReport};
 use self::stored::StoredBreak;
 use crate::domain::money::{Currency, Money, MoneyError};
 use crate::domain::reconcile::{BreakKind, BreakState, age_band, age_days};
 use crate::domain::settlement::is_booked;
 use crate::engine::EngineError;
+use crate::engine::settlement::TakingError;
+use crate::engine::settlement::preview::Given;
+use crate::import::ImportError;
 use crate::store::StoreError;
 use crate::store::db::{Db, DbError, Tx};
 use crate::store::settlement::{Book, booked_beside, last_imported, not_before};
@@ -56,6 +65,9 @@ pub enum ReconcileError {
         /// The currency.
         currency: Currency,
     },
+    /// Bad rows of the file that was given.
+    #[error(transparent)]
+    File(#[from] ImportError),
     /// Amounts that cannot be combined.
     #[error(transparent)]
     Money(#[from] MoneyError),
@@ -105,6 +117,17 @@ fn beside(here: &[String]) -> String {
 impl From<DbError> for ReconcileError {
     fn from(error: DbError) -> Self {
         Self::Engine(error.into())
+    }
+}
+
+impl From<TakingError> for ReconcileError {
+    fn from(error: TakingError) -> Self {
+        match error {
+            TakingError::File(error) => Self::File(error),
+            TakingError::Engine(error) => Self::Engine(error),
+            TakingError::Disk(error) => Self::Disk(error),
+            TakingError::Stopped => Self::Disk(io::Error::other(error.to_string())),
+        }
     }
 }
 
@@ -162,31 +185,66 @@ pub(in crate::engine::reconcile) struct Difference {
 /// [`ReconcileError`]; then nothing was changed.
 pub async fn run(db: &Db, order: &Order) -> Result<RunReport, ReconcileError> {
     db.check_schema().await?;
-    let mut at = order.at;
-    let mut tx = if order.depth == Depth::Dry {
-        db.begin_read().await?
-    } else {
-        let mut tx = db.begin().await?;
-        // Before anything is read: whoever acts on breaks of this provider waits, or is waited for.
-        let book = Book::lock(&mut tx, &order.provider).await?;
-        must_not_go_back(&mut tx, order).await?;
-        // Reports cut the books off at a run's instant: all that it reads is from before it.
-        let imported_at = last_imported(&mut tx, &order.provider).await?;
-        at = not_before(at, imported_at, || format!("a file or page of {} or of a bank was last taken", order.provider))?;
-        at = not_before(at, book.last_at(), || format!("the book of {} was last written", order.provider))?;
-        tx
-    };
+    if order.depth == Depth::Dry {
+        return dry(db, order, None).await;
+    }
+    let mut tx = db.begin().await?;
+    // Before anything is read: whoever acts on breaks of this provider waits, or is waited for.
+    let book = Book::lock(&mut tx, &order.provider).await?;
+    must_not_go_back(&mut tx, order).await?;
+    // Reports cut the books off at a run's instant: all that it reads is from before it.
+    let imported_at = last_imported(&mut tx, &order.provider).await?;
+    let at = not_before(order.at, imported_at, || format!("a file or page of {} or of a bank was last taken", order.provider))?;
+    let at = not_before(at, book.last_at(), || format!("the book of {} was last written", order.provider))?;
     let order = &Order { at, ..order.clone() };
     must_be_alone(&mut tx, &order.provider).await?;
-    let planned = plan(&mut tx, order).await?;
-    if order.depth == Depth::Dry {
+    let read = reading::one_by_one(&mut tx, order, None).await?;
+    let planned = plan(&mut tx, order, read).await?;
+    stored::save(&mut tx, order, &planned).await?;
+    tx.commit().await?;
+    Ok(planned.report)
+}
+
+/// Reconciles, dry, with a file of the provider as if it were taken. Nothing is written; what is in the file and stored already counts once.
+///
+/// # Errors
+/// [`ReconcileError`]; [`ReconcileError::File`] with every bad row.
+pub async fn run_with(db: &Db, order: &Order, given: Given) -> Result<RunReport, ReconcileError> {
+    db.check_schema().await?;
+    let source = given.file.reading.source;
+    if order.depth != Depth::Dry {
+        return Err(ReconcileError::Refused("what is stored or posted comes from files that were imported".to_owned()));
+    }
+    if !source.has_movements() {
+        let problem = format!("a file of {source} tells no movements of a provider: import it, and run without it");
+        return Err(ReconcileError::Refused(problem));
+    }
+    dry(db, order, Some(given)).await
+}
+
+async fn dry(db: &Db, order: &Order, given: Option<Given>) -> Result<RunReport, ReconcileError> {
+    let mut txs = db.begin_reads(READERS).await?;
+    // A file is looked at as an import looks at it, also for that.
+    if let Some(tx) = txs.first_mut().filter(|_| given.is_none()) {
+        must_be_alone(tx, &order.provider).await?;
+    }
+    let (mut txs, read) = match <[Tx; READERS]>::try_from(txs) {
+        Ok(txs) => reading::at_once(txs, order, given).await,
+        Err(mut txs) => {
+            let tx = txs.first_mut().ok_or(DbError::Stopped)?;
+            let read = reading::one_by_one(tx, order, given).await;
+            (txs, read)
+        }
+    };
+    let planned = plan(txs.first_mut().ok_or(DbError::Stopped)?, order, read?).await?;
+    for tx in txs {
         tx.rollback().await?;
-    } else {
-        stored::save(&mut tx, order, &planned).await?;
-        tx.commit().await?;
     }
     Ok(planned.report)
 }
+
+/// How many readers a dry run has: one a side, and one for the books and the bank.
+const READERS: usize = 3;
 
 /// A run through an earlier day than the last one would take what has come since for gone.
 async fn must_not_go_back(tx: &mut Tx, order: &Order) -> Result<(), ReconcileError> {
@@ -265,10 +323,10 @@ pub fn break_id(provider: &str, subject: &str) -> String {
     format!("br_{}", digest.get(..16).unwrap_or_default())
 }
 
-async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
+async fn plan(tx: &mut Tx, order: &Order, read: Read) -> Result<Plan, ReconcileError> {
     let Order { provider, through, depth, .. } = order;
-    let (joined, mut inputs) = joined(tx, provider, *through).await?;
-    let bank = bank::load(tx, provider, *through).await?;
+    let Read { joined, mut inputs, balances, posted, bank, mut known, days } = read;
+    let bank = bank.matched(provider)?;
     if inputs.iter().chain(&bank.inputs).all(|input| input.rows == 0 || input.what == "our movements") {
         return Err(nothing_told(tx, Some(provider)).await?);
     }
@@ -282,15 +340,13 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
         let difference = of_bank(provider, found)?;
         differences.insert(break_id(provider, &difference.subject), difference);
     }
-    let mut known = stored::breaks(tx, provider).await?;
     let is_applied = *depth == Depth::Apply;
     let booked_no_more = aside::booked_no_more(&differences, &mut known, is_applied)?;
     let aside = if is_applied { aside::to_set_aside(&differences, &known)? } else { Vec::new() };
-    let days = Days::load(tx, provider, *through).await?;
     let aside_sums = aside::on_clearing(&aside, &days);
     let within_tolerance = if is_applied { aside::within_tolerance(&differences, &known) } else { BTreeSet::new() };
     let equations =
-        if is_booked(provider) { equations::equations(tx, provider, *through, &joined, &aside_sums).await? } else { Vec::new() };
+        if is_booked(provider) { equations::equations(posted, balances, provider, *through, &joined, &aside_sums)? } else { Vec::new() };
     let candidates = candidates(provider, &bank);
     let mut breaks = Vec::with_capacity(differences.len());
     for (id, difference) in &differences {
@@ -317,18 +373,6 @@ async fn plan(tx: &mut Tx, order: &Order) -> Result<Plan, ReconcileError> {
     let body = serde_json::to_string(&report).map_err(|_| ReconcileError::Unreadable("new".to_owned()))?;
     report.run = format!("rc_{}", format!("{:x}", Sha256::digest(body)).get(..16).unwrap_or_default());
     Ok(Plan { report, bank, differences, known, aside, days, within_tolerance })
-}
-
-async fn joined(tx: &mut Tx, provider: &str, through: NaiveDate) -> Result<(Joined, Vec<Input>), ReconcileError> {
-    let mut join = Join::new(through, ROWS_IN_MEMORY);
-    let theirs = load::theirs(tx, provider, through, &mut join).await?;
-    // What stores charge for themselves is not in our books.
-    if !is_booked(provider) {
-        return Ok((Joined::default(), vec![theirs]));
-    }
-    let ours = load::ours(tx, provider, through, &mut join).await?;
-    let joined = tokio::task::spawn_blocking(move || join.finish()).await.map_err(|_| io::Error::other("the join was stopped"))??;
-    Ok((joined, vec![ours, theirs]))
 }
 
 /// A sum as an amount; `what` says whose it is where it does not fit.

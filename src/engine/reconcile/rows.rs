@@ -61,6 +61,117 @@ impl Ours {
         let (key, second) = reference.map_or((0, 0), |reference| (key(category, reference), short_key(category, reference)));
         Self { category, own: short_key(category, &id), account, id, key, second, side }
     }
+
+    /// The same, borrowed.
+    #[must_use]
+    pub fn row(&self) -> OurRow<'_> {
+        let Self { category, account, id, key, own, second, side } = self;
+        OurRow { category: *category, account, id, key: *key, own: *own, second: *second, side: *side }
+    }
+}
+
+/// A movement of ours, as it comes in.
+#[derive(Debug, Clone, Copy)]
+pub struct OurRow<'a> {
+    /// What it is.
+    pub category: Category,
+    /// The customer.
+    pub account: &'a str,
+    /// Our id.
+    pub id: &'a str,
+    /// As in [`Ours`].
+    pub key: u128,
+    /// As in [`Ours`].
+    pub own: u64,
+    /// As in [`Ours`].
+    pub second: u64,
+    /// The rest.
+    pub side: Side,
+}
+
+impl OurRow<'_> {
+    /// A copy that lasts.
+    #[must_use]
+    pub fn owned(&self) -> Ours {
+        let Self { category, account, id, key, own, second, side } = *self;
+        Ours { category, account: account.to_owned(), id: id.to_owned(), key, own, second, side }
+    }
+}
+
+/// A movement of ours while it waits: its customer is a place among [`Accounts`](super::accounts::Accounts).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept<'a> {
+    pub account: u32,
+    pub category: Category,
+    pub id: &'a str,
+    key: u128,
+    own: u64,
+    second: u64,
+    pub side: Side,
+}
+
+impl<'a> Kept<'a> {
+    /// A movement of ours under the id that the provider has told, if it has.
+    pub(super) fn new(account: u32, category: Category, id: &'a str, reference: Option<&str>, side: Side) -> Self {
+        let (key, second) = reference.map_or((0, 0), |reference| (key(category, reference), short_key(category, reference)));
+        Self { account, category, id, key, own: short_key(category, id), second, side }
+    }
+
+    /// The movement of a customer.
+    pub(super) fn row(&self, account: &'a str) -> OurRow<'a> {
+        let Self { account: _, category, id, key, own, second, side } = *self;
+        OurRow { category, account, id, key, own, second, side }
+    }
+
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(&self.account.to_le_bytes())?;
+        numbers(self.key, self.own, self.second, &self.side, self.category, out)?;
+        text(self.id, out)
+    }
+
+    /// The next movement of some bytes, and how many of them it takes; none where there are no bytes.
+    pub(super) fn read(bytes: &'a [u8]) -> io::Result<Option<(Self, usize)>> {
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let mut input = bytes;
+        let account = u32::from_le_bytes(self::bytes(&mut input)?);
+        let (key, own, second, side, category) = read_numbers(self::bytes(&mut input)?, &mut input)?;
+        let length = usize::from(u16::from_le_bytes(self::bytes(&mut input)?));
+        let (id, rest) = input.split_at_checked(length).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let id = std::str::from_utf8(id).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+        Ok(Some((Self { account, category, id, key, own, second, side }, bytes.len().saturating_sub(rest.len()))))
+    }
+}
+
+/// All of ours that is no text.
+fn numbers(key: u128, own: u64, second: u64, side: &Side, category: Category, out: &mut impl Write) -> io::Result<()> {
+    let mut numbers = [0; 57];
+    let (day, [first, middle, last]) = (side.on.num_days_from_ce().to_le_bytes(), side.currency);
+    let parts: [&[u8]; 7] = [
+        &key.to_le_bytes(),
+        &own.to_le_bytes(),
+        &second.to_le_bytes(),
+        &side.amount_minor.to_le_bytes(),
+        &side.fee_minor.to_le_bytes(),
+        &day,
+        &[first, middle, last, category as u8, u8::from(side.has_moved)],
+    ];
+    let mut rest = numbers.as_mut_slice();
+    for part in parts {
+        rest.write_all(part)?;
+    }
+    out.write_all(&numbers)
+}
+
+fn read_numbers(first: [u8; 16], input: &mut impl Read) -> io::Result<(u128, u64, u64, Side, Category)> {
+    let (own, second) = (u64::from_le_bytes(bytes(input)?), u64::from_le_bytes(bytes(input)?));
+    let (amount_minor, fee_minor) = (i64::from_le_bytes(bytes(input)?), i64::from_le_bytes(bytes(input)?));
+    let on = date(i32::from_le_bytes(bytes(input)?));
+    let currency = bytes(input)?;
+    let [kind, moved] = bytes(input)?;
+    let side = Side { on, amount_minor, fee_minor, currency, has_moved: moved == 1 };
+    Ok((u128::from_le_bytes(first), own, second, side, category(kind)?))
 }
 
 /// A movement of the provider, as it comes in.
@@ -174,37 +285,19 @@ impl Theirs {
     }
 }
 
-impl Ours {
+impl OurRow<'_> {
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        out.write_all(&self.key.to_le_bytes())?;
-        out.write_all(&self.own.to_le_bytes())?;
-        out.write_all(&self.second.to_le_bytes())?;
-        out.write_all(&self.side.amount_minor.to_le_bytes())?;
-        out.write_all(&self.side.fee_minor.to_le_bytes())?;
-        out.write_all(&self.side.on.num_days_from_ce().to_le_bytes())?;
-        out.write_all(&self.side.currency)?;
-        out.write_all(&[self.category as u8, u8::from(self.side.has_moved)])?;
-        text(&self.account, out)?;
-        text(&self.id, out)
+        numbers(self.key, self.own, self.second, &self.side, self.category, out)?;
+        text(self.account, out)?;
+        text(self.id, out)
     }
+}
 
+impl Ours {
     pub(super) fn read(input: &mut impl Read) -> io::Result<Option<Self>> {
         let Some(first) = at_end_or(input)? else { return Ok(None) };
-        let (own, second) = (u64::from_le_bytes(bytes(input)?), u64::from_le_bytes(bytes(input)?));
-        let (amount_minor, fee_minor) = (i64::from_le_bytes(bytes(input)?), i64::from_le_bytes(bytes(input)?));
-        let on = date(i32::from_le_bytes(bytes(input)?));
-        let currency = bytes(input)?;
-        let [kind, moved] = bytes(input)?;
-        let side = Side { on, amount_minor, fee_minor, currency, has_moved: moved == 1 };
-        Ok(Some(Self {
-            category: category(kind)?,
-            key: u128::from_le_bytes(first),
-            own,
-            second,
-            side,
-            account: read_text(input)?,
-            id: read_text(input)?,
-        }))
+        let (key, own, second, side, category) = read_numbers(first, input)?;
+        Ok(Some(Self { category, key, own, second, side, account: read_text(input)?, id: read_text(input)? }))
     }
 }
 
@@ -263,7 +356,7 @@ mod tests {
         };
         let row = TheirRow { category: Category::Refund, id: "txn_1", reference: Some("re_1"), parent: Some("ch_1"), ours: None, side };
         let mut file = Vec::new();
-        ours.write(&mut file).unwrap();
+        ours.row().write(&mut file).unwrap();
         let mut read = file.as_slice();
         assert_eq!(Ours::read(&mut read).unwrap(), Some(ours));
         assert_eq!(Ours::read(&mut read).unwrap(), None);

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 
-use super::rows::{Ours, Theirs};
+use super::rows::{OurRow, Ours, Theirs};
 use crate::domain::settlement::Category;
 
 /// Parts. Each is a pair of files that are open at once.
@@ -31,7 +31,7 @@ impl Spool {
         self.theirs.get_mut(part(row.key)).map_or(Ok(()), |file| row.write(id, file))
     }
 
-    pub(super) fn ours(&mut self, row: &Ours) -> io::Result<()> {
+    pub(super) fn ours(&mut self, row: &OurRow<'_>) -> io::Result<()> {
         self.ours.get_mut(part(row.key)).map_or(Ok(()), |file| row.write(file))
     }
 

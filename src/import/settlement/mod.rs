@@ -96,6 +96,18 @@ impl Source {
         }
     }
 
+    /// Whether a row that such a file has twice comes as [`Told::Again`]; the others may tell a movement twice.
+    #[must_use]
+    pub const fn tells_each_once(self) -> bool {
+        matches!(self, Self::StripePayouts)
+    }
+
+    /// Whether such a file tells the movements of a provider, which can be held against ours. Others are a bank's, or totals alone.
+    #[must_use]
+    pub const fn has_movements(self) -> bool {
+        !matches!(self, Self::Apple | Self::BankCamt | Self::BankCsv)
+    }
+
     /// What a file is by the first bytes of it: the names of its columns, or its root.
     ///
     /// ```

@@ -112,21 +112,22 @@ struct Open {
 /// The rows so far. Of each its id and what it says are kept as fingerprints: a row that is there twice is counted once.
 #[derive(Default)]
 struct Rows {
-    first: HashMap<u64, (u64, u64)>,
+    /// Of what it says half a fingerprint, and the line: a file has no more lines than 32 bits count.
+    first: HashMap<u64, (u32, u32)>,
 }
 
 impl Rows {
     /// Whether a row is there for the first time; the problem, if another one with its id says something else.
     fn is_first(&mut self, movement: &Movement, effective_on: Option<NaiveDate>, line: u64) -> Result<bool, RowProblem> {
-        let said = fingerprint(&(movement, effective_on));
+        let said = u32::try_from(fingerprint(&(movement, effective_on)) >> 32).unwrap_or_default();
         match self.first.entry(fingerprint(&movement.id)) {
             Entry::Vacant(entry) => {
-                entry.insert((said, line));
+                entry.insert((said, u32::try_from(line).unwrap_or(u32::MAX)));
                 Ok(true)
             }
             Entry::Occupied(entry) if entry.get().0 == said => Ok(false),
             Entry::Occupied(entry) => {
-                let (shown, first) = (Some(movement.id.clone()), Line::from(entry.get().1).place());
+                let (shown, first) = (Some(movement.id.clone()), Line::from(u64::from(entry.get().1)).place());
                 Err(RowProblem::in_field(line, "balance_transaction_id", Problem::SaysOther { shown, first }))
             }
         }
@@ -150,18 +151,16 @@ pub(super) fn read<R: Read>(bytes: &mut Digested<R>, out: &mut Out<'_, '_>) -> R
         if let Err(error) = row.finish() {
             out.note_row(error);
         } else if let Some(movement) = movement {
-            let gathered = match rows.is_first(&movement, effective_on, line) {
-                Ok(true) => gather(&mut payouts, &movement, effective_on, line),
-                Ok(false) => Ok(()),
-                Err(problem) => {
-                    out.note(problem);
-                    continue;
+            match rows.is_first(&movement, effective_on, line) {
+                Ok(true) => {
+                    if let Err(problem) = gather(&mut payouts, &movement, effective_on, line) {
+                        out.note(problem);
+                    }
+                    out.tell(line, Told::Movement(movement));
                 }
-            };
-            if let Err(problem) = gathered {
-                out.note(problem);
+                Ok(false) => out.tell(line, Told::Again(movement)),
+                Err(problem) => out.note(problem),
             }
-            out.tell(line, Told::Movement(movement));
         }
     }
     for (id, open) in payouts {

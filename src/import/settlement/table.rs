@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::source_bytes::Digested;
+use super::source_bytes::{Digested, newlines};
 use super::{Out, values};
 use crate::domain::money::Currency;
 use crate::import::problem::{Problem, RowError, RowProblem};
@@ -118,7 +118,7 @@ impl<'i, R: Read> Table<'i, R> {
         self.reader.get_mut().record_ends();
         match read {
             Ok(more) => {
-                let within: u64 = self.record.iter().map(|field| field.bytes().map(|byte| u64::from(byte == b'\n')).sum::<u64>()).sum();
+                let within = newlines(self.record.as_slice().as_bytes());
                 // Right after its end; blank lines before it do not count.
                 self.line = self.reader.position().line().saturating_sub(1 + within);
                 Ok(more)

@@ -10,6 +10,9 @@ use crate::import::problem::Problem;
 /// has must be zeros; nothing is rounded. `comma` tells that the comma is the decimal mark and the point parts thousands.
 pub(super) fn major(text: &str, currency: Currency, comma: bool) -> Result<i64, Problem> {
     let bad = || Problem::not_a("an amount in major units, with no more decimals than its currency has");
+    if !comma && let Some(minor) = plain_major(text, currency) {
+        return Ok(minor);
+    }
     let (mark, grouping) = if comma { (',', '.') } else { ('.', ',') };
     let (negative, digits) = match text.strip_prefix(['-', '\u{2212}']) {
         Some(rest) => (true, rest),
@@ -28,6 +31,19 @@ pub(super) fn major(text: &str, currency: Currency, comma: bool) -> Result<i64, 
     Ok(if negative { -minor } else { minor })
 }
 
+/// An amount as it is mostly written: digits, a point, and all decimals that its currency has.
+fn plain_major(text: &str, currency: Currency) -> Option<i64> {
+    const DIGITS_MAX: usize = 18;
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.')?;
+    let is_plain = !whole.is_empty() && fraction.len() == usize::from(currency.exponent()) && digits.len() <= DIGITS_MAX;
+    let mut minor = 0_i64;
+    for byte in whole.bytes().chain(fraction.bytes()).filter(|_| is_plain) {
+        minor = minor * 10 + i64::from(Some(byte).filter(u8::is_ascii_digit)? - b'0');
+    }
+    is_plain.then_some(if digits.len() < text.len() { -minor } else { minor })
+}
+
 /// Whether groups of three digits follow one of at most three.
 fn is_grouped(whole: &str, grouping: char) -> bool {
     let mut groups = whole.split(grouping);
@@ -42,11 +58,22 @@ pub(super) fn minor(text: &str) -> Result<i64, Problem> {
 
 /// An ISO 4217 code, in any case.
 pub(super) fn currency(text: &str) -> Result<Currency, Problem> {
-    Currency::parse(&text.to_ascii_uppercase()).map_err(|_| Problem::not_a("an ISO 4217 currency code, like USD"))
+    if let Ok(currency) = Currency::parse(text) {
+        return Ok(currency);
+    }
+    let mut letters = [0; 3];
+    if let (Some(letters), Some(text)) = (letters.get_mut(..text.len()), text.as_bytes().get(..3)) {
+        letters.copy_from_slice(text);
+    }
+    letters.make_ascii_uppercase();
+    Currency::parse(std::str::from_utf8(&letters).unwrap_or_default()).map_err(|_| Problem::not_a("an ISO 4217 currency code, like USD"))
 }
 
 /// An id of a provider or a bank: visible characters, and not too many.
 pub(super) fn id(text: &str) -> Result<String, Problem> {
+    if (1..=ID_CHARS_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
     if text.is_empty() || text.chars().count() > ID_CHARS_MAX || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(Problem::not_a("an id without blanks of at most 200 characters"));
     }
@@ -57,10 +84,32 @@ pub(super) fn id(text: &str) -> Result<String, Problem> {
 pub(super) fn date(text: &str) -> Result<NaiveDate, Problem> {
     let bad = || Problem::not_a("a date, YYYY-MM-DD");
     let (first, rest) = text.split_at_checked(10).ok_or_else(bad)?;
-    let on: NaiveDate = first.parse().map_err(|_| bad())?;
+    let on: NaiveDate = match first.as_bytes().first_chunk().and_then(plain_date) {
+        Some(on) => on,
+        None => first.parse().map_err(|_| bad())?,
+    };
     let is_time = || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").is_ok() || instant(text).is_ok();
     let is_zone = || DateTime::parse_from_rfc3339(&format!("{first}T00:00:00{rest}")).is_ok();
-    if rest.is_empty() || is_zone() || is_time() { Ok(on) } else { Err(bad()) }
+    if rest.is_empty() || plain_instant(text).is_some() || is_zone() || is_time() { Ok(on) } else { Err(bad()) }
+}
+
+/// A number of two digits.
+fn two([tens, ones]: [u8; 2]) -> Option<u32> {
+    (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
+}
+
+/// `2026-01-31`.
+fn plain_date(text: &[u8; 10]) -> Option<NaiveDate> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else { return None };
+    let year = two([y1, y2])? * 100 + two([y3, y4])?;
+    NaiveDate::from_ymd_opt(year.try_into().ok()?, two([m1, m2])?, two([d1, d2])?)
+}
+
+/// `2026-01-31 09:30:00`, as instants are mostly written.
+fn plain_instant(text: &str) -> Option<DateTime<Utc>> {
+    let (day, [b' ', h1, h2, b':', m1, m2, b':', s1, s2]) = text.as_bytes().split_first_chunk::<10>()? else { return None };
+    let time = NaiveTime::from_hms_opt(two([*h1, *h2])?, two([*m1, *m2])?, two([*s1, *s2])?)?;
+    Some(plain_date(day)?.and_time(time).and_utc())
 }
 
 /// A date by a pattern such as `%m/%d/%Y`.
@@ -70,6 +119,9 @@ pub(super) fn date_as(text: &str, pattern: &str) -> Result<NaiveDate, Problem> {
 
 /// An instant: RFC 3339, or without an offset in UTC, with a blank or a `T`; offsets may lack their colon.
 pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, Problem> {
+    if let Some(at) = plain_instant(text) {
+        return Ok(at);
+    }
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Ok(at.to_utc());
     }

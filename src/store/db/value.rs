@@ -90,7 +90,7 @@ pub(super) fn iso_date(date: NaiveDate) -> Result<String, DbError> {
 }
 
 /// The day that a text of exactly ten characters stands for.
-pub(super) fn parse_iso_date(text: &str) -> Option<NaiveDate> {
+pub(in crate::store) fn parse_iso_date(text: &str) -> Option<NaiveDate> {
     let number = |from: usize, to: usize| {
         let digits = text.get(from..to)?;
         digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u32>().ok())?

@@ -9,12 +9,12 @@ use super::super::db::{Columns, Row, Tx, Value};
 use super::super::error::StoreError;
 use super::super::rows::micros;
 use super::books::{Book, Posted};
+use super::gathered::Gathered;
 use super::outcome::{Contradiction, Import, Stored};
 use super::tables::{BANK_LINES, IMPORTS, MOVEMENTS, PAYOUT_LINES, PAYOUTS, TOTALS};
-use super::wholes::{Is, Sent, Settled, Wholes, known_sent, sent_key};
+use super::wholes::{Is, Sent, Settled, Unstored, Wholes, known_sent, sent_key};
 use super::{booked_beside, last_reconciled, not_before};
-use crate::domain::money::{Currency, Money};
-use crate::domain::settlement::booking::{Booking, FeeOf};
+use crate::domain::money::Money;
 use crate::domain::settlement::{AmountFrom, BankLine, Category, Movement, Payout, StoreTotal, is_booked};
 
 crate::statements! {
@@ -50,20 +50,17 @@ crate::statements! {
 const DERIVED: &str = "derived";
 
 /// What a movement says: category, gross, fee, currency, day.
-type Told = (String, i64, i64, String, NaiveDate);
+pub(super) type Told = (String, i64, i64, String, NaiveDate);
 
 /// Amount and currency by id, and the import that brought it.
-type Amounts = HashMap<String, (i64, String, String)>;
+pub(super) type Amounts = HashMap<String, (i64, String, String)>;
 
 /// Whether two say the same of a movement. What was fetched before its word was known here stays what it was: a person has dealt with it.
-fn agree(stored: &Told, told: &Told) -> bool {
+pub(super) fn agree(stored: &Told, told: &Told) -> bool {
     let unknown = Category::Unknown.tag();
     let categories_agree = stored.0 == told.0 || stored.0 == unknown || told.0 == unknown;
     categories_agree && (stored.1, stored.2, &stored.3, stored.4) == (told.1, told.2, &told.3, told.4)
 }
-
-/// Fees of a day, to be posted at the end.
-type Fees = BTreeMap<(NaiveDate, FeeOf, Currency), (Money, u64)>;
 
 /// An import that is under way in a transaction.
 #[derive(Debug)]
@@ -72,9 +69,7 @@ pub struct Intake {
     id: String,
     stored: Stored,
     rows: u64,
-    fees: Fees,
-    /// Payouts that left or came back, by day.
-    payouts: BTreeMap<NaiveDate, Vec<Booking>>,
+    gathered: Gathered,
     /// Payouts that were known from a part of their lines.
     wholes: Wholes,
     /// Whether nobody else's money was seen in the books.
@@ -90,7 +85,7 @@ impl Intake {
         let number = tx.fetch_one(&NEXT_IMPORT, &[]).await?.int("number")?;
         let id = format!("si_{number:06}");
         let (stored, wholes) = (Stored::default(), Wholes::default());
-        Ok(Self { import, id, stored, rows: 0, fees: Fees::new(), payouts: BTreeMap::new(), wholes, is_alone: false })
+        Ok(Self { import, id, stored, rows: 0, gathered: Gathered::default(), wholes, is_alone: false })
     }
 
     /// The import's id.
@@ -111,15 +106,10 @@ impl Intake {
     /// [`StoreError::AnotherProvider`], [`StoreError::Db`], sums that are too large.
     pub async fn movements(&mut self, tx: &mut Tx, chunk: &[(u64, Movement)]) -> Result<Vec<Contradiction>, StoreError> {
         if !self.is_alone && !chunk.is_empty() {
-            self.must_be_alone(tx).await?;
+            must_be_alone(tx, &self.import.provider).await?;
+            self.is_alone = true;
         }
-        let keys = values(&self.import.provider, chunk.iter().map(|(_, movement)| movement.id.as_str()));
-        let rows = tx.fetch_all(&KNOWN_MOVEMENTS, &keys).await?;
-        let read = |row: &Row| {
-            let told: Told = (row.text_at(1)?, row.int_at(2)?, row.int_at(3)?, row.text_at(4)?, row.date_at(5)?);
-            Ok((row.text_at(0)?, (told, row.str_at(6)? == self.id)))
-        };
-        let mut known: HashMap<String, (Told, bool)> = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        let mut known = known_movements(tx, &self.import.provider, &self.id, chunk).await?;
         let keys: Vec<String> = chunk.iter().filter_map(|(_, movement)| sent_key(movement)).map(|(payout, _)| payout).collect();
         let mut sent = known_sent(tx, &self.import.provider, &keys).await?;
         let (mut found, mut new) = (Vec::new(), Columns::of(&MOVEMENTS));
@@ -132,9 +122,7 @@ impl Intake {
                 continue;
             }
             let (key, stored) = (sent_key(movement), known.get(&movement.id));
-            let (category, currency, on) =
-                (movement.category.tag().to_owned(), movement.currency.code().to_owned(), movement.occurred_on());
-            let told = (category, movement.gross_minor, movement.fee_minor, currency, on);
+            let told = told(movement);
             let is = match (key.as_ref().and_then(|key| sent.get(key)), stored) {
                 (Some(sent), stored) => Some(sent.is(movement, stored.is_some())),
                 (None, Some((stored, _))) => Some(if agree(stored, &told) { Is::Known } else { Is::Other }),
@@ -159,19 +147,6 @@ impl Intake {
         Ok(found)
     }
 
-    /// Whoever imports waits for whoever does already ([`NEXT_IMPORT`]): what is not here now comes from nobody else.
-    async fn must_be_alone(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
-        let provider = &self.import.provider;
-        let held = match booked_beside(tx, provider).await? {
-            None if is_booked(provider) && provider != binding::SIMULATED && binding::has_simulated_money(tx).await? => {
-                Some(binding::SIMULATED.to_owned())
-            }
-            held => held,
-        };
-        self.is_alone = held.is_none();
-        held.map_or(Ok(()), |held| Err(StoreError::AnotherProvider { provider: provider.clone(), held }))
-    }
-
     fn add(&mut self, new: &mut Columns, line: u64, movement: &Movement) -> Result<(), StoreError> {
         self.stored.movements += 1;
         let mut cells = new.row();
@@ -180,32 +155,7 @@ impl Intake {
         cells.date(movement.occurred_on()).opt_date(movement.available_on).text(movement.currency.code());
         cells.text(movement.category.tag()).text(&movement.raw_category).opt_text(movement.reference.as_deref());
         cells.opt_text(movement.parent_reference.as_deref()).opt_text(movement.our_reference.as_deref()).text(&self.id);
-        if is_booked(&self.import.provider) { self.gather(movement) } else { Ok(()) }
-    }
-
-    /// What a new movement has to be posted for.
-    fn gather(&mut self, movement: &Movement) -> Result<(), StoreError> {
-        let (on, currency) = (movement.occurred_on(), movement.currency);
-        let provider = &self.import.provider;
-        let too_large = |what: String| StoreError::SumTooLarge { what, provider: provider.clone(), currency };
-        if let Some((of, amount)) = movement.fee_to_book() {
-            let sum = self.fees.entry((on, of, currency)).or_insert((Money::zero(currency), 0));
-            *sum = (sum.0.plus(amount).map_err(|_| too_large(format!("the sum of the fees of {on}")))?, sum.1 + 1);
-        }
-        let payout = movement.reference.clone().unwrap_or_else(|| movement.id.clone());
-        let (gross, id) = (Money::new(movement.gross_minor, currency), movement.id.clone());
-        let booking = match movement.category {
-            Category::Payout => {
-                let amount = gross.negated().map_err(|_| too_large(format!("payout {payout}")))?;
-                Booking::PayoutSent { payout, amount, movement: id, on }
-            }
-            Category::PayoutFailure => Booking::PayoutFailed { payout, amount: gross, movement: id, on },
-            _ => return Ok(()),
-        };
-        if !booking.amount().is_zero() {
-            self.payouts.entry(on).or_default().push(booking);
-        }
-        Ok(())
+        if is_booked(&self.import.provider) { self.gathered.add(&self.import.provider, movement) } else { Ok(()) }
     }
 
     async fn payout_lines(&mut self, tx: &mut Tx, chunk: &[(u64, Movement)]) -> Result<Vec<Contradiction>, StoreError> {
@@ -213,10 +163,8 @@ impl Intake {
         if in_payouts().next().is_none() {
             return Ok(Vec::new());
         }
-        let keys = values(&self.import.provider, in_payouts().map(|(_, movement, _)| movement.id.as_str()));
-        let rows = tx.fetch_all(&KNOWN_PAYOUT_LINES, &keys).await?;
-        let read = |row: &Row| Ok((row.text_at(0)?, (row.text_at(1)?, row.str_at(2)? == self.id)));
-        let mut known: HashMap<String, (String, bool)> = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        let ids = in_payouts().map(|(_, movement, _)| movement.id.as_str());
+        let mut known = known_payout_lines(tx, &self.import.provider, &self.id, ids).await?;
         let (mut found, mut new) = (Vec::new(), Columns::of(&PAYOUT_LINES));
         for (at, movement, payout) in in_payouts() {
             match known.get(&movement.id) {
@@ -241,11 +189,7 @@ impl Intake {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn payouts(&mut self, tx: &mut Tx, chunk: &[Payout]) -> Result<Vec<Contradiction>, StoreError> {
-        let keys = values(&self.import.provider, chunk.iter().map(|payout| payout.id.as_str()));
-        let rows = tx.fetch_all(&KNOWN_PAYOUTS, &keys).await?;
-        let mut known = amounts(&rows)?;
-        let derived = |row: &Row| Ok((row.str_at(4)? == DERIVED).then(|| row.text_at(0)).transpose()?);
-        let derived: HashSet<String> = rows.iter().filter_map(|row| derived(row).transpose()).collect::<Result<_, StoreError>>()?;
+        let KnownPayouts { amounts: mut known, derived } = known_payouts(tx, &self.import.provider, chunk).await?;
         let (mut found, mut new) = (Vec::new(), Columns::of(&PAYOUTS));
         for (at, payout) in chunk.iter().enumerate() {
             self.rows += 1;
@@ -365,7 +309,7 @@ impl Intake {
     /// [`StoreError::Db`], sums that are too large.
     pub async fn settle(&mut self, tx: &mut Tx) -> Result<Vec<(u64, Contradiction)>, StoreError> {
         let wholes = std::mem::take(&mut self.wholes);
-        let Settled { movements, contradictions } = wholes.settled(tx, &self.import.provider, &self.id).await?;
+        let Settled { movements, contradictions } = wholes.settled(tx, &self.import.provider, &self.id, &Unstored::default()).await?;
         let mut new = Columns::of(&MOVEMENTS);
         for (line, movement) in &movements {
             self.add(&mut new, *line, movement)?;
@@ -398,12 +342,7 @@ impl Intake {
     }
 
     async fn post(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
-        let mut days = std::mem::take(&mut self.payouts);
-        for ((on, of, _), (amount, movements)) in std::mem::take(&mut self.fees) {
-            if !amount.is_zero() {
-                days.entry(on).or_default().push(Booking::FeesCharged { of, amount, movements, import: self.id.clone(), on });
-            }
-        }
+        let days = std::mem::take(&mut self.gathered).bookings(&self.id);
         if days.is_empty() {
             return Ok(());
         }
@@ -417,6 +356,65 @@ impl Intake {
         }
         book.save(tx).await
     }
+}
+
+/// Whoever imports waits for whoever does already ([`NEXT_IMPORT`]): what is not here now comes from nobody else.
+pub(super) async fn must_be_alone(tx: &mut Tx, provider: &str) -> Result<(), StoreError> {
+    let held = match booked_beside(tx, provider).await? {
+        None if is_booked(provider) && provider != binding::SIMULATED && binding::has_simulated_money(tx).await? => {
+            Some(binding::SIMULATED.to_owned())
+        }
+        held => held,
+    };
+    held.map_or(Ok(()), |held| Err(StoreError::AnotherProvider { provider: provider.to_owned(), held }))
+}
+
+/// What a movement says.
+pub(super) fn told(movement: &Movement) -> Told {
+    let (category, currency) = (movement.category.tag().to_owned(), movement.currency.code().to_owned());
+    (category, movement.gross_minor, movement.fee_minor, currency, movement.occurred_on())
+}
+
+/// What is stored of these movements, by their ids, and whether an import has brought it.
+pub(super) async fn known_movements(
+    tx: &mut Tx,
+    provider: &str,
+    import: &str,
+    chunk: &[(u64, Movement)],
+) -> Result<HashMap<String, (Told, bool)>, StoreError> {
+    let keys = values(provider, chunk.iter().map(|(_, movement)| movement.id.as_str()));
+    let read = |row: &Row| {
+        let told: Told = (row.text_at(1)?, row.int_at(2)?, row.int_at(3)?, row.text_at(4)?, row.date_at(5)?);
+        Ok((row.text_at(0)?, (told, row.str_at(6)? == import)))
+    };
+    tx.fetch_all(&KNOWN_MOVEMENTS, &keys).await?.iter().map(read).collect()
+}
+
+/// The payouts of these movements, as far as they are stored, and whether an import has brought that.
+pub(super) async fn known_payout_lines<'a>(
+    tx: &mut Tx,
+    provider: &str,
+    import: &str,
+    ids: impl Iterator<Item = &'a str>,
+) -> Result<HashMap<String, (String, bool)>, StoreError> {
+    let rows = tx.fetch_all(&KNOWN_PAYOUT_LINES, &values(provider, ids)).await?;
+    rows.iter().map(|row| Ok((row.text_at(0)?, (row.text_at(1)?, row.str_at(2)? == import)))).collect()
+}
+
+/// Payouts that are stored.
+pub(super) struct KnownPayouts {
+    /// With their currencies.
+    pub amounts: Amounts,
+    /// Those that were made of their lines.
+    pub derived: HashSet<String>,
+}
+
+/// What is stored of these payouts.
+pub(super) async fn known_payouts(tx: &mut Tx, provider: &str, chunk: &[Payout]) -> Result<KnownPayouts, StoreError> {
+    let rows = tx.fetch_all(&KNOWN_PAYOUTS, &values(provider, chunk.iter().map(|payout| payout.id.as_str()))).await?;
+    let derived = |row: &Row| Ok((row.str_at(4)? == DERIVED).then(|| row.text_at(0)).transpose()?);
+    let derived = rows.iter().filter_map(|row| derived(row).transpose()).collect::<Result<_, StoreError>>()?;
+    Ok(KnownPayouts { amounts: amounts(&rows)?, derived })
 }
 
 fn values<'a>(first: &str, ids: impl Iterator<Item = &'a str>) -> [Value; 2] {

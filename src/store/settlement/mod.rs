@@ -2,17 +2,21 @@
 //! the books of what happens between providers, banks and us.
 //!
 //! Whoever learns of such rows, from a file or from a provider's interface, gives them to [`Intake`]: it stores what is new, says what
-//! contradicts what is stored, and gathers what is to be posted.
+//! contradicts what is stored, and gathers what is to be posted. [`Preview`] does the same and stores nothing.
 
 mod books;
+mod gathered;
 mod intake;
 mod outcome;
+mod preview;
 mod tables;
 mod wholes;
 
 pub use books::{Book, Entry, Posted, book_id, is_book};
+pub use gathered::Gathered;
 pub use intake::Intake;
 pub use outcome::{Contradiction, Import, Stored, Why};
+pub use preview::{Fresh, Preview};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -62,7 +66,7 @@ pub const TABLES: &[&Table] =
     &[&tables::IMPORTS, &tables::MOVEMENTS, &tables::PAYOUTS, &tables::PAYOUT_LINES, &tables::BANK_LINES, &tables::TOTALS];
 
 /// Every statement, for the test that prepares them all.
-pub const ALL_STATEMENTS: &[&[(&str, Sql)]] = &[STATEMENTS, books::STATEMENTS, intake::STATEMENTS, wholes::STATEMENTS];
+pub const ALL_STATEMENTS: &[&[(&str, Sql)]] = &[STATEMENTS, books::STATEMENTS, intake::STATEMENTS, preview::STATEMENTS, wholes::STATEMENTS];
 
 /// A file that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -86,6 +86,11 @@ impl Sent {
         }
     }
 
+    /// Tells that the payout was made of its lines, by the movement of this id.
+    pub(super) fn derived(&mut self, payout: &str, id: &str) {
+        (self.is_derived, self.is_stated) = (true, !is_named_like(payout, id));
+    }
+
     /// What another movement of the same payout is. One that is called like its payout is the sum of some lines.
     pub(super) fn is(&self, told: &Movement, is_stored: bool) -> Is {
         let same = (self.gross, self.fee) == (told.gross_minor.into(), told.fee_minor.into());
@@ -100,6 +105,11 @@ impl Sent {
     }
 }
 
+/// Whether a movement has the name that those have which are made here.
+fn is_named_like(payout: &str, id: &str) -> bool {
+    id.strip_prefix(payout).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// What is stored of these payouts.
 pub(super) async fn known_sent(tx: &mut Tx, provider: &str, payouts: &[String]) -> Result<HashMap<SentKey, Sent>, StoreError> {
     let mut known: HashMap<SentKey, Sent> = HashMap::new();
@@ -109,7 +119,7 @@ pub(super) async fn known_sent(tx: &mut Tx, provider: &str, payouts: &[String]) 
     for row in tx.fetch_all(&KNOWN_SENT, &values![provider, Value::texts(payouts.iter().map(String::as_str))]).await? {
         let (payout, category, id) = (row.text_at(0)?, row.text_at(1)?, row.str_at(5)?);
         let is_derived = row.opt_str_at(6)? == Some("derived");
-        let is_ours = is_derived && id.strip_prefix(payout.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let is_ours = is_derived && is_named_like(&payout, id);
         let (gross, fee) = (i128::from(row.int_at(2)?), i128::from(row.int_at(3)?));
         let empty = Sent { gross: 0, fee: 0, currency: row.text_at(4)?, movements: 0, is_derived, is_stated: false };
         let sent = known.entry((payout, category)).or_insert(empty);
@@ -126,6 +136,15 @@ pub(super) struct Wholes {
     grown: BTreeSet<String>,
     /// What the provider says that they are, with the place.
     told: BTreeMap<String, (u64, Movement)>,
+}
+
+/// What is told by a file that is only looked at, and so not found in the database.
+#[derive(Debug, Default)]
+pub(super) struct Unstored {
+    /// By payout, how many movements were in it, and what they make.
+    pub lines: HashMap<String, (u64, i128)>,
+    /// Movements that are payouts themselves.
+    pub sent: HashMap<SentKey, Sent>,
 }
 
 /// What an import has to store more.
@@ -151,7 +170,7 @@ impl Wholes {
     }
 
     /// Holds all of it against the lines that are known now, and against the bank.
-    pub(super) async fn settled(&self, tx: &mut Tx, provider: &str, import: &str) -> Result<Settled, StoreError> {
+    pub(super) async fn settled(&self, tx: &mut Tx, provider: &str, import: &str, unstored: &Unstored) -> Result<Settled, StoreError> {
         let mut settled = Settled { movements: Vec::new(), contradictions: Vec::new() };
         let payouts: Vec<String> = self.grown.iter().chain(self.told.keys()).cloned().collect::<BTreeSet<_>>().into_iter().collect();
         let list = Value::texts(payouts.iter().map(String::as_str));
@@ -165,12 +184,18 @@ impl Wholes {
         for row in tx.fetch_all(&LINES, &asked()).await? {
             lines.insert(row.text_at(0)?, sums::exact(&row, 1)?);
         }
+        for payout in &payouts {
+            if let Some((_, net)) = unstored.lines.get(payout) {
+                *lines.entry(payout.clone()).or_default() += net;
+            }
+        }
         let rows = tx.fetch_all(&ON_BANK, &asked()).await?;
         let on_bank = rows.iter().map(|row| row.text_at(0)).collect::<Result<HashSet<_>, _>>()?;
         let sent = known_sent(tx, provider, &payouts).await?;
         for row in &derived {
             let payout = row.text_at(0)?;
-            let Some(sent) = sent.get(&(payout.clone(), Category::Payout.tag().to_owned())) else { continue };
+            let key = (payout.clone(), Category::Payout.tag().to_owned());
+            let Some(sent) = sent.get(&key).or_else(|| unstored.sent.get(&key)) else { continue };
             let in_it = lines.get(&payout).copied().unwrap_or_default();
             let is_on_bank = on_bank.contains(&payout);
             match self.told.get(&payout) {

@@ -10,6 +10,7 @@ mod environment;
 mod imports;
 mod operators;
 mod prices;
+mod reconcile_with;
 mod refusals;
 mod requests;
 mod settlement;
