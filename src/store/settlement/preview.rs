@@ -23,7 +23,7 @@ crate::statements! {
 #[derive(Debug, Default)]
 pub struct Fresh {
     /// By payout, how many more movements were in it, and what they make.
-    pub lines: HashMap<String, (u64, i128)>,
+    pub lines: BTreeMap<String, (u64, i128)>,
     /// What left with a payout more than is stored, in minor units, negative.
     pub sent: BTreeMap<String, i128>,
     /// Payouts that came back, and when.
@@ -253,7 +253,7 @@ impl Preview {
         let Self { payouts, unstored, mut fresh, .. } = self;
         let in_order: BTreeMap<String, Payout> = payouts.into_iter().collect();
         fresh.payouts = in_order.into_values().collect();
-        fresh.lines = unstored.lines;
+        fresh.lines = unstored.lines.into_iter().collect();
         Ok((contradictions, movements, fresh))
     }
 }
