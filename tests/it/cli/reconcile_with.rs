@@ -13,7 +13,7 @@ po_1,2026-02-04 00:00:00,txn_2,2026-02-01 23:59:59,2026-02-03 00:00:00,usd,-71.7
 ,,txn_5,2026-02-02 00:00:00,2026-02-02 00:00:00,usd,-2.00,0.00,-2.00,fee,,,,,
 ";
 
-/// By hand: of 108.24 the provider takes 3.44 and gives 71.76 back, and takes 2.00 more; 33.04 leave as po_1, and so -2.00 stand there.
+/// By hand: of 108.24 the provider takes 3.44 and gives 71.76 back, and takes 2.00 more; 33.04 leave as `po_1`, and so -2.00 stand there.
 /// Our books would have the fees and the payout, -38.48, and nothing else: a payment and a refund are missing, which are 36.48 together.
 #[tokio::test]
 async fn the_file_is_held_against_our_books_as_if_it_were_taken() {
