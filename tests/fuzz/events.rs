@@ -97,6 +97,7 @@ fn assert_says_nothing(refusal: &str) {
     const PROBLEMS: &[&str] = &["cannot be read", "is not JSON", "is not of the shape that we know", "ends too early"];
     const WHOLE: &[&str] = &[
         "its id or type is none",
+        "one of its ids is none",
         "its currency is none",
         "its kasacare_account is no account's id",
         "its money came back, and it is lost all the same",
