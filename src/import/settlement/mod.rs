@@ -87,7 +87,7 @@ impl Source {
         match self {
             Self::StripePayouts => ["created_utc", "automatic_payout_effective_at"],
             Self::StripeBalance => ["created", "arrival_date"],
-            Self::PayPal => ["transaction_updated_date", "transaction_updated_date"],
+            Self::PayPal => ["transaction_initiation_date", "transaction_initiation_date"],
             Self::GooglePlay => ["Transaction Date", "Transaction Date"],
             Self::Apple => ["Transaction Date", "Settlement Date"],
             Self::Recurly => ["date", "date"],

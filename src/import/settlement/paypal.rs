@@ -68,7 +68,7 @@ impl Columns {
         let found = (
             table.column(&["transaction_id"]),
             table.column(&["transaction_event_code"]),
-            table.column(&["transaction_updated_date", "transaction_completion_date", "transaction_initiation_date"]),
+            table.column(&["transaction_completion_date", "transaction_initiation_date", "transaction_updated_date"]),
             table.column(&["transaction_currency", "currency_code", "gross_transaction_currency"]),
             table.column(&["transaction_amount", "gross_transaction_amount"]),
         );
