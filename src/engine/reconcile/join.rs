@@ -20,7 +20,7 @@ use crate::domain::settlement::Category;
 /// Days within which an amount without any id may be the same movement.
 const WINDOW_DAYS: i64 = 3;
 /// Rows of theirs that are kept in memory; about 120 bytes each (P14).
-pub const ROWS_IN_MEMORY: usize = 1_200_000;
+pub const ROWS_IN_MEMORY: usize = 600_000;
 
 /// By how much the balance of our books differs from the provider's because of what was joined, by currency and day.
 pub type Effects = BTreeMap<([u8; 3], NaiveDate), Effect>;
