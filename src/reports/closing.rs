@@ -226,6 +226,7 @@ async fn reconciled(tx: &mut Tx, end: NaiveDate, is_allowed: bool) -> Result<Ite
     let found = match (providers, holds) {
         (0, true) => "nothing was paid, and no provider has told anything".to_owned(),
         (0, false) => "1200 has postings, and nothing that a provider has told was imported".to_owned(),
+        (1, true) => format!("1 provider through {end}"),
         (providers, true) => format!("{providers} providers through {end}"),
         (_, false) => format!("reconciled: {}", behind.join(", ")),
     };
@@ -239,12 +240,25 @@ async fn reconciled(tx: &mut Tx, end: NaiveDate, is_allowed: bool) -> Result<Ite
 
 async fn breaks(tx: &mut Tx, end: NaiveDate, break_days: u32) -> Result<Item, ReportError> {
     let states = [BreakState::Open, BreakState::Explained].map(BreakState::tag);
-    let mut old = 0_u64;
+    let mut old = Vec::new();
     for row in tx.fetch_all(&reconcile::BREAKS_IN, &[Value::texts(states)]).await? {
-        old += u64::from(age_days(row.date_at(3)?, end) > i64::from(break_days));
+        if age_days(row.date_at(3)?, end) > i64::from(break_days) {
+            old.push(row.text_at(0)?);
+        }
     }
-    let found = format!("{old} wait that were older than {break_days} days");
-    Ok(Item { name: "breaks", holds: old == 0, found })
+    let found = format!("{} wait that were older than {break_days} days{}", old.len(), named(&old));
+    Ok(Item { name: "breaks", holds: old.is_empty(), found })
+}
+
+/// The first of them by name.
+fn named(ids: &[String]) -> String {
+    const NAMED: usize = 5;
+    let (first, more) = ids.split_at(ids.len().min(NAMED));
+    match (first, more.len()) {
+        ([], _) => String::new(),
+        (_, 0) => format!(": {}", first.join(", ")),
+        (_, more) => format!(": {}, and {more} more", first.join(", ")),
+    }
 }
 
 /// 1290 is empty at the month's end, or has been emptied since; what stands on the others is told.
@@ -286,5 +300,18 @@ impl Sink for Nobody {
     }
     fn end(&mut self, _: &[Tie], _: &[String]) -> Result<(), ReportError> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn the_first_breaks_are_named() {
+        let ids = |count: usize| (1..=count).map(|number| format!("br_{number}")).collect::<Vec<_>>();
+        assert_eq!(named(&[]), "");
+        assert_eq!(named(&ids(2)), ": br_1, br_2");
+        assert_eq!(named(&ids(7)), ": br_1, br_2, br_3, br_4, br_5, and 2 more");
     }
 }

@@ -71,10 +71,10 @@ impl Folder {
         let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
         refuse_others(&place, mark)?;
         if let Some(parent) = place.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            fs::create_dir_all(parent)?;
+            fs::create_dir_all(parent).map_err(|error| at(parent, &error))?;
         }
         let growing = beside(&place, "tmp")?;
-        fs::create_dir(&growing)?;
+        fs::create_dir(&growing).map_err(|error| at(&growing, &error))?;
         Ok(Self { place, mark: mark.to_owned(), growing: Some(growing), files: Vec::new() })
     }
 
@@ -140,12 +140,17 @@ impl Drop for Folder {
     }
 }
 
+/// An error with its place.
+fn at(place: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", place.display()))
+}
+
 /// Refuses a place with anything in it that is not of an earlier pack with the same mark: that would be gone.
 fn refuse_others(place: &Path, mark: &str) -> Result<(), ReportError> {
     let taken = || ReportError::Taken { path: place.to_owned() };
     match fs::metadata(place) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(at(place, &error).into()),
         Ok(there) if !there.is_dir() => return Err(taken()),
         Ok(_) => {}
     }

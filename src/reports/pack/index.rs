@@ -56,19 +56,28 @@ struct Facts {
 struct Reconciled {
     /// The last day, of the provider that is behind; nothing where no run is stored.
     through: Option<String>,
-    /// Whether that is all that the page tells of.
+    /// Breaks that wait, of all providers.
+    waiting: i64,
+    /// Whether that is all that the page tells of, and nothing waits.
     is_all: bool,
 }
 
 impl Reconciled {
     fn of(told: &Gathered, through: NaiveDate) -> Self {
-        let sheets = told.report(RECONCILIATION).into_iter().flat_map(|report| report.sheets(RUNS_TOLD));
-        let days = sheets.flat_map(|sheet| &sheet.rows).flatten().filter_map(|cell| match cell {
-            Cell::Date(day) => Some(*day),
-            Cell::Empty | Cell::Text(_) | Cell::Money(_) | Cell::Count(_) => None,
-        });
-        let first = days.min();
-        Self { through: first.map(|day| day.to_string()), is_all: first.is_some_and(|day| day >= through) }
+        let (mut first, mut waiting) = (None::<NaiveDate>, 0_i64);
+        for sheet in told.report(RECONCILIATION).into_iter().flat_map(|report| report.sheets(RUNS_TOLD)) {
+            let of = |row: &[Cell], key: &str| sheet.column(key).and_then(|at| row.get(at).cloned());
+            for row in &sheet.rows {
+                if let Some(Cell::Date(day)) = of(row, "through") {
+                    first = Some(first.map_or(day, |first| first.min(day)));
+                }
+                if let Some(Cell::Count(count)) = of(row, "waiting") {
+                    waiting = waiting.saturating_add(count);
+                }
+            }
+        }
+        let is_all = waiting == 0 && first.is_some_and(|day| day >= through);
+        Self { through: first.map(|day| day.to_string()), waiting, is_all }
     }
 }
 
@@ -109,4 +118,34 @@ pub(super) fn page(about: About, told: &Gathered, glance: Vec<Glance>, files: &[
         files,
     };
     html::page("pack.html", &facts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reports::sheet::{Asked, Column, Head, Section, Teller};
+
+    fn reconciled(runs: &[(&str, i64)]) -> (Option<String>, i64, bool) {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let mut told = Gathered::keeping(10);
+        let head = Head { name: RECONCILIATION, title: "Reconciliation", about: "", asked: Asked::default() };
+        let mut teller = Teller::begin(&mut told, &head).unwrap();
+        let columns = vec![Column::date("through", "Reconciled through"), Column::count("waiting", "Breaks that wait")];
+        teller.section(Section::new(RUNS_TOLD, "Runs", None, columns)).unwrap();
+        for (through, waiting) in runs {
+            teller.row(&[Cell::Date(day(through)), Cell::Count(*waiting)]).unwrap();
+        }
+        teller.end().unwrap();
+        let Reconciled { through, waiting, is_all } = Reconciled::of(&told, day("2026-10-31"));
+        (through, waiting, is_all)
+    }
+
+    #[test]
+    fn cash_is_reconciled_as_far_as_the_last_provider_and_with_no_break_that_waits() {
+        let through = |day: &str| Some(day.to_owned());
+        assert_eq!(reconciled(&[]), (None, 0, false));
+        assert_eq!(reconciled(&[("2026-10-31", 0), ("2026-11-02", 0)]), (through("2026-10-31"), 0, true));
+        assert_eq!(reconciled(&[("2026-10-31", 0), ("2026-10-30", 0)]), (through("2026-10-30"), 0, false));
+        assert_eq!(reconciled(&[("2026-10-31", 2), ("2026-10-31", 1)]), (through("2026-10-31"), 3, false));
+    }
 }

@@ -43,6 +43,7 @@ async fn a_pack_says_whether_its_month_is_closed_and_how_far_it_goes() {
         let (row, page) = state(&db, order("2026-01"), &place).await;
         assert_eq!(row[..3], ["2026-01", "open: provisional", "2026-01-31"]);
         assert!(row[3..].iter().all(String::is_empty) && page.contains("Open: all figures are provisional"), "{row:?}");
+        assert!(page.contains("Cash not reconciled"), "no run is stored");
         kasacare(db.url(), "close --month 2026-01 --by Olga --reason month-end --unreconciled --as-of 2026-02-10T12:00:00Z").ok();
         let (row, page) = state(&db, order("2026-01"), &place).await;
         assert_eq!(row[..5], ["2026-01", "closed", "2026-01-31", "2026-02-10 12:00:00 UTC", "Olga"]);
