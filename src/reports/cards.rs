@@ -74,6 +74,11 @@ pub(super) trait Tally: Any + Send + Sync {
     }
 }
 
+/// A tally with its name, as one of many.
+pub(super) fn boxed<T: Tally>((name, tally): (String, T)) -> (String, Box<dyn Tally>) {
+    (name, Box::new(tally))
+}
+
 /// Has these tallies take the cards of all accounts and of all books, in the order of their ids.
 ///
 /// # Errors

@@ -1,9 +1,9 @@
 //! RC: our books against the providers', in three legs and two equations.
 //!
 //! A run reads one moment and finds what differs ([`join`], `bank`), sets it beside what is known of earlier differences, and shows it
-//! ([`report`]). A dry run ends there, and may be given a file of the provider that it looks at as if it were taken ([`run_with`]). `propose` stores the run and its breaks; `apply` also posts what the rules let it post: payouts that
-//! the bank has (1010), and movements that nothing of ours explains (1290). The same inputs give the same run, under the same id, which
-//! is then stored already: nothing changes.
+//! ([`report`]). A dry run ends there, and may be given a file of the provider that it looks at as if it were taken ([`run_with`]).
+//! `propose` stores the run and its breaks; `apply` also posts what the rules let it post: payouts that the bank has (1010), and movements
+//! that nothing of ours explains (1290). The same inputs give the same run, under the same id, which is then stored already: nothing changes.
 
 mod accounts;
 pub mod acts;

@@ -56,13 +56,8 @@ pub(super) struct Open {
 }
 
 impl Open {
-    fn of(filter: &Filter) -> (String, Self) {
+    pub(super) fn of(filter: &Filter) -> (String, Self) {
         (filter.name("open invoices"), Self { filter: *filter, shelf: Shelf::default(), bands: BTreeMap::new() })
-    }
-
-    pub(super) fn boxed(filter: &Filter) -> (String, Box<dyn Tally>) {
-        let (name, tally) = Self::of(filter);
-        (name, Box::new(tally))
     }
 
     fn put(&mut self, account: &str, invoice: &Invoice<'_>, code: &str, open: i128) -> Result<(), ReportError> {

@@ -64,13 +64,8 @@ pub(super) struct Crediting {
 }
 
 impl Crediting {
-    fn of(filter: &Filter) -> (String, Self) {
+    pub(super) fn of(filter: &Filter) -> (String, Self) {
         (filter.name("credits"), Self { filter: *filter, moved: BTreeMap::new(), owned: Shelf::default() })
-    }
-
-    pub(super) fn boxed(filter: &Filter) -> (String, Box<dyn Tally>) {
-        let (name, tally) = Self::of(filter);
-        (name, Box::new(tally))
     }
 }
 

@@ -50,15 +50,10 @@ pub(super) struct Invoiced {
 }
 
 impl Invoiced {
-    fn of(filter: &Filter) -> (String, Self) {
+    pub(super) fn of(filter: &Filter) -> (String, Self) {
         // What was issued is told of all currencies.
         let filter = filter.in_all_currencies();
         (filter.name("invoiced"), Self { filter, sums: BTreeMap::new() })
-    }
-
-    pub(super) fn boxed(filter: &Filter) -> (String, Box<dyn Tally>) {
-        let (name, tally) = Self::of(filter);
-        (name, Box::new(tally))
     }
 }
 

@@ -29,6 +29,7 @@ use futures::future::LocalBoxFuture;
 
 use self::filter::Filter;
 pub(super) use self::reconciliation::RUNS_TOLD;
+use super::cards::boxed;
 use super::memo::{Tallies, newest_record};
 use super::sheet::{Asked, Head, Sink, Teller, Told};
 use super::{Memo, ReportError};
@@ -166,12 +167,12 @@ impl Entry {
     /// What the report sums from cards.
     fn tallies(&self, filter: &Filter) -> Tallies {
         match self.name {
-            "receivables-ageing" => vec![ageing::Open::boxed(filter)],
-            "prepayment-roll-forward" => vec![roll_forward::Rolling::boxed(filter), documents::Invoiced::boxed(filter)],
-            "waterfall" => vec![waterfall::Falling::boxed(filter), documents::Invoiced::boxed(filter)],
-            "sales-tax" => vec![sales_tax::Taxing::boxed(filter), documents::Invoiced::boxed(filter)],
-            "mrr" => mrr::Measuring::boxed(filter).into_iter().collect(),
-            "customer-credits" => vec![credits::Crediting::boxed(filter)],
+            "receivables-ageing" => vec![boxed(ageing::Open::of(filter))],
+            "prepayment-roll-forward" => vec![boxed(roll_forward::Rolling::of(filter)), boxed(documents::Invoiced::of(filter))],
+            "waterfall" => vec![boxed(waterfall::Falling::of(filter)), boxed(documents::Invoiced::of(filter))],
+            "sales-tax" => vec![boxed(sales_tax::Taxing::of(filter)), boxed(documents::Invoiced::of(filter))],
+            "mrr" => mrr::Measuring::foreseen(filter).map(boxed).into_iter().collect(),
+            "customer-credits" => vec![boxed(credits::Crediting::of(filter))],
             _ => Vec::new(),
         }
     }
@@ -272,7 +273,7 @@ impl Span {
 
     /// The knowledge cut-off in microseconds; the largest of all numbers where there is none.
     fn known_until(&self) -> i64 {
-        self.known_at.map_or(i64::MAX, |at| at.timestamp_micros())
+        self.filter.known_until()
     }
 
     /// The currency as statements take it: empty for all.

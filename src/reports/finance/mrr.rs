@@ -262,10 +262,9 @@ impl Measuring {
     }
 
     /// The same, where it is known on which days it is measured.
-    pub(super) fn boxed(filter: &Filter) -> Option<(String, Box<dyn Tally>)> {
+    pub(super) fn foreseen(filter: &Filter) -> Option<(String, Self)> {
         let days = days(filter.from, filter.to).ok().filter(|_| filter.from > NaiveDate::MIN)?;
-        let (name, tally) = Self::of(filter, days);
-        Some((name, Box::new(tally)))
+        Some(Self::of(filter, days))
     }
 
     /// Rows do not tell whether a charge of the last day had settled by an instant on it.

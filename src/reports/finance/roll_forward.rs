@@ -158,13 +158,8 @@ struct Taken {
 }
 
 impl Rolling {
-    fn of(filter: &Filter) -> (String, Self) {
+    pub(super) fn of(filter: &Filter) -> (String, Self) {
         (filter.name("roll-forward"), Self { filter: *filter, months: Months::new(), taken: BTreeMap::new() })
-    }
-
-    pub(super) fn boxed(filter: &Filter) -> (String, Box<dyn Tally>) {
-        let (name, tally) = Self::of(filter);
-        (name, Box::new(tally))
     }
 
     /// What documents added to an invoice's line on an account: in the month of issue the invoice itself, and for the rest debit notes.

@@ -33,13 +33,8 @@ pub(super) struct Taxing {
 }
 
 impl Taxing {
-    fn of(filter: &Filter) -> (String, Self) {
+    pub(super) fn of(filter: &Filter) -> (String, Self) {
         (filter.name("sales tax"), Self { filter: *filter, books: BTreeMap::new(), losses: BTreeMap::new() })
-    }
-
-    pub(super) fn boxed(filter: &Filter) -> (String, Box<dyn Tally>) {
-        let (name, tally) = Self::of(filter);
-        (name, Box::new(tally))
     }
 }
 

@@ -30,13 +30,8 @@ pub(super) struct Falling {
 }
 
 impl Falling {
-    fn of(filter: &Filter) -> (String, Self) {
+    pub(super) fn of(filter: &Filter) -> (String, Self) {
         (filter.name("waterfall"), Self { filter: *filter, books: BTreeMap::new() })
-    }
-
-    pub(super) fn boxed(filter: &Filter) -> (String, Box<dyn Tally>) {
-        let (name, tally) = Self::of(filter);
-        (name, Box::new(tally))
     }
 }
 

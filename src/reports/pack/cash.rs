@@ -130,14 +130,9 @@ pub(super) struct Moved {
 type Unapplied = ((Currency, NaiveDate), usize, i64);
 
 impl Moved {
-    fn of(month: Month, last: NaiveDate) -> (String, Self) {
+    pub(super) fn of(month: Month, last: NaiveDate) -> (String, Self) {
         let first = month.first();
         (format!("cash {first} {last}"), Self { first, last, days: BTreeMap::new(), unapplied: BTreeMap::new() })
-    }
-
-    pub(super) fn boxed(month: Month, last: NaiveDate) -> (String, Box<dyn Tally>) {
-        let (name, tally) = Self::of(month, last);
-        (name, Box::new(tally))
     }
 
     fn put(&mut self, of: (Currency, NaiveDate), cause: usize, minor: i64) {

@@ -30,6 +30,7 @@ use self::folder::Folder;
 use self::journals::Journals;
 pub use self::lanes::Step;
 use self::lanes::{Heard, Job, Queue, Told, What};
+use super::cards::boxed;
 use super::finance::{Entry, Takes, last_known, refuse_cut_off_ahead, today};
 use super::journal::{Books, Legs, Range};
 use super::memo::Tallies;
@@ -169,7 +170,7 @@ async fn summed(
 /// What these will sum.
 fn wanted(jobs: &[Job]) -> Tallies {
     let of = |job: &Job| match &job.what {
-        What::Cash(month, last) => vec![cash::Moved::boxed(*month, *last)],
+        What::Cash(month, last) => vec![boxed(cash::Moved::of(*month, *last))],
         What::Report(report, asked) => report.foreseen(asked),
         What::Closing(..) => Vec::new(),
     };

@@ -34,11 +34,13 @@ macro_rules! unusual {
     };
 }
 
-/// That something was recorded of the account `a` with a date after `$4`, or after the instant `$5`. Nothing is recorded with a date ahead of
-/// its instant: the last record is looked at first, and the others only where it came after `$6`, when that date ends somewhere.
+/// That something was recorded of the account `a` with a date after `$4`, or after the instant `$5`. Records come in the order of their
+/// instants, and none has a date ahead of its own: the last one is looked at first, and the others only where it came after `$6`, when that
+/// date ends somewhere.
 macro_rules! gone_on {
     () => {
-        "(exists (select 1 from journal l where l.account_id = a.account_id and l.seq = a.journal_seq and l.posted_at > $6) \
+        "(exists (select 1 from journal l where l.account_id = a.account_id and l.seq = a.journal_seq \
+         and (l.posted_at > $6 or l.effective_on > $4)) \
          and exists (select 1 from journal j where j.account_id = a.account_id and (j.effective_on > $4 or j.posted_at > $5)))"
     };
 }
@@ -106,10 +108,7 @@ async fn add_rebuilt(
 ) -> Result<(), ReportError> {
     for named in named.chunks(WHOLE_MAX) {
         let (accounts, unreadable) = accounts::rebuilt(tx, span, named).await?;
-        for account in accounts {
-            let Some(forecast) = forecasts.get_mut(&account.profile.currency) else { continue };
-            forecast.add(Draft::new(&context(reference, span, account.profile.zone), account), None);
-        }
+        add_accounts((span, reference), accounts, None, forecasts);
         for currency in unreadable {
             forecasts.entry(currency).and_modify(|forecast| forecast.unreadable += 1);
         }
@@ -127,12 +126,16 @@ async fn add_whole(
 ) -> Result<(), ReportError> {
     for named in named.chunks(WHOLE_MAX) {
         let (accounts, due) = accounts::present(tx, named).await?;
-        for account in accounts {
-            let Some(forecast) = forecasts.get_mut(&account.profile.currency) else { continue };
-            forecast.add(Draft::new(&context(reference, span, account.profile.zone), account), Some(&due));
-        }
+        add_accounts((span, reference), accounts, Some(&due), forecasts);
     }
     Ok(())
+}
+
+fn add_accounts((span, reference): (&Span, &Reference), accounts: Vec<Account>, due: Option<&Due>, forecasts: &mut Forecasts) {
+    for account in accounts {
+        let Some(forecast) = forecasts.get_mut(&account.profile.currency) else { continue };
+        forecast.add(Draft::new(&context(reference, span, account.profile.zone), account), due);
+    }
 }
 
 /// A subscription that will renew as it is.
