@@ -35,6 +35,7 @@
 
 mod autocommit;
 mod bulk;
+mod bursts;
 mod connect;
 mod error;
 mod migrate;

@@ -5,6 +5,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
+use super::bursts::Bursts;
 use super::connect::Db;
 use super::error::DbError;
 use super::row::Row;
@@ -102,7 +103,7 @@ impl Tx {
         Ok(match &mut self.inner {
             Inner::Sqlite(tx) => {
                 let rows = sqlx::query_with(text, sqlite_arguments(values)?).fetch(&mut **tx);
-                rows.map_ok(move |row| Row::sqlite(name, row)).map_err(failed).boxed()
+                Bursts::of(rows).map_ok(move |row| Row::sqlite(name, row)).map_err(failed).boxed()
             }
             Inner::Postgres(tx) => {
                 let rows = sqlx::query_with(text, postgres_arguments(values)?).fetch(&mut **tx);
