@@ -55,14 +55,18 @@ fn columns() -> Vec<Column> {
         Column::date("effective_on", "Date"),
         Column::text("entry", "Entry"),
         Column::text("kind", "Decision"),
+        Column::text("customer", "Customer"),
         Column::text("account", "Account"),
         Column::text("name", "Name"),
         Column::sum("debit", "Debit"),
         Column::sum("credit", "Credit"),
+        Column::text("subscription", "Subscription"),
         Column::text("invoice", "Invoice"),
         Column::text("plan", "Plan"),
         Column::text("promotion", "Promotion"),
         Column::text("jurisdiction", "Jurisdiction"),
+        Column::text("reference", "Reference"),
+        Column::text("correction_of", "Corrects"),
         Column::text("recorded_at", "Recorded"),
     ]
 }
@@ -86,13 +90,17 @@ impl Row {
         let texts = [
             (1, Some(entry.event_id)),
             (2, Some(entry.kind)),
-            (3, Some(self.digits.as_str())),
-            (4, Some(chart::name(leg.ledger_account))),
-            (7, leg.invoice_number),
-            (8, leg.plan),
-            (9, leg.promotion),
-            (10, leg.jurisdiction),
-            (11, Some(self.instants.text(entry.posted_at, SecondsFormat::Micros))),
+            (3, Some(entry.account)),
+            (4, Some(self.digits.as_str())),
+            (5, Some(chart::name(leg.ledger_account))),
+            (8, leg.subscription),
+            (9, leg.invoice_number),
+            (10, leg.plan),
+            (11, leg.promotion),
+            (12, leg.jurisdiction),
+            (13, entry.reference),
+            (14, entry.correction_of),
+            (15, Some(self.instants.text(entry.posted_at, SecondsFormat::Micros))),
         ];
         for (at, text) in texts {
             match (self.cells.get_mut(at), text) {
@@ -101,7 +109,7 @@ impl Row {
                 (None, _) => {}
             }
         }
-        for (at, cell) in [(0, Cell::Date(entry.effective_on)), (5, debit), (6, credit)] {
+        for (at, cell) in [(0, Cell::Date(entry.effective_on)), (6, debit), (7, credit)] {
             if let Some(there) = self.cells.get_mut(at) {
                 *there = cell;
             }

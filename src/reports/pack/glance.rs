@@ -36,6 +36,8 @@ enum Place {
 /// In the order in which they are shown.
 const FIGURES: &[Figure] = &[
     Figure { label: "Cash in", report: "cash", sections: &["cash"], place: Place::Total("captured") },
+    Figure { label: "Provider fees", report: "cash", sections: &["cash"], place: Place::Total("fees") },
+    Figure { label: "Payouts", report: "cash", sections: &["cash"], place: Place::Total("payouts") },
     Figure { label: "Refunds", report: "refunds", sections: &["bases"], place: Place::Total("amount") },
     Figure { label: "Revenue", report: "waterfall", sections: &["recognised"], place: Place::Row("total") },
     Figure {

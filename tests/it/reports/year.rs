@@ -9,7 +9,7 @@ use kasacare::reports::finance::{ALL, Takes};
 use kasacare::reports::sheet::Asked;
 use kasacare::store::db::Db;
 
-use super::{Report, told};
+use super::{Part, Report, told};
 use crate::world::on_both;
 use crate::world::town::{Town, day, noon};
 
@@ -111,6 +111,8 @@ fn has_something_of_everything(reports: &[Report]) {
     }
     for (name, section, column) in [
         ("receivables-ageing", "open_invoices", "days_1_30"),
+        ("journal-entries", "legs", "reference"),
+        ("journal-entries", "legs", "correction_of"),
         ("refunds", "refunds", "days_used"),
         ("corrections", "corrections", "difference"),
         ("customer-credits", "accounts", "credit"),
@@ -120,4 +122,21 @@ fn has_something_of_everything(reports: &[Report]) {
     ] {
         some(name, section, column);
     }
+    refunds_add_up(reports.iter().flat_map(|report| &report.parts).filter(|part| part.section.key == "refunds"));
+}
+
+/// What a note gave back went somewhere: each row that has a note adds up (RF-3).
+fn refunds_add_up<'a>(parts: impl Iterator<Item = &'a Part>) {
+    let mut rows = 0;
+    for row in parts.flat_map(|part| part.shows(&["net_back", "tax_back", "owed_off", "to_credit", "held", "to_refund", "refund"])) {
+        let Ok([net, tax, owed, credit, held, refund]) = <[&str; 6]>::try_from(row.split(' ').take(6).collect::<Vec<_>>()) else {
+            panic!("{row}")
+        };
+        if net != "-" {
+            let minor = |text: &str| text.replace('.', "").parse::<i64>().unwrap();
+            assert_eq!(minor(net) + minor(tax), [owed, credit, held, refund].map(minor).iter().sum::<i64>(), "{row}");
+            rows += 1;
+        }
+    }
+    assert!(rows > 20, "only {rows} refunds with a note");
 }
