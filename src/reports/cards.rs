@@ -88,20 +88,24 @@ pub(super) async fn read(tx: &mut Tx, known_until: i64, tallies: &mut [&mut dyn 
     let mut parts = Parts::new();
     while let Some([first, end]) = parts.next(tx).await? {
         let first = if first.is_empty() { AFTER_BOOKS.to_owned() } else { first };
-        let legs = tx.fetch_all(&LEGS, &values![known_until, &first, &end]).await?;
-        let invoices = tx.fetch_all(&INVOICES, &values![first, end]).await?;
-        let (mut legs, mut invoices) = (legs.iter().peekable(), invoices.iter().peekable());
-        loop {
-            let account = match (legs.peek().map(|row| row.str_at(0)).transpose()?, invoices.peek().map(|row| row.str_at(0)).transpose()?) {
-                (Some(left), Some(right)) => left.min(right),
-                (Some(only), None) | (None, Some(only)) => only,
-                (None, None) => break,
-            };
-            let of = |row: &&Row| row.str_at(0).is_ok_and(|id| id == account);
-            let (legs, invoices) = (legs.next_if(of), invoices.next_if(of));
-            let card = Card::read(account, legs, invoices)?;
-            tallies.iter_mut().try_for_each(|tally| tally.add(&card))?;
-        }
+        let invoices = tx.fetch_all(&INVOICES, &values![&first, &end]).await?;
+        let mut invoices = invoices.iter().peekable();
+        let mut take = |legs: Option<&Row>, invoices: Option<&Row>| {
+            let card = Card::read(legs, invoices)?;
+            tallies.iter_mut().try_for_each(|tally| tally.add(&card))
+        };
+        tx.for_each_batch(&LEGS, &values![known_until, first, end], |rows| {
+            rows.iter().try_for_each(|legs| {
+                let account = legs.str_at(0)?;
+                // Nothing was posted to those that come before.
+                while let Some(only) = invoices.next_if(|row| row.str_at(0).is_ok_and(|id| id < account)) {
+                    take(None, Some(only))?;
+                }
+                take(Some(legs), invoices.next_if(|row| row.str_at(0).is_ok_and(|id| id == account)))
+            })
+        })
+        .await?;
+        invoices.try_for_each(|only| take(None, Some(only)))?;
         for tally in tallies.iter_mut() {
             tally.look_up(tx).await?;
         }

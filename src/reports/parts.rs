@@ -1,5 +1,4 @@
-//! All accounts, a part at a time: postings are kept in the order of accounts, so that what is asked of a part is read in one go, and sorted
-//! and grouped in memory.
+//! All accounts, a part at a time, so that what is asked of a part can be sorted and grouped in memory.
 
 use super::ReportError;
 use crate::store::db::Tx;
@@ -10,21 +9,22 @@ crate::statements! {
     NEXT = same("select a.account_id from accounts a where a.account_id >= $1 order by a.account_id limit 1 offset $2");
 }
 
-/// Accounts of a part.
-const ACCOUNTS: i64 = 1_000;
-
 /// After every account's id: those have letters, digits, `_`, `.` and `-`.
 pub(super) const AFTER_ALL_IDS: &str = "~";
 
+/// Accounts of a part. SQLite keeps postings in their order. PostgreSQL keeps them as they were made, so that more accounts are cheaper than
+/// few, and goes through the whole journal where there are too many.
+const ACCOUNTS: i64 = 5_000;
+
 /// The parts one after the other, books of providers among them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Parts {
     /// With what the next one begins; nothing after the last.
     next: Option<String>,
 }
 
 impl Parts {
-    pub(super) fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { next: Some(String::new()) }
     }
 

@@ -95,8 +95,9 @@ pub(in crate::reports) struct Invoice<'a> {
 
 impl<'a> Card<'a> {
     /// The card of an account.
-    pub(super) fn read(account: &'a str, legs: Option<&'a Row>, invoices: Option<&'a Row>) -> Result<Self, ReportError> {
+    pub(super) fn read(legs: Option<&'a Row>, invoices: Option<&'a Row>) -> Result<Self, ReportError> {
         let mut fields = Fields::default();
+        let account = legs.or(invoices).map_or(Ok(""), |row| row.str_at(0))?;
         let mut card = Self { account, currency: None, legs: Vec::new(), by_invoice: Vec::new(), invoices: Vec::new() };
         if let Some(row) = legs {
             for text in row.str_at(1)?.split(ITEM) {

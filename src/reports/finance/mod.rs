@@ -182,6 +182,11 @@ impl Entry {
         let to = if self.takes == Takes::AsOf { asked.as_of } else { asked.to };
         to.map_or_else(Vec::new, |to| self.tallies(&Filter::of(self.takes, asked, to)))
     }
+
+    /// Whether it needs nothing of what is summed of cards, and nothing of what has accrued.
+    pub(super) fn is_apart(&self) -> bool {
+        matches!(self.name, "reconciliation" | "refunds" | "corrections" | "renewals-ahead")
+    }
 }
 
 /// How far the first time zone is ahead of UTC.
@@ -315,4 +320,19 @@ fn months(from: NaiveDate, to: NaiveDate) -> Result<Vec<(NaiveDate, NaiveDate)>,
 /// A month as it is written: `2026-03`.
 fn month_name(date: NaiveDate) -> String {
     first_of_month(date).format("%Y-%m").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pack tells them before anything is summed: one that sums would read all cards by itself.
+    #[test]
+    fn what_is_told_apart_sums_no_cards() {
+        let day = NaiveDate::from_ymd_opt(2026, 10, 31);
+        let asked = Asked { from: day, to: day, as_of: day, ..Asked::default() };
+        let apart: Vec<&Entry> = ALL.iter().filter(|report| report.is_apart()).collect();
+        assert_eq!(apart.len(), 4);
+        assert!(apart.iter().all(|report| report.foreseen(&asked).is_empty()));
+    }
 }

@@ -1,8 +1,7 @@
 //! The entries of a range, read once and set aside for whoever writes them.
 //!
-//! They are read in the order of accounts, which is that of the key, so that neither database sorts anything, a part of the accounts at a
-//! time. A row is a record with its legs as one text, and what an account's invoices say is another: what a row costs counts more than what
-//! is in it.
+//! They are read in the order of accounts, a part of the accounts at a time. A row is a record with its legs as one text, and what an account's
+//! invoices say is another: what a row costs counts more than what is in it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
@@ -20,20 +19,21 @@ use crate::store::db::{DbError, Row, Tx};
 use crate::values;
 
 crate::statements! {
-    /// The records of some accounts that have legs in a range, with these.
+    /// The legs of some accounts in a range, by record, with the record as one text, which is nothing where it was recorded later. (Joined, the
+    /// records would be sorted once more, or all of them read.)
     RECORDS = same(concat!(
-        "select l.account_id, cast(j.seq as text)", then!(), "cast(j.posted_at as text)", then!(), "j.kind as known, l.legs, \
-         j.actor, j.reason, j.body from (select p.account_id, p.seq, string_agg(concat_ws('\u{1f}', p.leg_no, p.event_no, \
-         p.effective_on, p.ledger_account, p.amount_minor, p.currency, coalesce(p.subscription_id, ''), coalesce(p.invoice_id, '')), \
-         '\u{1e}') as legs from postings p where p.account_id >= $4 and p.account_id < $5 and p.effective_on >= $1 \
-         and p.effective_on <= $2 group by p.account_id, p.seq) l join journal j on j.account_id = l.account_id and j.seq = l.seq \
-         where j.account_id >= $4 and j.account_id < $5 and j.posted_at <= $3 order by l.account_id, l.seq"
+        "select p.account_id, p.seq, string_agg(concat_ws('\u{1f}', p.leg_no, p.event_no, p.effective_on, p.ledger_account, \
+         p.amount_minor, p.currency, coalesce(p.subscription_id, ''), coalesce(p.invoice_id, '')), '\u{1e}') as legs, \
+         (select cast(j.posted_at as text)", then!(), "j.kind", then!(), "j.body", then!(), "j.actor || case when j.reason is null then '' \
+         else '\u{1f}' || j.reason end from journal j where j.account_id = p.account_id and j.seq = p.seq and j.posted_at <= $3) as record \
+         from postings p where p.account_id >= $4 and p.account_id < $5 and p.effective_on >= $1 and p.effective_on <= $2 \
+         group by p.account_id, p.seq order by p.account_id, p.seq"
     ));
     /// What the invoices of some accounts say of their legs, an account a row.
     INVOICED = same(
         "select i.account_id, string_agg(concat_ws('\u{1f}', i.invoice_id, i.number, i.tier || '/' || i.cycle, \
          coalesce(i.promotion_code, ''), i.jurisdiction), '\u{1e}') as invoices from invoices i \
-         where i.account_id >= $1 and i.account_id < $2 group by i.account_id order by i.account_id"
+         where i.account_id >= $1 and i.account_id < $2 group by i.account_id"
     );
 }
 
@@ -106,37 +106,33 @@ impl Reading {
     async fn part(&mut self, tx: &mut Tx, range: &Range, [first, end]: [String; 2]) -> Result<(), ReportError> {
         let (from, to) = range.days();
         let invoiced = tx.fetch_all(&INVOICED, &values![&first, &end]).await?;
-        let invoiced = invoiced.iter().map(|row| Ok((row.str_at(0)?, row))).collect::<Result<HashMap<_, _>, DbError>>()?;
-        let mut present = Invoices::default();
-        let asked = values![from, to, range.known_until(), first, end];
-        tx.for_each_batch(&RECORDS, &asked, |rows| {
+        let invoiced = invoiced.iter().map(|row| Ok((row.str_at(0)?, row.str_at(1)?))).collect::<Result<HashMap<_, _>, DbError>>()?;
+        tx.for_each_batch(&RECORDS, &values![from, to, range.known_until(), first, end], |rows| {
             rows.iter().try_for_each(|row| {
-                let account = row.str_at(0)?;
-                if present.account != Some(account) {
-                    present = Invoices::read(invoiced.get_key_value(account))?;
-                }
-                self.record(row, account, &present)
+                let (account, record) = (row.str_at(0)?, row.opt_str_at(3)?);
+                let invoices = Invoices(invoiced.get(account).copied().unwrap_or_default());
+                record.map_or(Ok(()), |record| self.record(row, record, invoices))
             })
         })
         .await
     }
 
     /// A record, with all of its legs.
-    fn record(&mut self, row: &Row, account: &str, invoices: &Invoices<'_>) -> Result<(), ReportError> {
-        let mut known = row.str_at(1)?.split(SEPARATOR);
-        let (Some(seq), Some(posted_at), Some(kind), None) = (known.next(), known.next(), known.next(), known.next()) else {
-            return Err(row.corrupt("known", "has a character that no text may have").into());
+    fn record(&mut self, row: &Row, record: &str, invoices: Invoices<'_>) -> Result<(), ReportError> {
+        // A reason may have any character, and comes last.
+        let mut parts = record.splitn(5, SEPARATOR);
+        let (Some(posted_at), Some(kind), Some(body), Some(actor)) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+            return Err(row.corrupt("record", "is not what was asked for").into());
         };
-        let (seq, posted_at) = (int(row, seq)?, DateTime::from_timestamp_micros(int(row, posted_at)?));
+        let (account, seq, reason) = (row.str_at(0)?, row.int_at(1)?, parts.next());
+        let posted_at = posted_at.parse().ok().and_then(DateTime::from_timestamp_micros);
         let posted_at = posted_at.ok_or_else(|| row.corrupt("posted_at", "is out of range"))?;
         let mut legs = Vec::new();
         for text in row.str_at(2)?.split(ITEM) {
             legs.push(Leg::read(text, invoices).ok_or_else(|| row.corrupt("legs", "is not what was asked for"))?);
         }
         legs.sort_by_key(|leg| leg.of.leg_no);
-        let body = row.str_at(5)?;
-        let events = about::read(body, account, seq)?;
-        let (actor, reason, unknown) = (row.str_at(3)?, row.opt_str_at(4)?, About::UNKNOWN);
+        let (events, unknown) = (about::read(body, account, seq)?, About::UNKNOWN);
         for run in legs.chunk_by(|left, right| (left.event, left.on) == (right.event, right.on)) {
             let Some(first) = run.first() else { continue };
             let about = first.event.parse().ok().and_then(|at: usize| events.get(at)).unwrap_or(&unknown);
@@ -176,7 +172,7 @@ struct Leg<'a> {
 }
 
 impl<'a> Leg<'a> {
-    fn read(text: &'a str, invoices: &Invoices<'a>) -> Option<Self> {
+    fn read(text: &'a str, invoices: Invoices<'a>) -> Option<Self> {
         let mut fields = text.split(SEPARATOR);
         let mut next = || fields.next();
         let (leg_no, event, on) = (next()?.parse().ok()?, next()?, next()?);
@@ -185,7 +181,10 @@ impl<'a> Leg<'a> {
         if fields.next().is_some() {
             return None;
         }
-        let known = invoice.and_then(|invoice| invoices.of(invoice));
+        let known = match invoice.and_then(|invoice| invoices.of(invoice)) {
+            Some(said) => Some(four(said)?),
+            None => None,
+        };
         let [invoice_number, plan, promotion, jurisdiction] = known.map_or([None; 4], |known| known.map(there));
         let of = EntryLeg {
             leg_no,
@@ -208,35 +207,20 @@ fn there(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// What the invoices of an account say of their legs: number, plan, promotion and jurisdiction, by id.
-#[derive(Default)]
-struct Invoices<'a> {
-    account: Option<&'a str>,
-    known: Vec<(&'a str, [&'a str; 4])>,
-}
+/// What the invoices of an account say of their legs.
+#[derive(Debug, Clone, Copy, Default)]
+struct Invoices<'a>(&'a str);
 
 impl<'a> Invoices<'a> {
-    fn read(found: Option<(&&'a str, &&'a Row)>) -> Result<Self, DbError> {
-        let Some((account, row)) = found else { return Ok(Self::default()) };
-        let mut known = Vec::new();
-        for text in row.str_at(1)?.split(ITEM) {
-            let mut fields = text.split(SEPARATOR);
-            let mut next = || fields.next();
-            let (Some(id), Some(number), Some(plan), Some(promotion), Some(jurisdiction), None) =
-                (next(), next(), next(), next(), next(), next())
-            else {
-                return Err(row.corrupt("invoices", "has a character that no text may have"));
-            };
-            known.push((id, [number, plan, promotion, jurisdiction]));
-        }
-        Ok(Self { account: Some(account), known })
-    }
-
-    fn of(&self, id: &str) -> Option<[&'a str; 4]> {
-        self.known.iter().find(|(known, _)| *known == id).map(|(_, known)| *known)
+    /// What one of them says.
+    fn of(self, id: &str) -> Option<&'a str> {
+        self.0.split(ITEM).find_map(|text| text.strip_prefix(id)?.strip_prefix(SEPARATOR))
     }
 }
 
-fn int(row: &Row, text: &str) -> Result<i64, DbError> {
-    text.parse().map_err(|_| row.corrupt("known", "is not a number"))
+/// Number, plan, promotion and jurisdiction.
+fn four(said: &str) -> Option<[&str; 4]> {
+    let mut fields = said.split(SEPARATOR);
+    let four = [fields.next()?, fields.next()?, fields.next()?, fields.next()?];
+    fields.next().is_none().then_some(four)
 }

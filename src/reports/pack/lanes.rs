@@ -2,6 +2,7 @@
 //! is kept, and goes into the pack in the order in which people read it.
 
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -55,25 +56,37 @@ pub(super) struct Told {
     pub(super) closing: Option<String>,
 }
 
-/// The jobs that nobody has begun. The last is taken first: it is in the later ones that most is read. When one lane is gone, either all are
-/// done or there will be no pack, so that nobody begins another.
+/// The jobs that nobody has begun. The last is taken first: it is in the later ones that most is read. When a lane is gone that has not come
+/// to its end there will be no pack, so that nobody begins another.
 pub(super) struct Queue {
     jobs: Arc<Mutex<Vec<(usize, Job)>>>,
     known_at: Option<DateTime<Utc>>,
     heard: Heard,
+    has_ended: AtomicBool,
+}
+
+/// Which jobs a lane takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Only {
+    Any,
+    /// Those that need nothing of what is summed of cards: they are told while the sums are made.
+    Apart,
 }
 
 impl Queue {
     pub(super) fn new(jobs: impl IntoIterator<Item = Job>, known_at: Option<DateTime<Utc>>, heard: Heard) -> Self {
-        Self { jobs: Arc::new(Mutex::new(jobs.into_iter().enumerate().collect())), known_at, heard }
+        Self { jobs: Arc::new(Mutex::new(jobs.into_iter().enumerate().collect())), known_at, heard, has_ended: AtomicBool::new(false) }
     }
 
     /// Another lane, on a thread of its own.
-    pub(super) fn lane(&self, mut tx: Tx, memo: Memo) -> JoinHandle<Result<Vec<Told>, ReportError>> {
-        let lane = Self { jobs: Arc::clone(&self.jobs), known_at: self.known_at, heard: Arc::clone(&self.heard) };
+    pub(super) fn lane(&self, mut tx: Tx, memo: Memo, only: Only) -> JoinHandle<Result<Vec<Told>, ReportError>> {
+        let (jobs, heard) = (Arc::clone(&self.jobs), Arc::clone(&self.heard));
+        let lane = Self { jobs, known_at: self.known_at, heard, has_ended: AtomicBool::new(false) };
         spawn_blocking(move || {
             Handle::current().block_on(async {
-                let told = lane.work(&mut tx, &Rc::new(memo)).await?;
+                // One reading of all postings, which every report asks for something of.
+                memo.moves(&mut tx, lane.known_at.map_or(i64::MAX, |at| at.timestamp_micros())).await?;
+                let told = lane.work(&mut tx, &Rc::new(memo), only).await?;
                 tx.rollback().await?;
                 Ok(told)
             })
@@ -81,13 +94,19 @@ impl Queue {
     }
 
     /// Does jobs until there are none.
-    pub(super) async fn work(&self, tx: &mut Tx, memo: &Rc<Memo>) -> Result<Vec<Told>, ReportError> {
+    pub(super) async fn work(&self, tx: &mut Tx, memo: &Rc<Memo>, only: Only) -> Result<Vec<Told>, ReportError> {
         let mut all = Vec::new();
-        loop {
-            let next = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some((place, job)) = next else { return Ok(all) };
+        while let Some((place, job)) = self.next(only) {
             all.push(self.one(tx, memo, place, &job).await?);
         }
+        self.has_ended.store(true, Ordering::Relaxed);
+        Ok(all)
+    }
+
+    fn next(&self, only: Only) -> Option<(usize, Job)> {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = jobs.iter().rposition(|(_, job)| only == Only::Any || job.is_apart())?;
+        Some(jobs.remove(at))
     }
 
     async fn one(&self, tx: &mut Tx, memo: &Rc<Memo>, place: usize, job: &Job) -> Result<Told, ReportError> {
@@ -112,7 +131,9 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        if !self.has_ended.load(Ordering::Relaxed) {
+            self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
     }
 }
 
@@ -120,6 +141,10 @@ impl Job {
     /// Whether it is a report of this name.
     pub(super) fn is(&self, name: &str) -> bool {
         matches!(&self.what, What::Report(report, _) if report.name == name)
+    }
+
+    fn is_apart(&self) -> bool {
+        matches!(&self.what, What::Report(report, _) if report.is_apart())
     }
 
     fn name(&self) -> String {

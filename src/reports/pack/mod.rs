@@ -29,7 +29,7 @@ pub use self::folder::Filed;
 use self::folder::Folder;
 use self::journals::Journals;
 pub use self::lanes::Step;
-use self::lanes::{Heard, Job, Queue, Told, What};
+use self::lanes::{Heard, Job, Only, Queue, Told, What};
 use super::cards::boxed;
 use super::finance::{Entry, Takes, last_known, refuse_cut_off_ahead, today};
 use super::journal::{Books, Legs, Range};
@@ -61,7 +61,7 @@ pub struct Order {
     pub now: DateTime<Utc>,
 }
 
-/// Transactions that read at a time: one for the entries, and two for what is summed meanwhile, on as many processors.
+/// Transactions that read at a time: one for the entries, one for what is summed meanwhile, and one for what needs neither.
 const READERS: usize = 3;
 
 /// Writes a month's pack from these reports; `heard` hears of each step.
@@ -85,24 +85,27 @@ pub async fn write(
     packing.through = through;
     let range = Range { from: Some(month.first()), to: Some(through), account: None, known_at };
     let known_until = known_at.map_or(i64::MAX, |at| at.timestamp_micros());
-    // All postings are summed while the entries of the month are read.
-    let mut others: Vec<Tx> = readers.collect();
-    let mut first = jobs(reports, (month, through), known_at);
-    let summing = others.pop().map(|other| {
-        let (heard, wanted) = (Arc::clone(&heard), wanted(&first));
+    let all = jobs(reports, (month, through), known_at);
+    let (first, later) = all.split_at(all.iter().position(|job| job.is(ENTRIES)).map_or(0, |entries| entries + 1));
+    let queue = Queue::new(later.to_vec(), known_at, Arc::clone(&heard));
+    // All postings are summed while the entries of the month are read, and what needs no sums is told meanwhile.
+    let mut lanes = Vec::new();
+    let summing = readers.next().map(|other| {
+        let (wanted, heard) = (wanted(&all), Arc::clone(&heard));
         spawn_blocking(move || Handle::current().block_on(summed(other, (month, through), known_until, (wanted, heard))))
     });
+    lanes.extend(readers.map(|other| queue.lane(other, Memo::default(), Only::Apart)));
     heard(Step::Begins("Reading the entries"));
     let legs = Arc::new(Legs::read(&mut tx, &range).await?);
     heard(Step::Ends("Reading the entries"));
     let memo = match summing {
         Some(summing) => {
             let (other, memo) = summing.await.map_err(|_| ReportError::Stopped)??;
-            others.push(other);
+            lanes.push(queue.lane(other, memo.clone(), Only::Any));
             memo
         }
         None => {
-            let (same, memo) = summed(tx, (month, through), known_until, (wanted(&first), Arc::clone(&heard))).await?;
+            let (same, memo) = summed(tx, (month, through), known_until, (wanted(&all), Arc::clone(&heard))).await?;
             tx = same;
             memo
         }
@@ -110,16 +113,13 @@ pub async fn write(
     memo.keep_legs((month.first(), through), known_at, Arc::clone(&legs));
     let moves = memo.moves(&mut tx, known_until).await?;
     let journals = Journals::begin(Books::of(&range, &moves, legs), &mut packing.folder)?;
-    let later = first.split_off(first.iter().position(|job| job.is(ENTRIES)).map_or(0, |entries| entries + 1));
-    let queue = Queue::new(later, known_at, Arc::clone(&heard));
-    let lanes: Vec<_> = others.into_iter().map(|other| queue.lane(other, memo.clone())).collect();
     // The longest of all, and what comes before it, goes straight into the pack.
     let memo = Rc::new(memo);
-    for job in &first {
+    for job in first {
         let sink: &mut dyn Sink = if job.is_before { &mut packing.before } else { &mut packing };
         queue.tell(&mut tx, &memo, job, sink).await?;
     }
-    let mut told = queue.work(&mut tx, &memo).await?;
+    let mut told = queue.work(&mut tx, &memo, Only::Any).await?;
     for lane in lanes {
         told.extend(lane.await.map_err(|_| ReportError::Stopped)??);
     }
