@@ -231,10 +231,12 @@ fn settle(lines: &mut [Line], at: &HashMap<(String, String), usize>, account: &s
     }
 }
 
-/// The credit note of the same decision on the same invoice.
+/// The credit note of the same decision on the same invoice. What a lost dispute has taken went to no refund.
 fn note_on(events: &[Event], invoice: &str) -> Option<(Note, Given)> {
     events.iter().find_map(|event| match event {
-        Event::NoteIssued { note, given } if note.invoice == invoice && !note.reason.is_debit() => Some((note.clone(), *given)),
+        Event::NoteIssued { note, given } if note.invoice == invoice && !note.reason.is_debit() && given.lost.is_zero() => {
+            Some((note.clone(), *given))
+        }
         _ => None,
     })
 }
@@ -245,4 +247,30 @@ fn last_day_of(events: &[Event], ended: &str) -> Option<NaiveDate> {
         Event::ServiceEnded { invoice, on } if invoice == ended => Some(*on),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account::NoteReason;
+
+    fn usd(minor: i64) -> Money {
+        Money::new(minor, Currency::parse("USD").unwrap())
+    }
+
+    fn noted(id: &str, net: i64, lost: i64, payout: i64) -> Event {
+        let issued_on = NaiveDate::from_ymd_opt(2026, 2, 1).unwrap();
+        let (id, invoice, reason) = (id.to_owned(), "in_s1_1_0".to_owned(), NoteReason::DisputeLost);
+        let note = Note { id, invoice, reason, net: usd(net), tax: usd(0), issued_on };
+        Event::NoteIssued { note, given: Given { lost: usd(lost), payout: usd(payout), ..Given::nothing(usd(0)) } }
+    }
+
+    /// Of 120.00 a dispute has taken 30.00; what was not disputed is given back, less a day.
+    #[test]
+    fn the_rest_of_a_disputed_payment_has_a_note_of_its_own() {
+        let events = [noted("cn_1", 3_000, 3_000, 0), noted("cn_2", 8_900, 0, 8_900)];
+        let (note, given) = note_on(&events, "in_s1_1_0").unwrap();
+        assert_eq!((note.id.as_str(), note.net, given.payout), ("cn_2", usd(8_900), usd(8_900)));
+        assert!(note_on(&events[..1], "in_s1_1_0").is_none());
+    }
 }

@@ -27,6 +27,8 @@ struct Figure {
 enum Place {
     /// The total of a column; for the month before, that of the report told for it.
     Total(&'static str),
+    /// The same of what went out, and stands there as less.
+    Out(&'static str),
     /// A column of the month's row, in a report that has earlier months, too.
     Row(&'static str),
     /// A balance of the month's row: how it opens and how it closes.
@@ -36,8 +38,8 @@ enum Place {
 /// In the order in which they are shown.
 const FIGURES: &[Figure] = &[
     Figure { label: "Cash in", report: "cash", sections: &["cash"], place: Place::Total("captured") },
-    Figure { label: "Provider fees", report: "cash", sections: &["cash"], place: Place::Total("fees") },
-    Figure { label: "Payouts", report: "cash", sections: &["cash"], place: Place::Total("payouts") },
+    Figure { label: "Provider fees", report: "cash", sections: &["cash"], place: Place::Out("fees") },
+    Figure { label: "Payouts", report: "cash", sections: &["cash"], place: Place::Out("payouts") },
     Figure { label: "Refunds", report: "refunds", sections: &["bases"], place: Place::Total("amount") },
     Figure { label: "Revenue", report: "waterfall", sections: &["recognised"], place: Place::Row("total") },
     Figure {
@@ -53,7 +55,7 @@ const FIGURES: &[Figure] = &[
 
 /// Whether a report is told for the month before, too.
 pub(super) fn needs_before(report: &str) -> bool {
-    FIGURES.iter().any(|figure| figure.report == report && matches!(figure.place, Place::Total(_)))
+    FIGURES.iter().any(|figure| figure.report == report && matches!(figure.place, Place::Total(_) | Place::Out(_)))
 }
 
 /// Whether a report over a range begins with earlier months.
@@ -145,6 +147,10 @@ impl Figure {
                 let total = |sheet: &Sheet| sheet.totals.get(sheet.column(column)?).and_then(value);
                 (self.sum(currency, now, total), self.sum(currency, before, total))
             }
+            Place::Out(column) => {
+                let out = |sheet: &Sheet| sheet.totals.get(sheet.column(column)?).and_then(value)?.negated();
+                (self.sum(currency, now, out), self.sum(currency, before, out))
+            }
             Place::Row(column) => {
                 let of = |month: Month| self.sum(currency, now, |sheet| cell_of(sheet, month, column));
                 (of(month), of(month.before()))
@@ -196,11 +202,15 @@ impl Value {
         }
     }
 
-    fn less(self, other: Self) -> Option<Self> {
-        match other {
-            Self::Money(amount) => self.plus(Self::Money(amount.negated().ok()?)),
-            Self::Count(count) => self.plus(Self::Count(count.checked_neg()?)),
+    fn negated(self) -> Option<Self> {
+        match self {
+            Self::Money(amount) => amount.negated().ok().map(Self::Money),
+            Self::Count(count) => count.checked_neg().map(Self::Count),
         }
+    }
+
+    fn less(self, other: Self) -> Option<Self> {
+        self.plus(other.negated()?)
     }
 
     const fn is_zero(self) -> bool {

@@ -13,7 +13,7 @@ use tokio::time::{Sleep, sleep};
 /// A result has been waited for so often before it is looked at from time to time: what has few rows comes at once.
 const WAITS: u32 = 16;
 
-/// How long rows gather: the shortest time that the clock of the runtime knows.
+/// How long rows gather: the shortest time that the clock of the runtime knows, which may double it.
 const GATHERING: Duration = Duration::from_millis(1);
 
 /// A stream that is not woken for each of its items.

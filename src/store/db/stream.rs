@@ -100,10 +100,13 @@ impl Tx {
         let (text, name) = (sql.sql_str(self.kind()), sql.name());
         self.shared.count_statement();
         let failed = move |error| DbError::from_driver(name, &error);
+        // Whoever writes has others wait for it, and waits for no clock.
+        let only_reads = self.writing.is_none();
         Ok(match &mut self.inner {
             Inner::Sqlite(tx) => {
                 let rows = sqlx::query_with(text, sqlite_arguments(values)?).fetch(&mut **tx);
-                Bursts::of(rows).map_ok(move |row| Row::sqlite(name, row)).map_err(failed).boxed()
+                let rows = if only_reads { Bursts::of(rows).boxed() } else { rows };
+                rows.map_ok(move |row| Row::sqlite(name, row)).map_err(failed).boxed()
             }
             Inner::Postgres(tx) => {
                 let rows = sqlx::query_with(text, postgres_arguments(values)?).fetch(&mut **tx);

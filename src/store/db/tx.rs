@@ -22,7 +22,7 @@ pub struct Tx {
     pub(super) shared: Arc<Shared>,
     failed: bool,
     /// What [`Tx::write_is_open_here`] looks for; a transaction that only reads has none.
-    _writing: Option<Writing>,
+    pub(super) writing: Option<Writing>,
 }
 
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Db {
     fn opened(&self, inner: Result<Inner, sqlx::Error>, writing: impl FnOnce() -> Option<Writing>) -> Result<Tx, DbError> {
         self.shared.count_statement();
         let inner = inner.map_err(|error| DbError::from_driver("begin", &error))?;
-        Ok(Tx { inner, shared: Arc::clone(&self.shared), failed: false, _writing: writing() })
+        Ok(Tx { inner, shared: Arc::clone(&self.shared), failed: false, writing: writing() })
     }
 }
 

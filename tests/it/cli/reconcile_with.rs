@@ -13,6 +13,12 @@ po_1,2026-02-04 00:00:00,txn_2,2026-02-01 23:59:59,2026-02-03 00:00:00,usd,-71.7
 ,,txn_5,2026-02-02 00:00:00,2026-02-02 00:00:00,usd,-2.00,0.00,-2.00,fee,,,,,
 ";
 
+const PAYPAL: &str = "\
+transaction_id,paypal_reference_id,paypal_reference_id_type,transaction_event_code,transaction_initiation_date,transaction_updated_date,\
+transaction_amount,transaction_currency,fee_amount,transaction_status,invoice_id,custom_field
+5TY05013RG002845M,,,T0002,2026-02-01T10:00:00+0000,2026-02-01T10:00:00+0000,108.24,USD,-3.44,S,,ch_us-s1_1_0_1
+";
+
 /// By hand: of 108.24 the provider takes 3.44 and gives 71.76 back, and takes 2.00 more; 33.04 leave as `po_1`, and so -2.00 stand there.
 /// Our books would have the fees and the payout, -38.48, and nothing else: a payment and a refund are missing, which are 36.48 together.
 #[tokio::test]
@@ -58,6 +64,13 @@ async fn bad_rows_are_named_and_nothing_is_reconciled() {
             .fails(2, "other.csv:2: id: movement `txn_1` is stored already");
         let taken = shop.digest().await;
         assert_ne!(taken, before);
+        // As an import refuses them: days that lie ahead, and somebody else's money.
+        let ahead = shop.file("ahead.csv", &REPORT.replace("txn_5,2026-02-02", "txn_5,2099-02-02"));
+        shop.says(&format!("reconcile --through 2026-02-28 --with {ahead}"))
+            .fails(2, "ahead.csv:4: created_utc: 2099-02-02 lies more than 2 days ahead");
+        let paypal = shop.file("paypal.csv", PAYPAL);
+        shop.says(&format!("reconcile --through 2026-02-28 --with {paypal}"))
+            .fails(2, "paypal.csv: this database holds the money of stripe");
         // Neither with what stores or posts, nor with a file of a bank.
         let file = format!("reconcile --through 2026-02-28 --with {whole}");
         shop.says(&format!("{file} --apply --by Ada")).fails(2, "cannot be used with");

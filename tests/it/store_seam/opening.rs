@@ -172,6 +172,18 @@ async fn two_programs_may_initialise_at_once() {
     .await;
 }
 
+/// Connections that share their pages wait for each other; `.cargo/config.toml` has SQLite built otherwise than its crate would.
+#[tokio::test]
+async fn connections_of_sqlite_keep_their_pages_to_themselves() {
+    on_sqlite(|db| async move {
+        let shares = Sql::same("select count(*) from pragma_compile_options where compile_options = 'ENABLE_MEMORY_MANAGEMENT'");
+        assert_eq!(number(&db, &shares).await, 0);
+        let all = Sql::same("select count(*) from pragma_compile_options where compile_options = 'ENABLE_COLUMN_METADATA'");
+        assert_eq!(number(&db, &all).await, 1, "that it would be seen");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn tests_do_not_see_each_others_data() {
     for _ in 0..2 {
