@@ -49,7 +49,14 @@ pub use chart::neutral;
 pub use error::ReportError;
 pub use memo::Memo;
 
+use chrono::{DateTime, Utc};
+
 use crate::store::db::Sql;
+
+/// A knowledge cut-off in microseconds; the largest of all numbers where there is none, with which nothing is looked up.
+fn known_until(known_at: Option<DateTime<Utc>>) -> i64 {
+    known_at.map_or(i64::MAX, |at| at.timestamp_micros())
+}
 
 /// What separates the parts of a text that a statement puts together: what a row costs counts more than what is in it. No id has it, and
 /// where another text does, there are more parts than were asked for.

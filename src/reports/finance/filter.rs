@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::Takes;
 use crate::domain::money::Currency;
 use crate::reports::cards::Leg;
+use crate::reports::known_until;
 use crate::reports::sheet::Asked;
 
 /// Business dates, a cut-off and a currency. The first date is that which was asked for, before the books have begun or not: so it is known
@@ -40,7 +41,7 @@ impl Filter {
 
     /// The cut-off in microseconds; the largest of all numbers where there is none.
     pub(super) fn known_until(&self) -> i64 {
-        self.known_at.map_or(i64::MAX, |at| at.timestamp_micros())
+        known_until(self.known_at)
     }
 
     /// The name of a sum that goes by it. (The cut-off is no part of it.)

@@ -32,7 +32,7 @@ pub(super) use self::reconciliation::RUNS_TOLD;
 use super::cards::boxed;
 use super::memo::{Tallies, newest_record};
 use super::sheet::{Asked, Head, Sink, Teller, Told};
-use super::{Memo, ReportError};
+use super::{Memo, ReportError, known_until};
 use crate::domain::calendar::{first_of_month, month_end};
 use crate::domain::money::Currency;
 use crate::store::db::{Sql, Tx};
@@ -204,7 +204,7 @@ pub(super) fn today(known_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Naiv
 /// # Errors
 /// What the database says.
 pub async fn last_known(tx: &mut Tx, known_at: Option<DateTime<Utc>>, now: DateTime<Utc>, memo: &Memo) -> Result<NaiveDate, ReportError> {
-    let edges = memo.edges(tx, known_at.map_or(i64::MAX, |at| at.timestamp_micros())).await?;
+    let edges = memo.edges(tx, known_until(known_at)).await?;
     let today = today(known_at, now);
     Ok(edges.map_or(today, |(_, last)| last.max(today)))
 }
@@ -253,7 +253,7 @@ pub(super) struct Span {
 impl Span {
     /// Fills in the first and the last date of the books; nothing where nothing was posted.
     async fn of(tx: &mut Tx, takes: Takes, asked: &Asked, memo: &Rc<Memo>) -> Result<Option<Self>, ReportError> {
-        let known_until = asked.known_at.map_or(i64::MAX, |at| at.timestamp_micros());
+        let known_until = known_until(asked.known_at);
         let Some(edges) = memo.edges(tx, known_until).await? else { return Ok(None) };
         let (from, to) = match takes {
             Takes::AsOf => (edges.0, asked.as_of.unwrap_or(edges.1)),

@@ -198,7 +198,7 @@ impl Range {
     }
 
     fn known_until(&self) -> i64 {
-        self.known_at.map_or(i64::MAX, |at| at.timestamp_micros())
+        super::known_until(self.known_at)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::domain::money::{Currency, Money};
 use crate::reports::cards::{Card, Leg, Tally};
 use crate::reports::sheet::{Asked, Cell, Column, Head, Section, Sink, Teller, Told};
 use crate::reports::stored::Body;
-use crate::reports::{Memo, ReportError, sums};
+use crate::reports::{self, Memo, ReportError, sums};
 use crate::store::db::{DbError, Row, Tx, Value};
 use crate::store::settlement::is_book;
 use crate::values;
@@ -188,7 +188,7 @@ pub(super) async fn tell(
     let about = "What came in and went out at payment providers (1200), by the business date of our books";
     let asked = Asked { from: Some(month.first()), to: Some(last), known_at, ..Asked::default() };
     let mut teller = Teller::begin(sink, &Head { name: NAME, title: "Cash", about, asked })?;
-    let known_until = known_at.map_or(i64::MAX, |at| at.timestamp_micros());
+    let known_until = reports::known_until(known_at);
     let found = memo.tally(tx, known_until, Moved::of(month, last)).await?;
     let days = &found.days;
     let before = month.first().pred_opt().unwrap_or(month.first());

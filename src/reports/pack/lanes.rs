@@ -13,7 +13,7 @@ use super::{Month, cash, closing};
 use crate::reports::finance::Entry;
 use crate::reports::sheet::recorded::Recorded;
 use crate::reports::sheet::{Asked, Sink};
-use crate::reports::{Memo, ReportError};
+use crate::reports::{Memo, ReportError, known_until};
 use crate::store::db::Tx;
 
 /// A step of a pack, by its name.
@@ -85,7 +85,7 @@ impl Queue {
         spawn_blocking(move || {
             Handle::current().block_on(async {
                 // One reading of all postings, which every report asks for something of.
-                memo.moves(&mut tx, lane.known_at.map_or(i64::MAX, |at| at.timestamp_micros())).await?;
+                memo.moves(&mut tx, known_until(lane.known_at)).await?;
                 let told = lane.work(&mut tx, &Rc::new(memo), only).await?;
                 tx.rollback().await?;
                 Ok(told)

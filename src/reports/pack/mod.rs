@@ -38,7 +38,7 @@ use super::sheet::gathered::Gathered;
 use super::sheet::html;
 use super::sheet::xlsx::Book;
 use super::sheet::{Asked, Cell, Head, Section, Sink, Tie};
-use super::{Memo, ReportError};
+use super::{Memo, ReportError, known_until};
 use crate::domain::calendar::month_end;
 use crate::store::db::{Db, Sql, Tx};
 use tokio::runtime::Handle;
@@ -84,7 +84,7 @@ pub async fn write(
     let through = last_day(&mut tx, order).await?;
     packing.through = through;
     let range = Range { from: Some(month.first()), to: Some(through), account: None, known_at };
-    let known_until = known_at.map_or(i64::MAX, |at| at.timestamp_micros());
+    let known_until = known_until(known_at);
     let all = jobs(reports, (month, through), known_at);
     let (first, later) = all.split_at(all.iter().position(|job| job.is(ENTRIES)).map_or(0, |entries| entries + 1));
     let queue = Queue::new(later.to_vec(), known_at, Arc::clone(&heard));
